@@ -1,0 +1,1 @@
+//! The wire: resources, commands and callback bodies.

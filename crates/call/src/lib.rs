@@ -1,0 +1,1 @@
+//! What a call is for a customer: calls, routing, commands, events.

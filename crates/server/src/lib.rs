@@ -1,0 +1,1 @@
+//! The program hookswitch: sockets, HTTP, callbacks, configuration, command line.

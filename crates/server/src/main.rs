@@ -1,0 +1,3 @@
+//! The program `hookswitch`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A world for tests: clock, lossy network, phones, a customer's application.

@@ -1,0 +1,1 @@
+//! Provisioning documents, call records, outbox and keys on SQLite.

@@ -1,0 +1,2 @@
+//! The gate: check, openapi, tidy, bench.
+fn main() {}
