@@ -1,2 +1,46 @@
-//! The gate: check, openapi, tidy, bench.
-fn main() {}
+//! The gate of the workspace: what a machine can see, run the same way by a person, a hook and CI.
+//!
+//! It only starts other programs and reads files; no rule about SIP, HTTP or storage lives here.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command-line tool: its report is its output"
+)]
+
+mod bench;
+mod check;
+mod openapi;
+mod tidy;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "The gate and the tools of this workspace"
+)]
+struct Options {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Everything that must hold before a change lands: one line per step, totals at the end.
+    Check(check::Options),
+    /// The house rules a compiler does not know: layers, file sizes, names, module docs.
+    Tidy,
+    /// Writes `openapi.json` from the program's own description of itself.
+    Openapi,
+    /// Measures against SIPp on loopback; a table on the terminal, JSON in `target/bench.json`.
+    Bench(bench::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Options::parse().task {
+        Task::Check(options) => check::run(&options),
+        Task::Tidy => tidy::run(),
+        Task::Openapi => openapi::write(),
+        Task::Bench(options) => bench::run(&options),
+    }
+}

@@ -1,0 +1,146 @@
+//! `cargo xtask check`: every step of the gate, one line each with its time, then the totals.
+//!
+//! A failing step prints what its program said; the steps after it still run.
+
+mod peers;
+mod runner;
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{openapi, tidy, workspace};
+use runner::{Tests, Verdict, run_command};
+
+/// Which part of the gate to run.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Leave out the surface tests (SIPp, baresip, Kamailio); the gate then says so.
+    #[arg(long)]
+    no_surface: bool,
+}
+
+type Step = (&'static str, fn() -> Verdict);
+
+const STEPS: [Step; 10] = [
+    ("fmt", || {
+        run_command(workspace::cargo(&["fmt", "--all", "--", "--check"]))
+    }),
+    ("tidy", || Verdict::of(tidy::check())),
+    ("clippy", || {
+        let arguments = ["clippy", "--workspace", "--all-targets", "--locked"];
+        let mut command = workspace::cargo(&arguments);
+        command.args(["--", "-D", "warnings"]);
+        run_command(command)
+    }),
+    ("tests", tests),
+    ("doc tests", || {
+        run_command(workspace::cargo(&[
+            "test",
+            "--doc",
+            "--workspace",
+            "--locked",
+        ]))
+    }),
+    ("docs", || {
+        let mut command = workspace::cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
+        command.env("RUSTDOCFLAGS", "-D warnings");
+        run_command(command)
+    }),
+    ("openapi.json", || Verdict::of(openapi::check())),
+    ("licences", licences),
+    ("peers", || Verdict::of(peers::install_missing())),
+    (SURFACE, surface_tests),
+];
+
+const SURFACE: &str = "surface tests";
+
+/// Runs the gate; an error when any step failed.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let started = Instant::now();
+    let mut tests = Tests::default();
+    let mut failed_steps = Vec::new();
+    for (name, step) in STEPS {
+        let began = Instant::now();
+        let verdict = if options.no_surface && (name == SURFACE || name == "peers") {
+            Verdict::Skipped("left out by --no-surface".to_owned())
+        } else {
+            step()
+        };
+        let seconds = began.elapsed().as_secs_f64();
+        match verdict {
+            Verdict::Passed(ran) => {
+                tests += ran;
+                println!("ok    {name:<14} {seconds:7.1} s{ran}");
+            }
+            Verdict::Skipped(why) => println!("skip  {name:<14} {seconds:7.1} s  {why}"),
+            Verdict::Failed(ran, output) => {
+                tests += ran;
+                failed_steps.push(name);
+                println!(
+                    "FAIL  {name:<14} {seconds:7.1} s{ran}\n{}",
+                    output.trim_end()
+                );
+            }
+        }
+    }
+    println!(
+        "{} passed, {} failed; {} of {} steps failed; {:.0} s",
+        tests.passed,
+        tests.failed,
+        failed_steps.len(),
+        STEPS.len(),
+        started.elapsed().as_secs_f64()
+    );
+    if !failed_steps.is_empty() {
+        bail!("failed: {}", failed_steps.join(", "));
+    }
+    Ok(())
+}
+
+/// Every test but the surface ones.
+fn tests() -> Verdict {
+    if workspace::has_cargo("nextest") {
+        let arguments = ["nextest", "run", "--workspace", "--locked"];
+        let mut command = workspace::cargo(&arguments);
+        command.args(["--color", "never", "--no-fail-fast", "--no-tests", "pass"]);
+        command.args(["-E", "not binary(surface)"]);
+        return run_command(command);
+    }
+    println!(
+        "note: cargo-nextest is not installed, cargo test stands in (cargo install --locked cargo-nextest)"
+    );
+    let arguments = ["test", "--workspace", "--locked", "--no-fail-fast"];
+    let mut command = workspace::cargo(&arguments);
+    command.args(["--lib", "--bins", "--examples"]);
+    for target in tidy::integration_tests() {
+        if target != "surface" {
+            command.args(["--test", &target]);
+        }
+    }
+    run_command(command)
+}
+
+/// The tests with real peers. They wait far more than they compute, so many run at once.
+fn surface_tests() -> Verdict {
+    let package = ["--package", "hookswitch-server", "--test", "surface"];
+    if workspace::has_cargo("nextest") {
+        let mut command = workspace::cargo(&["nextest", "run", "--locked"]);
+        command.args(package);
+        command.args(["--color", "never", "--no-fail-fast", "--test-threads", "12"]);
+        return run_command(command);
+    }
+    let mut command = workspace::cargo(&["test", "--locked"]);
+    command.args(package).args(["--", "--test-threads", "12"]);
+    run_command(command)
+}
+
+fn licences() -> Verdict {
+    if !workspace::has_cargo("deny") {
+        return Verdict::Skipped("cargo install --locked cargo-deny".to_owned());
+    }
+    let mut command = workspace::cargo(&["deny", "--offline", "--locked"]);
+    command.args(["check", "licenses", "bans", "sources"]);
+    run_command(command)
+}
