@@ -2,3 +2,9 @@
 //!
 //! It starts `hookswitch serve` as anybody would and knows nothing of its insides; the surface tests
 //! and `cargo xtask bench` share it. Everything blocks, on plain threads: a test reads top to bottom.
+
+pub mod application;
+pub mod http;
+pub mod program;
+pub mod server;
+pub mod sipp;

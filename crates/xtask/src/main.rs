@@ -12,6 +12,8 @@ mod openapi;
 mod tidy;
 mod workspace;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -36,11 +38,18 @@ enum Task {
     Bench(bench::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Options::parse().task {
+fn main() -> ExitCode {
+    let result = match Options::parse().task {
         Task::Check(options) => check::run(&options),
         Task::Tidy => tidy::run(),
         Task::Openapi => openapi::write(),
         Task::Bench(options) => bench::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

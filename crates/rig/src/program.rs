@@ -1,0 +1,149 @@
+//! Other people's programs: found, or asked for with the package that brings them; stopped when done.
+
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+/// Where everything happens.
+pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// The path of a program the tests need.
+///
+/// # Errors
+/// When it is not installed; the message says which Debian package brings it.
+pub fn find(program: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file());
+    let package = match program {
+        "sipp" => "sip-tester",
+        "baresip" => "baresip-core",
+        other => other,
+    };
+    found.with_context(|| {
+        format!("{program} is missing: apt-get install --no-install-recommends {package}")
+    })
+}
+
+/// A free port of loopback, for programs that cannot say which one they took.
+///
+/// # Errors
+/// When no socket can be bound at all.
+pub fn free_port() -> Result<u16> {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind((LOOPBACK, 0))?;
+        let port = udp.local_addr()?.port();
+        if TcpListener::bind((LOOPBACK, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free for UDP and TCP at once");
+}
+
+/// Which kind of socket a program opens when it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// A bound UDP socket.
+    Udp,
+    /// A listening TCP socket.
+    Tcp,
+}
+
+/// Waits until somebody holds `port`, as the kernel's own tables have it.
+///
+/// # Errors
+/// When nobody does within `patience`.
+pub fn wait_for_port(socket: Socket, port: u16, patience: Duration) -> Result<()> {
+    let (table, state) = match socket {
+        Socket::Udp => ("/proc/net/udp", "07"),
+        Socket::Tcp => ("/proc/net/tcp", "0A"),
+    };
+    let wanted = format!(":{port:04X}");
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        let is_open = std::fs::read_to_string(table)?.lines().any(|line| {
+            let mut columns = line.split_whitespace().skip(1);
+            let local = columns.next().unwrap_or_default();
+            local.ends_with(&wanted) && columns.nth(1) == Some(state)
+        });
+        if is_open {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    bail!("nobody opened {socket:?} port {port} within {patience:?}");
+}
+
+/// A running program that does not outlive its owner.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// Starts `command` without a terminal.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .with_context(|| format!("start {}", command.get_program().display()))?;
+        Ok(Self { child })
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What the program prints, when it was started with a pipe for it.
+    pub fn take_stdout(&mut self) -> Option<impl Read + Send + 'static> {
+        self.child.stdout.take()
+    }
+
+    /// Sends a signal by its name (`TERM`, `USR1`).
+    ///
+    /// # Errors
+    /// When `kill` fails.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status()?;
+        ensure!(status.success(), "kill -s {name} failed");
+        Ok(())
+    }
+
+    /// Waits for the end and tells the exit code; 255 when a signal ended it.
+    ///
+    /// # Errors
+    /// When the program cannot be waited for.
+    pub fn wait(&mut self) -> Result<i32> {
+        Ok(self.child.wait()?.code().unwrap_or(255))
+    }
+
+    /// The exit code when the program has ended.
+    ///
+    /// # Errors
+    /// When the program cannot be waited for.
+    pub fn ended(&mut self) -> Result<Option<i32>> {
+        let status = self.child.try_wait()?;
+        Ok(status.map(|status| status.code().unwrap_or(255)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to kill, only to reap.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

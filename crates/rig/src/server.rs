@@ -1,0 +1,212 @@
+//! `hookswitch serve` on free loopback ports in a temporary folder, and a tenant in it.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::http::{Connection, Reply};
+use crate::program::Running;
+
+/// How long the program may take to print its ready line.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    program: PathBuf,
+    running: Running,
+    folder: TempDir,
+    /// Where REST listens.
+    pub http: SocketAddr,
+    /// Where SIP listens over UDP.
+    pub udp: SocketAddr,
+    /// Where SIP listens over TCP.
+    pub tcp: SocketAddr,
+}
+
+impl Server {
+    /// Starts `program serve --dev` with these further options and waits for its ready line.
+    ///
+    /// # Errors
+    /// When it ends or stays silent; its log is in the message.
+    pub fn start(program: &Path, options: &[&str]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let log = std::fs::File::create(folder.path().join("serve.log"))?;
+        let mut command = Command::new(program);
+        command
+            .args(["serve", "--dev", "--http", "127.0.0.1:0"])
+            .args(["--sip", "udp:127.0.0.1:0", "--sip", "tcp:127.0.0.1:0"])
+            .arg("--data")
+            .arg(folder.path().join("data"))
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(log);
+        let mut running = Running::start(&mut command)?;
+        let stdout = running.take_stdout().context("stdout is a pipe")?;
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                // Nobody listens any more once the ready line was read.
+                let _ = sender.send(line);
+            }
+        });
+        let ready = loop {
+            let line = lines.recv_timeout(READY_WITHIN).with_context(|| {
+                let log = std::fs::read_to_string(folder.path().join("serve.log"));
+                format!("no ready line; the log:\n{}", log.unwrap_or_default())
+            })?;
+            let line: Value = serde_json::from_str(&line).unwrap_or_default();
+            if line["ready"] == json!(true) {
+                break line;
+            }
+        };
+        let http = ready["http"].as_str().unwrap_or_default();
+        let http = http.strip_prefix("http://").unwrap_or(http).parse()?;
+        Ok(Self {
+            program: program.to_owned(),
+            running,
+            http,
+            udp: listener(&ready, "udp:")?,
+            tcp: listener(&ready, "tcp:")?,
+            folder,
+        })
+    }
+
+    /// The process id, for the kernel's accounting.
+    pub fn id(&self) -> u32 {
+        self.running.id()
+    }
+
+    /// A folder that goes with the server.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("serve.log")).unwrap_or_default()
+    }
+
+    /// Sends a signal by its name.
+    ///
+    /// # Errors
+    /// When `kill` fails.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        self.running.signal(name)
+    }
+
+    /// Waits for the end and tells the exit code.
+    ///
+    /// # Errors
+    /// When the process cannot be waited for.
+    pub fn wait(&mut self) -> Result<i32> {
+        self.running.wait()
+    }
+
+    /// Runs `hookswitch ARGUMENTS --data FOLDER` and reads the JSON it prints.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn command(&self, arguments: &[&str]) -> Result<Value> {
+        let output = Command::new(&self.program)
+            .args(arguments)
+            .arg("--data")
+            .arg(self.folder.path().join("data"))
+            .output()?;
+        ensure!(
+            output.status.success(),
+            "hookswitch {} failed: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// Adds a tenant.
+    ///
+    /// # Errors
+    /// When `hookswitch domain add` fails.
+    pub fn add_tenant(&self, domain: &str) -> Result<Tenant> {
+        let reply = self.command(&["domain", "add", domain])?;
+        let member = |name: &str| {
+            let text = reply[name].as_str().map(str::to_owned);
+            text.with_context(|| format!("domain add prints no {name}"))
+        };
+        Ok(Tenant {
+            http: self.http,
+            domain: member("domain")?,
+            token: member("token")?,
+            webhook_secret: member("webhookSecret")?,
+        })
+    }
+}
+
+fn listener(ready: &Value, kind: &str) -> Result<SocketAddr> {
+    let listeners = ready["sip"].as_array().map(Vec::as_slice);
+    let found = listeners.unwrap_or_default().iter().find_map(|listener| {
+        let listener = listener.as_str()?;
+        listener.strip_prefix(kind)
+    });
+    let address = found.with_context(|| format!("the ready line names no {kind}"))?;
+    Ok(address.parse()?)
+}
+
+/// A tenant, seen by its own application.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    http: SocketAddr,
+    /// Its domain.
+    pub domain: String,
+    /// Its first API token.
+    pub token: String,
+    /// The secret of its webhook signatures.
+    pub webhook_secret: String,
+}
+
+impl Tenant {
+    /// One authenticated REST request.
+    ///
+    /// # Errors
+    /// When the connection breaks; an error status is a reply.
+    pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Reply> {
+        Connection::open(self.http)?.request(method, path, Some(&self.token), body)
+    }
+
+    /// A call command: `command("hangupcall", {"replyId": …})`.
+    ///
+    /// # Errors
+    /// When the connection breaks; an error status is a reply.
+    pub fn command(&self, name: &str, body: &Value) -> Result<Reply> {
+        let path = format!("/mediaservice/{}/{name}", self.domain);
+        self.request("POST", &path, Some(body))
+    }
+
+    /// Provisions a cloudsipua service for every destination, called back at `base_url`.
+    ///
+    /// # Errors
+    /// When the server refuses it.
+    pub fn add_service(&self, base_url: &str, extra: &Value) -> Result<String> {
+        let mut service = json!({
+            "name": "device application",
+            "destinationMatch": ".*",
+            "callbackBaseUrl": base_url,
+            "restAuthentication": [],
+        });
+        for (member, value) in extra.as_object().into_iter().flatten() {
+            service[member] = value.clone();
+        }
+        let path = format!("/provisioning/cloudsipua/{}", self.domain);
+        let reply = self.request("POST", &path, Some(&service))?;
+        ensure!(reply.status == 200, "{} {}", reply.status, reply.body);
+        let id = reply.body["id"].as_str().context("an id of the service")?;
+        Ok(id.to_owned())
+    }
+}
