@@ -1,0 +1,57 @@
+//! CSeq and RAck (RFC 3261 §20.16, RFC 3262 §7.2).
+
+use crate::message::{Method, syntax};
+
+/// A sequence number and the method it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CSeq<'b> {
+    /// The number.
+    pub number: u32,
+    /// The method.
+    pub method: Method<'b>,
+}
+
+impl<'b> CSeq<'b> {
+    /// Parses a field value; `None` when it is malformed or the number does not fit 32 bits.
+    pub fn parse(value: &'b str) -> Option<Self> {
+        let (number, rest) = word(value);
+        let (method, rest) = word(rest);
+        let number = u32::try_from(syntax::number(number)?).ok()?;
+        let valid = syntax::is_token(method.as_bytes()) && syntax::trim(rest).is_empty();
+        valid.then(|| Self {
+            number,
+            method: Method::parse(method),
+        })
+    }
+}
+
+/// The response a PRACK acknowledges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RAck<'b> {
+    /// The RSeq of that response.
+    pub rseq: u32,
+    /// The CSeq of that response.
+    pub cseq: CSeq<'b>,
+}
+
+impl<'b> RAck<'b> {
+    /// Parses a field value; `None` when it is malformed.
+    pub fn parse(value: &'b str) -> Option<Self> {
+        let (rseq, rest) = word(value);
+        Some(Self {
+            rseq: u32::try_from(syntax::number(rseq)?).ok()?,
+            cseq: CSeq::parse(rest)?,
+        })
+    }
+}
+
+/// The first word, and what follows it.
+fn word(text: &str) -> (&str, &str) {
+    let text = syntax::trim_start(text);
+    syntax::part(
+        text,
+        text.bytes()
+            .position(syntax::is_blank)
+            .unwrap_or(text.len()),
+    )
+}
