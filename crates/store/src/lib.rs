@@ -1,1 +1,38 @@
-//! Provisioning documents, call records, outbox and keys on SQLite.
+//! Everything a node must still know tomorrow: provisioning, keys, calls, the callback outbox and the SIP log.
+//!
+//! One module per table, one function per question, SQL only here. Questions take [`Read`] (a pooled connection, from
+//! [`Store::read`]); changes take [`Write`] (the inside of a transaction, from [`Store::write`]) or travel as a
+//! [`Batch`] through the one [`Writer`] thread. All functions block; nothing here knows a protocol, parses a body or
+//! decides a policy.
+
+pub mod api_keys;
+pub mod calls;
+pub mod documents;
+pub mod domains;
+pub mod events;
+pub mod idempotency;
+pub mod ladder;
+pub mod networks;
+pub mod seal;
+pub mod settings;
+pub mod snapshots;
+
+mod batch;
+mod error;
+mod key;
+mod schema;
+mod store;
+mod writer;
+
+pub use batch::Batch;
+pub use calls::CallRow;
+pub use error::Error;
+pub use events::{DeliveryOutcome, DeliveryUpdate, EventRow};
+pub use key::{CallKey, UnixMicros};
+pub use ladder::LadderRow;
+pub use seal::{MasterKey, SealedText};
+pub use store::{Options, Read, Store, Write};
+pub use writer::{Metrics, Writer};
+
+/// What every function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,59 @@
+//! What one step of the call path writes, as data.
+
+use crate::{
+    CallKey, CallRow, DeliveryUpdate, EventRow, LadderRow, Result, Write, calls, events, ladder,
+    snapshots,
+};
+
+/// Rows that count together or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Call records, inserted or brought up to date.
+    pub calls: Vec<CallRow>,
+    /// Snapshots to keep, or with `None` to forget.
+    pub snapshots: Vec<(CallKey, Option<Vec<u8>>)>,
+    /// New events, in the order of their cursors.
+    pub events: Vec<EventRow>,
+    /// SIP log rows.
+    pub ladder: Vec<LadderRow>,
+    /// What became of events on their way to the customer.
+    pub deliveries: Vec<DeliveryUpdate>,
+}
+
+impl Batch {
+    /// Number of rows it writes.
+    pub fn rows(&self) -> usize {
+        self.calls.len()
+            + self.snapshots.len()
+            + self.events.len()
+            + self.ladder.len()
+            + self.deliveries.len()
+    }
+
+    /// Whether nobody waits for it: a lost log row is a gap, a lost delivery result a second delivery.
+    pub(crate) fn can_wait(&self) -> bool {
+        self.calls.is_empty() && self.snapshots.is_empty() && self.events.is_empty()
+    }
+
+    pub(crate) fn apply(&self, db: &Write<'_>) -> Result<()> {
+        for row in &self.calls {
+            calls::put(db, row)?;
+        }
+        for (call, body) in &self.snapshots {
+            match body {
+                Some(body) => snapshots::put(db, *call, body)?,
+                None => snapshots::delete(db, *call)?,
+            }
+        }
+        for row in &self.events {
+            events::insert(db, row)?;
+        }
+        for row in &self.ladder {
+            ladder::insert(db, row)?;
+        }
+        for update in &self.deliveries {
+            events::record_delivery(db, update)?;
+        }
+        Ok(())
+    }
+}

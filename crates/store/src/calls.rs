@@ -1,0 +1,247 @@
+//! Call records: what the list filters on in columns, everything else in the caller's JSON text.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, Row, params, params_from_iter};
+
+use crate::{CallKey, Read, Result, UnixMicros, Write};
+
+/// One call's record, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRow {
+    /// The call; drawn from the clock, so that ids sort by age.
+    pub id: CallKey,
+    /// The tenant. Fixed at the first write, as are the columns up to `sip_call_id`, and `started_at`.
+    pub domain: Arc<str>,
+    /// `inbound` or `outbound`.
+    pub direction: Cow<'static, str>,
+    /// Calling number or user.
+    pub source_user: String,
+    /// Called number or user.
+    pub destination_user: String,
+    /// The Call-ID header of its first leg.
+    pub sip_call_id: String,
+    /// When it was offered or placed.
+    pub started_at: UnixMicros,
+    /// The caller's word for its state.
+    pub state: Cow<'static, str>,
+    /// The customer's own id for it.
+    pub session_reference_id: Option<String>,
+    /// When it was answered.
+    pub answered_at: Option<UnixMicros>,
+    /// When it ended; `None` means that it lives.
+    pub ended_at: Option<UnixMicros>,
+    /// How it ended.
+    pub class: Option<Cow<'static, str>>,
+    /// The whole record, JSON text.
+    pub record: String,
+}
+
+/// A record read back, with its place in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCall {
+    /// Where the list goes on behind it.
+    pub position: Position,
+    /// The record.
+    pub row: CallRow,
+}
+
+/// A place in the list of calls, newest first; stays right while calls are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Start of the call.
+    pub started_at: UnixMicros,
+    /// Settles calls that started together.
+    pub serial: i64,
+}
+
+/// Which calls to list; every member that is set must fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// In this state.
+    pub state: Option<String>,
+    /// Alive (`true`) or over (`false`).
+    pub live: Option<bool>,
+    /// In this direction.
+    pub direction: Option<String>,
+    /// From this number.
+    pub source_user: Option<String>,
+    /// To this number.
+    pub destination_user: Option<String>,
+    /// From or to this number.
+    pub number: Option<String>,
+    /// With this SIP Call-ID.
+    pub sip_call_id: Option<String>,
+    /// With this session reference.
+    pub session_reference_id: Option<String>,
+    /// Ended in this class.
+    pub class: Option<String>,
+    /// Started at this time or later.
+    pub started_from: Option<UnixMicros>,
+    /// Started before this time.
+    pub started_before: Option<UnixMicros>,
+}
+
+macro_rules! select {
+    ($rest:literal $(,)?) => {
+        concat!(
+            "SELECT serial, id, domain, direction, source_user, destination_user, sip_call_id, started_at, state, \
+             session_reference_id, answered_at, ended_at, class, record FROM calls ",
+            $rest
+        )
+    };
+}
+
+fn stored_call(row: &Row<'_>) -> rusqlite::Result<StoredCall> {
+    let started_at = row.get(7)?;
+    Ok(StoredCall {
+        position: Position {
+            started_at,
+            serial: row.get(0)?,
+        },
+        row: CallRow {
+            id: row.get(1)?,
+            domain: row.get(2)?,
+            direction: row.get::<_, String>(3)?.into(),
+            source_user: row.get(4)?,
+            destination_user: row.get(5)?,
+            sip_call_id: row.get(6)?,
+            started_at,
+            state: row.get::<_, String>(8)?.into(),
+            session_reference_id: row.get(9)?,
+            answered_at: row.get(10)?,
+            ended_at: row.get(11)?,
+            class: row.get::<_, Option<String>>(12)?.map(Cow::Owned),
+            record: row.get(13)?,
+        },
+    })
+}
+
+/// Inserts a record or brings it up to date.
+pub(crate) fn put(db: &Write<'_>, row: &CallRow) -> Result<()> {
+    // Most writes change no column that an index holds, and then cost no index a visit.
+    let mut update = db.sql.prepare_cached(
+        "UPDATE calls SET state = ?2, answered_at = ?3, class = ?4, record = ?5 \
+         WHERE id = ?1 AND session_reference_id IS ?6 AND ended_at IS ?7",
+    )?;
+    let updated = update.execute(params![
+        row.id,
+        row.state,
+        row.answered_at,
+        row.class,
+        row.record,
+        row.session_reference_id,
+        row.ended_at
+    ])?;
+    if updated > 0 {
+        return Ok(());
+    }
+    let mut upsert = db.sql.prepare_cached(
+        "INSERT INTO calls (id, domain, direction, source_user, destination_user, sip_call_id, started_at, state, \
+         session_reference_id, answered_at, ended_at, class, record) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, \
+         session_reference_id = excluded.session_reference_id, answered_at = excluded.answered_at, \
+         ended_at = excluded.ended_at, class = excluded.class, record = excluded.record",
+    )?;
+    upsert.execute(params![
+        row.id,
+        row.domain,
+        row.direction,
+        row.source_user,
+        row.destination_user,
+        row.sip_call_id,
+        row.started_at,
+        row.state,
+        row.session_reference_id,
+        row.answered_at,
+        row.ended_at,
+        row.class,
+        row.record
+    ])?;
+    Ok(())
+}
+
+/// The call of that id, when it is the domain's.
+pub fn find(db: &Read<'_>, domain: &str, id: CallKey) -> Result<Option<CallRow>> {
+    let mut statement = db
+        .sql
+        .prepare_cached(select!("WHERE id = ?1 AND domain = ?2"))?;
+    let found = statement
+        .query_row(params![id, domain], stored_call)
+        .optional()?;
+    Ok(found.map(|call| call.row))
+}
+
+/// A page of the domain's calls that fit, newest first, behind `after`.
+pub fn list(
+    db: &Read<'_>,
+    domain: &str,
+    filter: &Filter,
+    after: Option<Position>,
+    limit: u32,
+) -> Result<Vec<StoredCall>> {
+    let mut sql = String::from(select!("WHERE domain = ?"));
+    let mut values = vec![Value::from(domain.to_owned())];
+    let mut narrow = |condition: &str, with: &[Value]| {
+        sql.push_str(" AND ");
+        sql.push_str(condition);
+        values.extend_from_slice(with);
+    };
+    let text = |text: &String| Value::from(text.clone());
+    let time = |time: UnixMicros| Value::from(i64::try_from(time.0).unwrap_or(i64::MAX));
+    let equal = [
+        ("state = ?", &filter.state),
+        ("direction = ?", &filter.direction),
+        ("source_user = ?", &filter.source_user),
+        ("destination_user = ?", &filter.destination_user),
+        ("sip_call_id = ?", &filter.sip_call_id),
+        ("session_reference_id = ?", &filter.session_reference_id),
+        ("class = ?", &filter.class),
+    ];
+    for (condition, wanted) in equal {
+        if let Some(wanted) = wanted {
+            narrow(condition, &[text(wanted)]);
+        }
+    }
+    if let Some(number) = &filter.number {
+        narrow(
+            "(source_user = ? OR destination_user = ?)",
+            &[text(number), text(number)],
+        );
+    }
+    match filter.live {
+        Some(true) => narrow("ended_at IS NULL", &[]),
+        Some(false) => narrow("ended_at IS NOT NULL", &[]),
+        None => {}
+    }
+    if let Some(from) = filter.started_from {
+        narrow("started_at >= ?", &[time(from)]);
+    }
+    if let Some(before) = filter.started_before {
+        narrow("started_at < ?", &[time(before)]);
+    }
+    if let Some(after) = after {
+        narrow(
+            "(started_at, serial) < (?, ?)",
+            &[time(after.started_at), Value::from(after.serial)],
+        );
+    }
+    sql.push_str(" ORDER BY started_at DESC, serial DESC LIMIT ?");
+    values.push(Value::from(limit));
+    let mut statement = db.sql.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), stored_call)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Removes up to `limit` of the oldest calls that began before `before` and are over, returning how many.
+pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
+    let mut statement = db.sql.prepare_cached(
+        "DELETE FROM calls WHERE serial IN (SELECT serial FROM \
+         (SELECT serial, started_at, ended_at FROM calls ORDER BY serial LIMIT ?2) \
+         WHERE started_at < ?1 AND ended_at IS NOT NULL)",
+    )?;
+    Ok(statement.execute(params![before, limit])?)
+}

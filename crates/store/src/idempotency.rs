@@ -1,0 +1,88 @@
+//! Replies remembered under an `Idempotency-Key`, so that a repeated request is answered and not repeated.
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::{Result, UnixMicros, Write};
+
+/// A reply to give again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON text.
+    pub body: String,
+}
+
+/// What a request with a key finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the first one: do the work, then [`finish`] or [`release`].
+    First,
+    /// The first one is still at work.
+    Running,
+    /// The first one was answered so.
+    Answered(Reply),
+    /// The key was used for another request.
+    OtherRequest,
+}
+
+/// Takes the key for a request whose method, path and body hash to `fingerprint`; keys from before `expired` are free.
+pub fn claim(
+    db: &Write<'_>,
+    domain: &str,
+    key: &str,
+    fingerprint: &[u8],
+    now: UnixMicros,
+    expired: UnixMicros,
+) -> Result<Claim> {
+    let mut take = db.sql.prepare_cached(
+        "INSERT INTO replies (domain, key, fingerprint, created_at) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT DO UPDATE SET fingerprint = ?3, created_at = ?4, status = NULL, body = NULL \
+         WHERE created_at < ?5",
+    )?;
+    if take.execute(params![domain, key, fingerprint, now, expired])? > 0 {
+        return Ok(Claim::First);
+    }
+    let mut look = db.sql.prepare_cached(
+        "SELECT fingerprint, status, body FROM replies WHERE domain = ?1 AND key = ?2",
+    )?;
+    let found = look
+        .query_row([domain, key], |row| {
+            let stored: Vec<u8> = row.get(0)?;
+            let status: Option<u16> = row.get(1)?;
+            let body: Option<String> = row.get(2)?;
+            Ok((stored, status.zip(body)))
+        })
+        .optional()?;
+    Ok(match found {
+        Some((stored, _)) if stored != fingerprint => Claim::OtherRequest,
+        Some((_, Some((status, body)))) => Claim::Answered(Reply { status, body }),
+        _ => Claim::Running,
+    })
+}
+
+/// Remembers the reply to the request that took the key.
+pub fn finish(db: &Write<'_>, domain: &str, key: &str, reply: &Reply) -> Result<()> {
+    let mut statement = db.sql.prepare_cached(
+        "UPDATE replies SET status = ?3, body = ?4 WHERE domain = ?1 AND key = ?2",
+    )?;
+    statement.execute(params![domain, key, reply.status, reply.body])?;
+    Ok(())
+}
+
+/// Frees a key whose request came to nothing, or whose reply must not be kept.
+pub fn release(db: &Write<'_>, domain: &str, key: &str) -> Result<()> {
+    let mut statement = db
+        .sql
+        .prepare_cached("DELETE FROM replies WHERE domain = ?1 AND key = ?2")?;
+    statement.execute([domain, key])?;
+    Ok(())
+}
+
+/// Forgets keys taken before `before`, returning how many.
+pub fn sweep(db: &Write<'_>, before: UnixMicros) -> Result<usize> {
+    let mut statement = db
+        .sql
+        .prepare_cached("DELETE FROM replies WHERE created_at < ?1")?;
+    Ok(statement.execute([before])?)
+}

@@ -1,0 +1,48 @@
+//! The SIP log: batches of rows in the caller's own encoding, by call.
+
+use rusqlite::params;
+
+use crate::{CallKey, Read, Result, UnixMicros, Write};
+
+/// Some rows of one call's ladder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LadderRow {
+    /// The call.
+    pub call: CallKey,
+    /// Time of the first row.
+    pub at: UnixMicros,
+    /// The rows, encoded by the caller.
+    pub rows: Vec<u8>,
+}
+
+pub(crate) fn insert(db: &Write<'_>, row: &LadderRow) -> Result<()> {
+    let mut statement = db
+        .sql
+        .prepare_cached("INSERT INTO ladder (call, at, rows) VALUES (?1, ?2, ?3)")?;
+    statement.execute(params![row.call, row.at, row.rows])?;
+    Ok(())
+}
+
+/// Everything logged for a call, in time order.
+pub fn of_call(db: &Read<'_>, call: CallKey) -> Result<Vec<LadderRow>> {
+    let mut statement = db
+        .sql
+        .prepare_cached("SELECT call, at, rows FROM ladder WHERE call = ?1 ORDER BY at, serial")?;
+    let rows = statement.query_map([call], |row| {
+        Ok(LadderRow {
+            call: row.get(0)?,
+            at: row.get(1)?,
+            rows: row.get(2)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Removes up to `limit` of the oldest batches when they are from before `before`, returning how many.
+pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
+    let mut statement = db.sql.prepare_cached(
+        "DELETE FROM ladder WHERE serial IN (SELECT serial FROM \
+         (SELECT serial, at FROM ladder ORDER BY serial LIMIT ?2) WHERE at < ?1)",
+    )?;
+    Ok(statement.execute(params![before, limit])?)
+}

@@ -1,0 +1,123 @@
+-- Provisioning. `revision` numbers every write of a document, so that a version never comes back.
+CREATE TABLE revision (value INTEGER NOT NULL) STRICT;
+INSERT INTO revision (value) VALUES (0);
+
+CREATE TABLE domains (
+    domain                  TEXT PRIMARY KEY,
+    settings                TEXT NOT NULL,
+    version                 INTEGER NOT NULL,
+    webhook_secret          TEXT NOT NULL,
+    previous_webhook_secret TEXT,
+    previous_until          INTEGER,
+    created_at              INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE documents (
+    domain  TEXT NOT NULL REFERENCES domains (domain) ON DELETE CASCADE,
+    kind    TEXT NOT NULL,
+    id      TEXT NOT NULL,
+    draft   INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body    TEXT NOT NULL,
+    PRIMARY KEY (domain, kind, id, draft)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE networks (
+    cidr   TEXT NOT NULL,
+    domain TEXT NOT NULL REFERENCES domains (domain) ON DELETE CASCADE,
+    PRIMARY KEY (domain, cidr)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_keys (
+    domain       TEXT NOT NULL REFERENCES domains (domain) ON DELETE CASCADE,
+    sk           TEXT NOT NULL,
+    kind         INTEGER NOT NULL,
+    token_hash   BLOB,
+    sealed_token TEXT,
+    pem          TEXT,
+    scopes       TEXT NOT NULL,
+    description  TEXT NOT NULL,
+    created_at   INTEGER NOT NULL,
+    PRIMARY KEY (domain, sk)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX api_keys_token ON api_keys (token_hash) WHERE token_hash IS NOT NULL;
+
+CREATE TABLE settings (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE replies (
+    domain      TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    status      INTEGER,
+    body        TEXT,
+    created_at  INTEGER NOT NULL,
+    PRIMARY KEY (domain, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX replies_age ON replies (created_at);
+
+-- Calls. No foreign keys here: a call outlives a removed domain, and the call path pays for no look-ups.
+CREATE TABLE calls (
+    serial               INTEGER PRIMARY KEY,
+    id                   BLOB NOT NULL UNIQUE,
+    domain               TEXT NOT NULL,
+    state                TEXT NOT NULL,
+    direction            TEXT NOT NULL,
+    source_user          TEXT NOT NULL,
+    destination_user     TEXT NOT NULL,
+    sip_call_id          TEXT NOT NULL,
+    session_reference_id TEXT,
+    started_at           INTEGER NOT NULL,
+    answered_at          INTEGER,
+    ended_at             INTEGER,
+    class                TEXT,
+    record               TEXT NOT NULL
+) STRICT;
+CREATE INDEX calls_started ON calls (domain, started_at);
+CREATE INDEX calls_live ON calls (domain, started_at) WHERE ended_at IS NULL;
+CREATE INDEX calls_sip_call_id ON calls (sip_call_id);
+CREATE INDEX calls_session_reference ON calls (session_reference_id) WHERE session_reference_id IS NOT NULL;
+CREATE INDEX calls_source ON calls (source_user, domain, started_at);
+CREATE INDEX calls_destination ON calls (destination_user, domain, started_at);
+
+CREATE TABLE snapshots (
+    call BLOB PRIMARY KEY,
+    body BLOB NOT NULL
+) STRICT;
+
+-- state: 0 pending, 1 delivered, 2 failed.
+CREATE TABLE events (
+    cursor          INTEGER PRIMARY KEY AUTOINCREMENT,
+    webhook_id      TEXT NOT NULL UNIQUE,
+    call            BLOB NOT NULL,
+    domain          TEXT NOT NULL,
+    service         TEXT NOT NULL,
+    callback_id     TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    sequence        INTEGER NOT NULL,
+    terminal        INTEGER NOT NULL,
+    target          TEXT,
+    created_at      INTEGER NOT NULL,
+    state           INTEGER NOT NULL,
+    attempts        INTEGER NOT NULL,
+    next_attempt_at INTEGER,
+    last_status     INTEGER,
+    last_error      TEXT,
+    delivered_at    INTEGER,
+    sealed          TEXT,
+    body            TEXT NOT NULL,
+    UNIQUE (call, sequence)
+) STRICT;
+CREATE UNIQUE INDEX events_terminal ON events (call) WHERE terminal = 1;
+CREATE INDEX events_pending ON events (cursor) WHERE state = 0;
+CREATE INDEX events_domain ON events (domain, cursor);
+
+CREATE TABLE ladder (
+    serial INTEGER PRIMARY KEY,
+    call   BLOB NOT NULL,
+    at     INTEGER NOT NULL,
+    rows   BLOB NOT NULL
+) STRICT;
+CREATE INDEX ladder_call ON ladder (call, at);

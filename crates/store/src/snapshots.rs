@@ -1,0 +1,35 @@
+//! What a restart needs of each living call, as bytes the store does not look into.
+
+use rusqlite::params;
+
+use crate::{CallKey, Read, Result, Write};
+
+/// Keeps or replaces a call's snapshot.
+pub(crate) fn put(db: &Write<'_>, call: CallKey, body: &[u8]) -> Result<()> {
+    let mut statement = db.sql.prepare_cached(
+        "INSERT INTO snapshots (call, body) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET body = excluded.body",
+    )?;
+    statement.execute(params![call, body])?;
+    Ok(())
+}
+
+/// Forgets a call's snapshot.
+pub(crate) fn delete(db: &Write<'_>, call: CallKey) -> Result<()> {
+    let mut statement = db
+        .sql
+        .prepare_cached("DELETE FROM snapshots WHERE call = ?1")?;
+    statement.execute([call])?;
+    Ok(())
+}
+
+/// Hands every snapshot to `each`, oldest call first.
+pub fn each(db: &Read<'_>, mut each: impl FnMut(CallKey, Vec<u8>)) -> Result<()> {
+    let mut statement = db
+        .sql
+        .prepare_cached("SELECT call, body FROM snapshots ORDER BY call")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        each(row.get(0)?, row.get(1)?);
+    }
+    Ok(())
+}

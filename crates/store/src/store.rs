@@ -1,0 +1,203 @@
+//! The database file: opening it, a small pool of read connections, and the way to the writer.
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::ops::Deref;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::writer::Writer;
+use crate::{Error, Result, schema};
+
+const FILE: &str = "hookswitch.db";
+const STATEMENTS_KEPT: usize = 128;
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long to wait for another process that holds the database.
+    pub busy_timeout: Duration,
+    /// Every commit reaches the disk before it counts; off, a power cut may lose the last ones.
+    pub durable: bool,
+    /// Jobs that may wait for the writer.
+    pub queue: usize,
+    /// Longest time a commit waits for company under load.
+    pub gather: Duration,
+    /// Longest time ladder rows and delivery results wait for company under load.
+    pub gather_lazily: Duration,
+    /// Read connections kept open between questions.
+    pub idle_readers: usize,
+    /// Size in bytes the database file may not outgrow.
+    pub max_size: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            busy_timeout: Duration::from_secs(5),
+            durable: true,
+            queue: 65_536,
+            gather: Duration::from_millis(5),
+            gather_lazily: Duration::from_millis(200),
+            idle_readers: 4,
+            max_size: None,
+        }
+    }
+}
+
+/// An open database; clones share it, the last one to go waits for the writer to finish.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    options: Options,
+    readers: Mutex<Vec<Connection>>,
+    writer: Writer,
+}
+
+impl Store {
+    /// Opens the database in the folder `dir`, creating both where needed (modes 0700 and 0600).
+    ///
+    /// Two processes can open one folder; keeping them apart is the caller's lock.
+    pub fn open(dir: &Path, options: Options) -> Result<Self> {
+        let path = prepare_file(dir)?;
+        let mut connection = connect(&path, &options)?;
+        schema::migrate(&mut connection)?;
+        if let Some(bytes) = options.max_size {
+            let page: u64 = connection
+                .pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0))
+                .map(crate::key::from_sql_integer)?;
+            let pages = crate::key::to_sql_integer(bytes / page.max(1));
+            connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+        }
+        let writer = Writer::start(connection, &options)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path,
+                options,
+                readers: Mutex::default(),
+                writer,
+            }),
+        })
+    }
+
+    /// Asks questions on a read connection; each sees what was committed when it began.
+    pub fn read<T>(&self, question: impl FnOnce(&Read<'_>) -> Result<T>) -> Result<T> {
+        let idle = self.readers().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect_reader(&self.inner.path, &self.inner.options)?,
+        };
+        let answer = question(&Read { sql: &connection });
+        let mut readers = self.readers();
+        if readers.len() < self.inner.options.idle_readers {
+            readers.push(connection);
+        }
+        answer
+    }
+
+    /// Makes a change and returns when it is durable; an `Err` undoes it.
+    pub fn write<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Write<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.inner.writer.run(change)
+    }
+
+    /// The one writer thread.
+    pub fn writer(&self) -> &Writer {
+        &self.inner.writer
+    }
+
+    fn readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.inner
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What questions are asked of: a read connection, or the inside of a change.
+#[derive(Debug)]
+pub struct Read<'a> {
+    pub(crate) sql: &'a Connection,
+}
+
+/// The inside of a change: it sees its own writes, and all of them count or none.
+#[derive(Debug)]
+pub struct Write<'a> {
+    read: Read<'a>,
+}
+
+impl<'a> Write<'a> {
+    pub(crate) fn new(sql: &'a Connection) -> Self {
+        Self { read: Read { sql } }
+    }
+}
+
+impl<'a> Deref for Write<'a> {
+    type Target = Read<'a>;
+
+    fn deref(&self) -> &Read<'a> {
+        &self.read
+    }
+}
+
+/// Creates folder and file with their modes before SQLite does; its side files take the mode of the file.
+fn prepare_file(dir: &Path) -> Result<PathBuf> {
+    if !dir.exists() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(Error::io(dir))?;
+    }
+    fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(Error::io(dir))?;
+    let path = dir.join(FILE);
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(Error::io(&path))?;
+    file.set_permissions(Permissions::from_mode(0o600))
+        .map_err(Error::io(&path))?;
+    Ok(path)
+}
+
+fn connect(path: &Path, options: &Options) -> Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(options.busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    let synchronous = if options.durable { "full" } else { "normal" };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 8_000, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_size_limit", 67_108_864, |_| Ok(()))?;
+    Ok(connection)
+}
+
+fn connect_reader(path: &Path, options: &Options) -> Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(options.busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -8_192)?;
+    Ok(connection)
+}

@@ -1,0 +1,162 @@
+//! The one thread that writes: jobs come through a bounded queue and are committed in groups.
+//!
+//! At rest every job is committed at once. Under load a group gathers company, for [`crate::Options::gather`] at most;
+//! ladder rows and delivery results, for which nobody waits, gather longer. Each job succeeds or fails alone.
+
+mod group;
+mod pace;
+mod transaction;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::{Batch, Error, Options, Result, Write};
+use group::Thread;
+
+type Done = Box<dyn FnOnce(Result<()>) + Send>;
+/// Runs the change inside the transaction (or not at all, when there is none), and hands back who tells the caller
+/// once that is committed.
+type Change = Box<dyn FnOnce(Result<&Write<'_>>) -> (Result<()>, Done) + Send>;
+
+enum Job {
+    Batch(Batch, Done),
+    Change(Change),
+}
+
+/// The way to the writer thread.
+#[derive(Debug)]
+pub struct Writer {
+    queue: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    waiting: AtomicU64,
+    commits: AtomicU64,
+    jobs: AtomicU64,
+    rows: AtomicU64,
+    failures: AtomicU64,
+    last_commit_micros: AtomicU64,
+}
+
+/// What the writer has done and has before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Jobs that wait or are at work.
+    pub waiting: u64,
+    /// Transactions committed.
+    pub commits: u64,
+    /// Jobs ended, well or not.
+    pub jobs: u64,
+    /// Rows of batches written.
+    pub rows: u64,
+    /// Jobs that failed.
+    pub failures: u64,
+    /// How long the last commit took.
+    pub last_commit: Duration,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection, options: &Options) -> Result<Self> {
+        let (queue, jobs) = mpsc::sync_channel(options.queue);
+        let counts = Arc::new(Counts::default());
+        let thread = Thread::new(connection, jobs, counts.clone(), options);
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || thread.run())
+            .map_err(Error::io("store-writer".as_ref()))?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+            counts,
+        })
+    }
+
+    /// Queues a batch without ever blocking; `done` runs on the writer thread once it is durable or has failed.
+    ///
+    /// [`Error::QueueFull`] and [`Error::Closed`]: nothing was queued and `done` never runs.
+    pub fn submit(
+        &self,
+        batch: Batch,
+        done: impl FnOnce(Result<()>) + Send + 'static,
+    ) -> Result<()> {
+        let queue = self.queue.as_ref().ok_or(Error::Closed)?;
+        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
+        queue
+            .try_send(Job::Batch(batch, Box::new(done)))
+            .map_err(|error| {
+                self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+                match error {
+                    TrySendError::Full(_) => Error::QueueFull,
+                    TrySendError::Disconnected(_) => Error::Closed,
+                }
+            })
+    }
+
+    /// Makes a change and returns when it is durable; an `Err` or a panic undoes it and nothing else.
+    pub fn run<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Write<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        let change: Change = Box::new(move |db| {
+            let outcome = db.and_then(|db| {
+                catch_unwind(AssertUnwindSafe(|| change(db))).unwrap_or(Err(Error::Panicked))
+            });
+            let (verdict, value) = match outcome {
+                Ok(value) => (Ok(()), Some(value)),
+                Err(error) => (Err(error), None),
+            };
+            let done: Done = Box::new(move |verdict: Result<()>| {
+                let value = value.ok_or(Error::Closed);
+                let _ = answer.send(verdict.and(value));
+            });
+            (verdict, done)
+        });
+        let queue = self.queue.as_ref().ok_or(Error::Closed)?;
+        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
+        if queue.send(Job::Change(change)).is_err() {
+            self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(Error::Closed);
+        }
+        answered.recv().unwrap_or(Err(Error::Closed))
+    }
+
+    /// Returns when everything queued before is durable.
+    pub fn flush(&self) -> Result<()> {
+        self.run(|_| Ok(()))
+    }
+
+    /// What it has done and has before it.
+    pub fn metrics(&self) -> Metrics {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Metrics {
+            waiting: read(&self.counts.waiting),
+            commits: read(&self.counts.commits),
+            jobs: read(&self.counts.jobs),
+            rows: read(&self.counts.rows),
+            failures: read(&self.counts.failures),
+            last_commit: Duration::from_micros(read(&self.counts.last_commit_micros)),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            // The thread catches the panics of its jobs; one of its own has been printed already.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The writer thread itself: gathers jobs into a group, commits it, and tells each job's caller.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::pace::Pace;
+use super::{Change, Counts, Done, Job, transaction};
+use crate::{Batch, Options};
+
+/// Most jobs in one transaction.
+const GROUP: usize = 4_096;
+
+pub(super) struct Thread {
+    connection: Connection,
+    jobs: Receiver<Job>,
+    counts: Arc<Counts>,
+    gather: Duration,
+    gather_lazily: Duration,
+    pace: Pace,
+    group: Group,
+}
+
+/// What has been gathered for the next transaction, in the order it runs in.
+#[derive(Default)]
+struct Group {
+    batches: Vec<(Batch, Done)>,
+    batches_since: Option<Instant>,
+    /// Batches that can wait; they may stay for later transactions.
+    lazy: Vec<(Batch, Done)>,
+    lazy_since: Option<Instant>,
+    /// They run last: a batch that fails makes the transaction begin again, and a change can run only once.
+    changes: Vec<Change>,
+}
+
+impl Thread {
+    pub(super) fn new(
+        connection: Connection,
+        jobs: Receiver<Job>,
+        counts: Arc<Counts>,
+        options: &Options,
+    ) -> Self {
+        Self {
+            connection,
+            jobs,
+            counts,
+            gather: options.gather,
+            gather_lazily: options.gather_lazily,
+            pace: Pace::new(Instant::now()),
+            group: Group::default(),
+        }
+    }
+
+    /// Works until the last sender is gone and all is written.
+    pub(super) fn run(mut self) {
+        let mut open = true;
+        while open {
+            open = self.gather();
+            let batches = self.ripe_batches(open);
+            let changes = std::mem::take(&mut self.group.changes);
+            if !batches.is_empty() || !changes.is_empty() {
+                self.commit(batches, changes);
+            }
+        }
+    }
+
+    /// Waits until there is something to commit; `false` when no more will come.
+    fn gather(&mut self) -> bool {
+        loop {
+            let job = match self.patience() {
+                Patience::Endless => self.jobs.recv().map_err(RecvTimeoutError::from),
+                Patience::Ends(left) => self.jobs.recv_timeout(left),
+                Patience::Over => return true,
+            };
+            match job {
+                Ok(job) => self.take(job),
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn take(&mut self, job: Job) {
+        let now = Instant::now();
+        self.pace.count(now);
+        match job {
+            Job::Batch(batch, done) if batch.can_wait() => {
+                self.group.lazy_since.get_or_insert(now);
+                self.group.lazy.push((batch, done));
+            }
+            Job::Batch(batch, done) => {
+                self.group.batches_since.get_or_insert(now);
+                self.group.batches.push((batch, done));
+            }
+            Job::Change(change) => self.group.changes.push(change),
+        }
+    }
+
+    /// How long the group may wait for another job.
+    fn patience(&mut self) -> Patience {
+        let group = &self.group;
+        let (since, most) = match (group.batches_since, group.lazy_since) {
+            (Some(since), _) => (since, self.gather),
+            (None, Some(since)) => (since, self.gather_lazily),
+            (None, None) if group.changes.is_empty() => return Patience::Endless,
+            (None, None) => return Patience::Ends(Duration::ZERO),
+        };
+        if group.batches.len() + group.lazy.len() + group.changes.len() >= GROUP {
+            return Patience::Over;
+        }
+        let now = Instant::now();
+        let Some(left) = most.checked_sub(now.saturating_duration_since(since)) else {
+            return Patience::Over;
+        };
+        // Whoever makes a change blocks until it is done, and may have the next one ready only then: no use waiting.
+        if group.changes.is_empty() && self.pace.is_busy(now) {
+            Patience::Ends(left)
+        } else {
+            Patience::Ends(Duration::ZERO)
+        }
+    }
+
+    /// The batches of the next transaction: all but those that can wait and have not waited long.
+    fn ripe_batches(&mut self, open: bool) -> Vec<(Batch, Done)> {
+        let now = Instant::now();
+        let group = &mut self.group;
+        let mut batches = std::mem::take(&mut group.batches);
+        group.batches_since = None;
+        let waited = group
+            .lazy_since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let ripe = !open
+            || waited >= self.gather_lazily
+            || group.lazy.len() >= GROUP / 2
+            || !group.changes.is_empty()
+            || !self.pace.is_busy(now);
+        if ripe {
+            batches.append(&mut group.lazy);
+            group.lazy_since = None;
+        }
+        batches
+    }
+
+    /// Writes it all in one transaction and tells everyone.
+    fn commit(&mut self, batches: Vec<(Batch, Done)>, changes: Vec<Change>) {
+        let began = Instant::now();
+        let outcome = transaction::write(&self.connection, &batches, changes);
+        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let counts = &self.counts;
+        counts.last_commit_micros.store(took, Ordering::Relaxed);
+        counts.commits.fetch_add(1, Ordering::Relaxed);
+        let rows: usize = batches.iter().map(|(batch, _)| batch.rows()).sum();
+        counts.rows.fetch_add(rows as u64, Ordering::Relaxed);
+
+        let batches = batches.into_iter().map(|(_, done)| done);
+        let told = batches.zip(outcome.batches).chain(outcome.changes);
+        for (done, verdict) in told {
+            counts.jobs.fetch_add(1, Ordering::Relaxed);
+            counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            if let Err(error) = &verdict {
+                counts.failures.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%error, "a write failed");
+            }
+            if catch_unwind(AssertUnwindSafe(|| done(verdict))).is_err() {
+                tracing::error!("a writer's listener panicked");
+            }
+        }
+    }
+}
+
+enum Patience {
+    Endless,
+    Ends(Duration),
+    Over,
+}
