@@ -25,7 +25,7 @@ pub use header::{
 pub use limits::{MAX_CHALLENGES, MAX_COMPARED, MAX_HEADERS, MAX_LINE, MAX_MESSAGE};
 pub use method::Method;
 pub use parse::ParseError;
-pub use syntax::{quote, unquote};
+pub use syntax::{quote, split_list, unquote};
 pub use uri::{Host, Scheme, Uri, UriError};
 pub use write::Writer;
 

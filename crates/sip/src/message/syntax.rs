@@ -167,6 +167,11 @@ impl<'b> Iterator for Elements<'b> {
     }
 }
 
+/// The elements of a comma list, trimmed, without empty ones. Commas in quotes or `<>` do not part.
+pub fn split_list(text: &str) -> impl Iterator<Item = &str> {
+    Elements::new(text)
+}
+
 /// A decimal number of at least one digit; what does not fit becomes `u64::MAX`. `None` for anything else.
 pub(crate) fn number(text: &str) -> Option<u64> {
     if text.is_empty() {

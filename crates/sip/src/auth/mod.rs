@@ -1,0 +1,14 @@
+//! Digest authentication (RFC 7616, RFC 8760, RFC 3261 §22): challenges, the hashes, and the client that answers.
+//!
+//! Verifying what others send is policy and lives above; [`parameters`] and [`Digest`] are what it needs from here.
+
+mod algorithm;
+mod challenge;
+mod client;
+
+pub use algorithm::{Algorithm, Digest, Qop};
+pub use challenge::{Challenge, parameters};
+pub use client::{AuthFailure, Credentials, DigestClient, Secret};
+
+#[cfg(test)]
+mod tests;
