@@ -1,0 +1,220 @@
+//! The engine's view of provisioning: immutable, shared between shards, cheap to change in one place.
+
+mod devices;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+pub use self::devices::{AuthType, Device, Devices};
+use crate::pattern::Pattern;
+
+/// Every tenant of the node and the networks the operator granted them.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    tenants: BTreeMap<Arc<str>, Arc<Tenant>>,
+    grants: Vec<(IpNet, Arc<str>)>,
+    own_addresses: BTreeSet<IpAddr>,
+    own_names: BTreeSet<Box<str>>,
+}
+
+impl Directory {
+    /// A directory without tenants; `own` are the hosts that name this node itself: addresses without
+    /// brackets, or names.
+    pub fn new<'o>(own: impl IntoIterator<Item = &'o str>) -> Self {
+        let mut directory = Self::default();
+        for host in own {
+            match host.parse() {
+                Ok(address) => directory.own_addresses.insert(address),
+                Err(_) => directory.own_names.insert(host.to_ascii_lowercase().into()),
+            };
+        }
+        directory
+    }
+
+    /// Adds a tenant, or puts a newer version in its place.
+    pub fn put_tenant(&mut self, tenant: Arc<Tenant>) {
+        self.tenants.insert(tenant.domain.clone(), tenant);
+    }
+
+    /// Removes a tenant with its granted networks.
+    pub fn remove_tenant(&mut self, domain: &str) {
+        self.tenants.remove(domain);
+        self.grants.retain(|(_, granted)| &**granted != domain);
+    }
+
+    /// The operator grants a source network to a tenant.
+    pub fn grant(&mut self, network: IpNet, domain: Arc<str>) {
+        self.grants.push((network, domain));
+    }
+
+    /// Forgets every grant, before the present ones are given.
+    pub fn clear_grants(&mut self) {
+        self.grants.clear();
+    }
+
+    /// The tenant of a domain, in any case.
+    pub fn tenant(&self, domain: &str) -> Option<&Arc<Tenant>> {
+        if domain.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return self.tenants.get(domain.to_ascii_lowercase().as_str());
+        }
+        self.tenants.get(domain)
+    }
+
+    /// How many tenants there are.
+    pub fn tenants(&self) -> usize {
+        self.tenants.len()
+    }
+
+    /// Whether `host` (without brackets) names this node itself.
+    pub fn is_own(&self, host: &str) -> bool {
+        match host.parse() {
+            Ok(address) => self.own_addresses.contains(&address),
+            Err(_) => self.own_names.contains(host.to_ascii_lowercase().as_str()),
+        }
+    }
+
+    /// Whether the operator granted the network of `source` to `domain`.
+    pub fn is_granted(&self, source: IpAddr, domain: &str) -> bool {
+        self.grants
+            .iter()
+            .any(|(network, granted)| &**granted == domain && network.contains(&source))
+    }
+
+    /// Every tenant to which the operator granted a network of `source`, once each.
+    pub fn granted(&self, source: IpAddr) -> Vec<&Arc<Tenant>> {
+        let domains: BTreeSet<&str> = self
+            .grants
+            .iter()
+            .filter(|(network, _)| network.contains(&source))
+            .map(|(_, domain)| &**domain)
+            .collect();
+        domains
+            .into_iter()
+            .filter_map(|domain| self.tenants.get(domain))
+            .collect()
+    }
+}
+
+/// One customer.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// The SIP domain, in lower case.
+    pub domain: Arc<str>,
+    /// What the customer and the operator set.
+    pub settings: Settings,
+    /// The provisioned devices.
+    pub devices: Devices,
+    services: Vec<Arc<CloudSipUa>>,
+}
+
+impl Tenant {
+    /// A tenant; the services are put into the order in which patterns are tried: longest literal prefix
+    /// first, then by name.
+    pub fn new(
+        domain: &str,
+        settings: Settings,
+        devices: Devices,
+        mut services: Vec<Arc<CloudSipUa>>,
+    ) -> Self {
+        services.sort_by(|one, other| {
+            let by_prefix = other
+                .destination_match
+                .literal_prefix()
+                .cmp(&one.destination_match.literal_prefix());
+            by_prefix
+                .then_with(|| one.name.cmp(&other.name))
+                .then_with(|| one.id.cmp(&other.id))
+        });
+        Self {
+            domain: domain.to_ascii_lowercase().into(),
+            settings,
+            devices,
+            services,
+        }
+    }
+
+    /// The services, in the order in which their patterns are tried.
+    pub fn services(&self) -> &[Arc<CloudSipUa>] {
+        &self.services
+    }
+
+    /// The service with this id.
+    pub fn service(&self, id: &str) -> Option<&Arc<CloudSipUa>> {
+        self.services.iter().find(|service| &*service.id == id)
+    }
+
+    /// The first service whose pattern matches a user.
+    pub fn service_for(&self, user: &str) -> Option<&Arc<CloudSipUa>> {
+        self.services
+            .iter()
+            .find(|service| service.destination_match.is_match(user))
+    }
+}
+
+/// What a domain's calls may do and how long they may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Networks whose unauthenticated callers may reach the domain's services.
+    pub open: Vec<IpNet>,
+    /// Where the domain may call.
+    pub outbound: OutboundPolicy,
+    /// The longest a call may ring, where it is not the node's default.
+    pub ring_timeout: Option<Duration>,
+    /// The longest a call may last once answered.
+    pub max_call_duration: Option<Duration>,
+    /// The most calls at a time.
+    pub max_calls: Option<u32>,
+    /// The most new calls in a second.
+    pub max_calls_per_second: Option<u32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            open: Vec::new(),
+            outbound: OutboundPolicy::Any,
+            ring_timeout: None,
+            max_call_duration: None,
+            max_calls: None,
+            max_calls_per_second: None,
+        }
+    }
+}
+
+/// Where the application's own calls may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutboundPolicy {
+    /// Any SIP URI the node's address guard lets through.
+    #[default]
+    Any,
+    /// Through the domain's trunks only.
+    Trunks,
+    /// Nowhere.
+    Off,
+}
+
+/// A Cloud SIP UA service: calls it matches are steered over HTTP.
+#[derive(Clone, Debug)]
+pub struct CloudSipUa {
+    /// `id` of the provisioning document.
+    pub id: Arc<str>,
+    /// `callbackId`, by which callbacks are enabled again.
+    pub callback_id: Arc<str>,
+    /// The customer's label.
+    pub name: Box<str>,
+    /// Which destinations it serves.
+    pub destination_match: Pattern,
+    /// Where its callbacks go.
+    pub callback_base_url: Arc<str>,
+    /// The whole budget of an ask.
+    pub callback_timeout: Duration,
+    /// Its callbacks are switched off, because the application answered 410.
+    pub disabled: bool,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+use super::*;
+
+fn service(id: &str, name: &str, pattern: &str) -> Arc<CloudSipUa> {
+    Arc::new(CloudSipUa {
+        id: id.into(),
+        callback_id: format!("cb-{id}").into(),
+        name: name.into(),
+        destination_match: Pattern::compile(pattern).unwrap(),
+        callback_base_url: "https://app.example/".into(),
+        callback_timeout: Duration::from_secs(15),
+        disabled: false,
+    })
+}
+
+fn tenant(domain: &str, services: Vec<Arc<CloudSipUa>>) -> Arc<Tenant> {
+    Arc::new(Tenant::new(
+        domain,
+        Settings::default(),
+        Devices::default(),
+        services,
+    ))
+}
+
+#[test]
+fn the_longest_literal_prefix_wins_then_the_name() {
+    let tenant = tenant(
+        "a.example",
+        vec![
+            service("1", "zebra", ".*"),
+            service("2", "beta", "4689"),
+            service("3", "alpha", "4689"),
+            service("4", "gamma", "46890"),
+        ],
+    );
+    assert_eq!(&*tenant.service_for("46890510").unwrap().id, "4");
+    assert_eq!(&*tenant.service_for("46891").unwrap().id, "3");
+    assert_eq!(&*tenant.service_for("bob").unwrap().id, "1");
+    assert_eq!(&*tenant.service("2").unwrap().name, "beta");
+}
+
+#[test]
+fn a_domain_is_found_in_any_case() {
+    let mut directory = Directory::new([]);
+    directory.put_tenant(tenant("A.Example", vec![]));
+    assert!(directory.tenant("a.example").is_some());
+    assert!(directory.tenant("A.EXAMPLE").is_some());
+    assert!(directory.tenant("b.example").is_none());
+    directory.remove_tenant("a.example");
+    assert_eq!(directory.tenants(), 0);
+}
+
+#[test]
+fn the_node_knows_its_own_addresses_and_names() {
+    let directory = Directory::new(["192.0.2.1", "2001:db8::1", "Node.Example"]);
+    assert!(directory.is_own("192.0.2.1"));
+    assert!(
+        directory.is_own("2001:DB8:0::1"),
+        "every spelling of an IPv6 address"
+    );
+    assert!(directory.is_own("node.example"));
+    assert!(!directory.is_own("192.0.2.2"));
+}
+
+#[test]
+fn a_granted_network_names_each_of_its_tenants_once() {
+    let mut directory = Directory::new([]);
+    directory.put_tenant(tenant("a.example", vec![]));
+    directory.put_tenant(tenant("b.example", vec![]));
+    directory.grant("198.51.100.0/24".parse().unwrap(), "a.example".into());
+    directory.grant("198.51.100.0/25".parse().unwrap(), "a.example".into());
+    directory.grant("198.51.100.128/25".parse().unwrap(), "b.example".into());
+    directory.grant("203.0.113.0/24".parse().unwrap(), "gone.example".into());
+    let domains = |source: &str| -> Vec<String> {
+        directory
+            .granted(source.parse().unwrap())
+            .iter()
+            .map(|tenant| tenant.domain.to_string())
+            .collect()
+    };
+    assert_eq!(domains("198.51.100.1"), ["a.example"]);
+    assert_eq!(domains("198.51.100.200"), ["a.example", "b.example"]);
+    assert!(
+        domains("203.0.113.9").is_empty(),
+        "a grant outlives its tenant without effect"
+    );
+    assert!(directory.is_granted("198.51.100.200".parse().unwrap(), "b.example"));
+    assert!(!directory.is_granted("198.51.100.1".parse().unwrap(), "b.example"));
+}
+
+#[test]
+fn versions_of_the_devices_do_not_disturb_each_other() {
+    let disabled = Device {
+        auth_type: AuthType::Disabled,
+    };
+    let digest = Device {
+        auth_type: AuthType::Credentials,
+    };
+    let first: Devices = [("1001", disabled), ("1002", disabled)]
+        .into_iter()
+        .collect();
+    let second = first.with("1001", digest).with("1003", digest);
+    let third = second.without("1002");
+    assert_eq!(first.find("1001"), Some(&disabled));
+    assert_eq!(second.find("1001"), Some(&digest));
+    assert_eq!((first.len(), second.len(), third.len()), (2, 3, 2));
+    assert_eq!(third.find("1002"), None);
+    assert!(Devices::default().is_empty());
+    assert_eq!(Devices::default().find("1001"), None);
+}
