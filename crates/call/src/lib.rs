@@ -1,1 +1,13 @@
 //! What a call is for a customer: calls, routing, commands, events.
+//!
+//! The [`Engine`](engine::Engine) conducts one shard: messages, commands and time go in, messages, events and
+//! records come out. It knows no HTTP, no SQL and no JSON, opens no socket and reads no clock.
+
+pub mod command;
+pub mod directory;
+pub mod event;
+pub mod id;
+pub mod outcome;
+pub mod pattern;
+pub mod record;
+pub mod route;
