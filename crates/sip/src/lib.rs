@@ -4,8 +4,13 @@
 //! `handle_*`, what has to be done comes out of `poll_*`.
 
 pub mod auth;
+pub mod deadlines;
+mod dialog;
 pub mod event;
 pub mod flow;
+pub mod hash;
+mod leg;
 pub mod message;
 pub mod time;
+mod transaction;
 pub mod user_agent;

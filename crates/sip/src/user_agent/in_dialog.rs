@@ -1,0 +1,389 @@
+//! A request inside a dialog: BYE, re-INVITE, UPDATE, PRACK, INFO, OPTIONS.
+
+use bytes::Bytes;
+
+use super::UserAgent;
+use super::compose::Reply;
+use super::receive::{Incoming, check_body, is_offered, same_dialog};
+use crate::dialog::Order;
+use crate::dialog::session_timer::{Agreement, agree_as_server, server_value};
+use crate::event::{EventKind, LegId, Rejection};
+use crate::hash::Hex;
+use crate::leg::{Farewell, Leg, Reoffer, Stage};
+use crate::message::{HeaderName, Method};
+use crate::time::Now;
+
+impl UserAgent {
+    /// A request with a To tag.
+    pub(super) fn receive_in_dialog(
+        &mut self,
+        now: Now,
+        incoming: Incoming<'_, '_>,
+        tag: &str,
+    ) -> Option<LegId> {
+        let found = Hex::value(tag).and_then(|id| self.take_leg(LegId(id)));
+        let Some(mut leg) = found else {
+            self.refuse(
+                incoming.back,
+                incoming.flow,
+                incoming.message,
+                &Rejection::new(481),
+            );
+            return None;
+        };
+        let id = leg.id;
+        if !belongs(&leg, incoming) {
+            self.put_leg(leg);
+            self.refuse(
+                incoming.back,
+                incoming.flow,
+                incoming.message,
+                &Rejection::new(481),
+            );
+            return None;
+        }
+        if is_pending(&leg, incoming) {
+            // A copy of a request we have not answered yet.
+            self.put_leg(leg);
+            return Some(id);
+        }
+        let number = incoming.message.cseq().map_or(0, |cseq| cseq.number);
+        if leg.dialog.check_order(number) == Order::Late {
+            self.put_leg(leg);
+            let late = Rejection::new(500).because("CSeq is not above the last one of this dialog");
+            self.refuse(incoming.back, incoming.flow, incoming.message, &late);
+            return Some(id);
+        }
+        leg.flow = incoming.flow;
+        match incoming.method {
+            Method::Bye => self.receive_bye(now, incoming, leg),
+            method => {
+                match method {
+                    Method::Invite => self.receive_reinvite(now, incoming, &mut leg),
+                    Method::Update => self.receive_update(now, incoming, &mut leg),
+                    Method::Prack => self.receive_prack(now, incoming, &mut leg),
+                    Method::Info => {
+                        self.respond(
+                            now,
+                            incoming,
+                            id,
+                            &Reply {
+                                status: 200,
+                                ..Reply::default()
+                            },
+                        );
+                        self.tell(id, EventKind::Informed);
+                    }
+                    Method::Options => {
+                        let reply = Reply {
+                            status: 200,
+                            dialog_forming: true,
+                            ..Reply::default()
+                        };
+                        self.respond(now, incoming, id, &reply);
+                    }
+                    Method::Subscribe | Method::Notify => {
+                        self.respond(
+                            now,
+                            incoming,
+                            id,
+                            &Reply {
+                                status: 489,
+                                ..Reply::default()
+                            },
+                        );
+                    }
+                    _ => self.respond(
+                        now,
+                        incoming,
+                        id,
+                        &Reply {
+                            status: 403,
+                            ..Reply::default()
+                        },
+                    ),
+                }
+                self.put_leg(leg);
+            }
+        }
+        Some(id)
+    }
+
+    fn receive_bye(&mut self, now: Now, incoming: Incoming<'_, '_>, mut leg: Box<Leg>) {
+        let id = leg.id;
+        match leg.stage {
+            // RFC 3261 §15: the caller may leave an early dialog by BYE.
+            Stage::Offered(_) => {
+                self.respond(
+                    now,
+                    incoming,
+                    id,
+                    &Reply {
+                        status: 200,
+                        ..Reply::default()
+                    },
+                );
+                self.put_leg(leg);
+                if self.reject(now, id, &Rejection::new(487)).is_ok() {
+                    self.tell(id, EventKind::Cancelled);
+                }
+            }
+            Stage::Calling(_) => {
+                self.respond(
+                    now,
+                    incoming,
+                    id,
+                    &Reply {
+                        status: 481,
+                        ..Reply::default()
+                    },
+                );
+                self.put_leg(leg);
+            }
+            Stage::Established => {
+                let closing = leg
+                    .accepted
+                    .as_ref()
+                    .is_some_and(|accepted| accepted.closing.is_some());
+                leg.accepted = None;
+                leg.farewell = Some(Box::new(Farewell {
+                    key: incoming.key,
+                    request: Bytes::copy_from_slice(incoming.message.bytes()),
+                    flow: incoming.back,
+                }));
+                leg.timer.refresh_at = None;
+                leg.timer.expires_at = None;
+                leg.reoffer = None;
+                self.put_leg(leg);
+                if closing {
+                    self.release(now, id, crate::event::Commit(0));
+                } else {
+                    self.tell(id, EventKind::Ended);
+                }
+            }
+        }
+    }
+
+    fn receive_reinvite(&mut self, now: Now, incoming: Incoming<'_, '_>, leg: &mut Leg) {
+        let has_offer = !incoming.message.body().is_empty();
+        match self.admit_offer(incoming, leg, true) {
+            Err(rejection) => self.respond_rejection(now, incoming, leg.id, &rejection),
+            Ok(agreed) => {
+                leg.timer.agreed = Some(agreed);
+                leg.dialog.refresh_target(incoming.message);
+                leg.next_hop = None;
+                leg.reoffer = Some(Box::new(theirs(incoming, true, has_offer)));
+                self.tell(
+                    leg.id,
+                    EventKind::Reoffered {
+                        invite: true,
+                        has_offer,
+                    },
+                );
+            }
+        }
+    }
+
+    fn receive_update(&mut self, now: Now, incoming: Incoming<'_, '_>, leg: &mut Leg) {
+        let has_offer = !incoming.message.body().is_empty();
+        match self.admit_offer(incoming, leg, has_offer) {
+            Err(rejection) => self.respond_rejection(now, incoming, leg.id, &rejection),
+            Ok(agreed) => {
+                leg.dialog.refresh_target(incoming.message);
+                leg.next_hop = None;
+                if has_offer {
+                    leg.timer.agreed = Some(agreed);
+                    leg.reoffer = Some(Box::new(theirs(incoming, false, true)));
+                    self.tell(
+                        leg.id,
+                        EventKind::Reoffered {
+                            invite: false,
+                            has_offer,
+                        },
+                    );
+                    return;
+                }
+                let value = server_value(agreed);
+                let headers = [(HeaderName::SessionExpires, value.as_str())];
+                let reply = Reply {
+                    status: 200,
+                    dialog_forming: true,
+                    headers: &headers,
+                    ..Reply::default()
+                };
+                self.respond(now, incoming, leg.id, &reply);
+                if matches!(leg.stage, Stage::Established) {
+                    leg.timer.start(now.instant, agreed);
+                }
+            }
+        }
+    }
+
+    /// Whether an offer fits in now (RFC 3261 §14.2, RFC 3311 §5.2) and what its session timer means.
+    fn admit_offer(
+        &mut self,
+        incoming: Incoming<'_, '_>,
+        leg: &Leg,
+        offers: bool,
+    ) -> Result<Agreement, Rejection> {
+        if offers {
+            match leg.reoffer.as_deref() {
+                Some(Reoffer::Ours) => return Err(Rejection::new(491)),
+                Some(Reoffer::Theirs { .. }) => return Err(self.later()),
+                Some(Reoffer::Glare { .. }) | None => {}
+            }
+            match leg.stage {
+                Stage::Calling(_) => return Err(Rejection::new(491)),
+                Stage::Offered(_) => return Err(self.later()),
+                Stage::Established if leg.accepted.is_some() => return Err(self.later()),
+                Stage::Established => {}
+            }
+        }
+        check_body(incoming.message)?;
+        agree_as_server(incoming.message, self.policy())
+            .map(|fresh| keep_roles(fresh, leg.timer.agreed, incoming))
+            .map_err(|_| {
+                Rejection::new(422).with(HeaderName::MinSe, self.policy().minimum.to_string())
+            })
+    }
+
+    fn later(&mut self) -> Rejection {
+        let seconds = self.tokens.draw_below(11);
+        Rejection::new(500)
+            .because("Another offer is being answered")
+            .with(HeaderName::RetryAfter, seconds.to_string())
+    }
+
+    /// Refuses inside a dialog; a refused re-INVITE leaves the session as it was.
+    pub(super) fn respond_rejection(
+        &mut self,
+        now: Now,
+        incoming: Incoming<'_, '_>,
+        leg: LegId,
+        rejection: &Rejection,
+    ) {
+        let response = self.compose_rejection(incoming.flow, incoming.message, rejection);
+        self.bury(
+            now,
+            incoming.key,
+            incoming.back,
+            rejection.status,
+            false,
+            &response,
+        );
+        self.transmit(incoming.back, response, crate::event::Commit(0), Some(leg));
+    }
+
+    fn receive_prack(&mut self, now: Now, incoming: Incoming<'_, '_>, leg: &mut Leg) {
+        let rack = incoming.message.rack();
+        let fits = match (&leg.stage, rack) {
+            (Stage::Offered(offered), Some(rack)) => {
+                let invite = crate::message::Message::parse(&offered.invite).ok();
+                let number = invite
+                    .and_then(|invite| invite.cseq().ok())
+                    .map(|cseq| cseq.number);
+                offered
+                    .unacknowledged
+                    .as_ref()
+                    .is_some_and(|waiting| waiting.rseq == rack.rseq)
+                    && number == Some(rack.cseq.number)
+                    && rack.cseq.method == Method::Invite
+            }
+            _ => false,
+        };
+        if !fits {
+            self.respond(
+                now,
+                incoming,
+                leg.id,
+                &Reply {
+                    status: 481,
+                    ..Reply::default()
+                },
+            );
+            return;
+        }
+        if !incoming.message.body().is_empty() {
+            // An offer in PRACK needs an answer in its 2xx before ours is even given: RFC 3262 §5 allows it,
+            // RFC 6337 §3 lists no case that needs it.
+            self.respond(
+                now,
+                incoming,
+                leg.id,
+                &Reply {
+                    status: 488,
+                    ..Reply::default()
+                },
+            );
+            return;
+        }
+        self.respond(
+            now,
+            incoming,
+            leg.id,
+            &Reply {
+                status: 200,
+                ..Reply::default()
+            },
+        );
+        self.release_held(now, leg);
+    }
+}
+
+/// A refresh without a refresher parameter leaves the roles as they are (RFC 4028 §7.4).
+fn keep_roles(
+    fresh: Agreement,
+    running: Option<Agreement>,
+    incoming: Incoming<'_, '_>,
+) -> Agreement {
+    let named =
+        matches!(incoming.message.session_expires(), Some(Ok(wish)) if wish.refresher.is_some());
+    match running {
+        Some(running) if !named && fresh.peer_knows == running.peer_knows => Agreement {
+            we_refresh: running.we_refresh,
+            ..fresh
+        },
+        _ => fresh,
+    }
+}
+
+fn theirs(incoming: Incoming<'_, '_>, invite: bool, has_offer: bool) -> Reoffer {
+    Reoffer::Theirs {
+        key: incoming.key,
+        request: Bytes::copy_from_slice(incoming.message.bytes()),
+        flow: incoming.back,
+        invite,
+        has_offer,
+    }
+}
+
+fn belongs(leg: &Leg, incoming: Incoming<'_, '_>) -> bool {
+    match &leg.stage {
+        Stage::Calling(calling) => calling.early.iter().any(|early| {
+            same_dialog(
+                &early.dialog.call_id,
+                &early.dialog.remote_tag,
+                incoming.message,
+            )
+        }),
+        _ => same_dialog(
+            &leg.dialog.call_id,
+            &leg.dialog.remote_tag,
+            incoming.message,
+        ),
+    }
+}
+
+fn is_pending(leg: &Leg, incoming: Incoming<'_, '_>) -> bool {
+    let parting = leg
+        .farewell
+        .as_ref()
+        .is_some_and(|farewell| farewell.key == incoming.key);
+    let offering =
+        matches!(leg.reoffer.as_deref(), Some(Reoffer::Theirs { key, .. }) if *key == incoming.key);
+    debug_assert!(
+        !(offering && is_offered(&leg.stage)),
+        "offers inside an unanswered INVITE are refused"
+    );
+    parting || offering
+}

@@ -1,0 +1,326 @@
+//! A new INVITE, and the commands that answer it.
+
+use bytes::Bytes;
+
+use super::UserAgent;
+use super::compose::Reply;
+use super::receive::{Incoming, check_body, merge_key};
+use crate::dialog::Dialog;
+use crate::dialog::reliable::Unacknowledged;
+use crate::dialog::session_timer::{SessionTimer, agree_as_server, server_value};
+use crate::event::{CommandRefused, Commit, EventKind, LegId, Rejection};
+use crate::hash::Hex;
+use crate::leg::{Accepted, Leg, Offered, Stage};
+use crate::message::{HeaderName, Message};
+use crate::time::Now;
+use crate::transaction::server_invite::ServerInvite;
+use crate::transaction::tombstone::Tombstone;
+
+impl UserAgent {
+    /// An INVITE outside any dialog.
+    pub(super) fn receive_invite(&mut self, incoming: Incoming<'_, '_>) -> Option<LegId> {
+        let message = incoming.message;
+        let tag = self.local_tag(message);
+        let agreed = agree_as_server(message, self.policy());
+        let rejection = if self.is_merged(tag) {
+            Some(Rejection::new(482).because("Request Merged"))
+        } else if matches!(message.max_forwards(), Some(Ok(0))) {
+            // The device behind REST is one hop further.
+            Some(Rejection::new(483))
+        } else if agreed.is_err() {
+            let minimum = self.policy().minimum.to_string();
+            Some(Rejection::new(422).with(HeaderName::MinSe, minimum))
+        } else {
+            check_body(message).err()
+        };
+        if let Some(rejection) = rejection {
+            self.refuse(incoming.back, incoming.flow, message, &rejection);
+            return None;
+        }
+        let agreed = agreed.ok()?;
+        let dialog = Dialog::from_invite(message, Hex::new(tag).as_str())?;
+        let requires = |name| {
+            message
+                .tokens(name)
+                .any(|token| token.eq_ignore_ascii_case("100rel"))
+        };
+        let offered = Offered {
+            key: incoming.key,
+            invite: Bytes::copy_from_slice(message.bytes()),
+            requires_100rel: requires(HeaderName::Require),
+            supports_100rel: requires(HeaderName::Supported),
+            has_offer: !message.body().is_empty(),
+            agreed,
+            next_rseq: 0,
+            unacknowledged: None,
+            queued: None,
+            held_answer: None,
+            repeat: None,
+        };
+        let leg = Leg {
+            id: LegId(tag),
+            is_client: false,
+            flow: incoming.flow,
+            next_hop: None,
+            dialog,
+            stage: Stage::Offered(Box::new(offered)),
+            accepted: None,
+            reoffer: None,
+            timer: SessionTimer::default(),
+            local_body: Bytes::new(),
+            acknowledged: None,
+            farewell: None,
+            waiting: Vec::new(),
+            locating: None,
+            filed: None,
+        };
+        self.put_leg(Box::new(leg));
+        self.put_server(incoming.key, ServerInvite::new(LegId(tag), incoming.back));
+        self.tell(LegId(tag), EventKind::Offered);
+        Some(LegId(tag))
+    }
+
+    /// Sends 100 Trying.
+    pub fn trying(&mut self, leg: LegId) {
+        let Some(taken) = self.take_leg(leg) else {
+            return;
+        };
+        if let Stage::Offered(offered) = &taken.stage {
+            let reply = Reply {
+                status: 100,
+                ..Reply::default()
+            };
+            self.provisional(&taken, offered, &reply);
+        }
+        self.put_leg(taken);
+    }
+
+    /// Sends 180 or 183, reliably where the peer requires it, or can take it and SDP goes with it (RFC 3262).
+    ///
+    /// # Errors
+    /// No such leg, a final response already given, or a reliable response to an offerless INVITE.
+    pub fn ring(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        status: u16,
+        body: Option<&[u8]>,
+    ) -> Result<(), CommandRefused> {
+        let mut taken = self.take_leg(leg).ok_or(CommandRefused::Gone)?;
+        let result = self.ring_taken(now, &mut taken, status, body);
+        self.put_leg(taken);
+        result
+    }
+
+    fn ring_taken(
+        &mut self,
+        now: Now,
+        leg: &mut Leg,
+        status: u16,
+        body: Option<&[u8]>,
+    ) -> Result<(), CommandRefused> {
+        let Stage::Offered(mut offered) = std::mem::replace(&mut leg.stage, Stage::Established)
+        else {
+            return Err(CommandRefused::State);
+        };
+        let result = self.ring_offered(now, leg, &mut offered, status, body);
+        leg.stage = Stage::Offered(offered);
+        result
+    }
+
+    fn ring_offered(
+        &mut self,
+        now: Now,
+        leg: &Leg,
+        offered: &mut Offered,
+        status: u16,
+        body: Option<&[u8]>,
+    ) -> Result<(), CommandRefused> {
+        if offered.held_answer.is_some() {
+            return Err(CommandRefused::State);
+        }
+        let reliable = offered.requires_100rel || (offered.supports_100rel && body.is_some());
+        if !offered.has_offer && (body.is_some() || reliable) {
+            return Err(CommandRefused::NeedsMedia);
+        }
+        if !reliable {
+            let reply = Reply {
+                status,
+                dialog_forming: true,
+                body,
+                ..Reply::default()
+            };
+            let response = self.provisional(leg, offered, &reply);
+            offered.repeat = response.map(|r| (r, now.instant + self.config.timing.ring_repeat));
+            return Ok(());
+        }
+        if offered.unacknowledged.is_some() {
+            offered.queued = Some((status, Bytes::copy_from_slice(body.unwrap_or(&[]))));
+            return Ok(());
+        }
+        if offered.next_rseq == 0 {
+            // RFC 3262 §3: uniformly between 1 and 2^31 - 1; a lower range leaves room for the rest.
+            offered.next_rseq = 1 + u32::try_from(self.tokens.draw_below(1 << 30)).unwrap_or(0);
+        }
+        let rseq = offered.next_rseq;
+        offered.next_rseq += 1;
+        let number = rseq.to_string();
+        let headers = [
+            (HeaderName::Require, "100rel"),
+            (HeaderName::RSeq, number.as_str()),
+        ];
+        let reply = Reply {
+            status,
+            dialog_forming: true,
+            headers: &headers,
+            body,
+            ..Reply::default()
+        };
+        if let Some(response) = self.provisional(leg, offered, &reply) {
+            let timing = self.config.timing;
+            offered.repeat = None;
+            offered.unacknowledged =
+                Some(Unacknowledged::new(now.instant, &timing, rseq, response));
+        }
+        Ok(())
+    }
+
+    fn provisional(&mut self, leg: &Leg, offered: &Offered, reply: &Reply<'_>) -> Option<Bytes> {
+        let invite = Message::parse(&offered.invite).ok()?;
+        let back = self.servers.get(&offered.key.0)?.flow;
+        let response = self.compose_response(leg.flow, &invite, reply);
+        self.transmit(back, response.clone(), Commit(0), Some(leg.id));
+        if let Some(server) = self.servers.get_mut(&offered.key.0) {
+            server.handle_provisional(response.clone());
+        }
+        Some(response)
+    }
+
+    /// Sends 200 with SDP, once `after` is durable and no PRACK is owed for SDP already sent.
+    ///
+    /// # Errors
+    /// No such leg, or a final response already given.
+    pub fn accept(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        body: &[u8],
+        after: Commit,
+    ) -> Result<(), CommandRefused> {
+        let mut taken = self.take_leg(leg).ok_or(CommandRefused::Gone)?;
+        let result = self.accept_taken(now, &mut taken, Bytes::copy_from_slice(body), after);
+        self.put_leg(taken);
+        result
+    }
+
+    fn accept_taken(
+        &mut self,
+        now: Now,
+        leg: &mut Leg,
+        body: Bytes,
+        after: Commit,
+    ) -> Result<(), CommandRefused> {
+        let Stage::Offered(offered) = &mut leg.stage else {
+            return Err(CommandRefused::State);
+        };
+        if offered.held_answer.is_some() {
+            return Err(CommandRefused::State);
+        }
+        if offered.unacknowledged.is_some() {
+            // RFC 3262 §3: a reliable response may carry SDP; the 2xx follows its PRACK.
+            offered.queued = None;
+            offered.held_answer = Some((body, after));
+            return Ok(());
+        }
+        let Stage::Offered(offered) = std::mem::replace(&mut leg.stage, Stage::Established) else {
+            return Err(CommandRefused::State);
+        };
+        let Ok(invite) = Message::parse(&offered.invite) else {
+            return Err(CommandRefused::State);
+        };
+        let value = server_value(offered.agreed);
+        let mut headers = vec![(HeaderName::SessionExpires, value.as_str())];
+        if offered.agreed.peer_knows && !offered.agreed.we_refresh {
+            headers.push((HeaderName::Require, "timer"));
+        }
+        let reply = Reply {
+            status: 200,
+            dialog_forming: true,
+            headers: &headers,
+            body: Some(&body),
+            ..Reply::default()
+        };
+        let response = self.compose_response(leg.flow, &invite, &reply);
+        let back = self
+            .take_server(offered.key)
+            .map_or(leg.flow, |server| server.flow);
+        let timing = self.config.timing;
+        let stone = Tombstone::Absorb(leg.id);
+        self.tombstones
+            .put_long(now.instant, offered.key, stone, timing.patience());
+        self.transmit(back, response.clone(), after, Some(leg.id));
+        let cseq = invite.cseq().map_or(0, |cseq| cseq.number);
+        let offered_by_us = !offered.has_offer;
+        leg.accepted = Some(Box::new(Accepted::new(
+            now.instant,
+            &timing,
+            response,
+            back,
+            cseq,
+            after,
+            true,
+            offered_by_us,
+        )));
+        leg.local_body = body;
+        leg.timer.start(now.instant, offered.agreed);
+        Ok(())
+    }
+
+    /// Refuses the INVITE.
+    ///
+    /// # Errors
+    /// No such leg, or a final response already given.
+    pub fn reject(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        rejection: &Rejection,
+    ) -> Result<(), CommandRefused> {
+        let taken = self.take_leg(leg).ok_or(CommandRefused::Gone)?;
+        let Stage::Offered(offered) = &taken.stage else {
+            self.put_leg(taken);
+            return Err(CommandRefused::State);
+        };
+        let timing = self.config.timing;
+        if let Ok(invite) = Message::parse(&offered.invite)
+            && let Some(mut server) = self.take_server(offered.key)
+        {
+            let response = self.compose_rejection(taken.flow, &invite, rejection);
+            self.transmit(server.flow, response.clone(), Commit(0), Some(leg));
+            server.handle_refusal(now.instant, &timing, response);
+            self.put_server(offered.key, server);
+        }
+        self.tombstones.put_long(
+            now.instant,
+            merge_key(leg.0),
+            Tombstone::Merged,
+            timing.patience(),
+        );
+        self.drop_leg(&taken);
+        Ok(())
+    }
+
+    /// The PRACK for the reliable response came: what was held back goes out.
+    pub(super) fn release_held(&mut self, now: Now, leg: &mut Leg) {
+        let Stage::Offered(offered) = &mut leg.stage else {
+            return;
+        };
+        offered.unacknowledged = None;
+        if let Some((body, after)) = offered.held_answer.take() {
+            let _ = self.accept_taken(now, leg, body, after);
+        } else if let Some((status, body)) = offered.queued.take() {
+            let body = (!body.is_empty()).then_some(body);
+            let _ = self.ring_taken(now, leg, status, body.as_deref());
+        }
+    }
+}

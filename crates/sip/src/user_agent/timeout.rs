@@ -1,0 +1,205 @@
+//! Deadlines that came, and ways that broke.
+
+use super::{Due, UserAgent};
+use crate::dialog::reliable;
+use crate::event::{Commit, EventKind, LegId, Rejection};
+use crate::flow::Flow;
+use crate::leg::{AcceptedDue, Reoffer, Stage};
+use crate::time::Now;
+use crate::transaction::client::{self, Client, Purpose};
+use crate::transaction::key::TransactionKey;
+use crate::transaction::server_invite;
+
+impl UserAgent {
+    /// Does everything whose time has come.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.tombstones.expire(now.instant);
+        while let Some(due) = self.deadlines.pop_due(now.instant) {
+            match due {
+                Due::Leg(leg) => self.leg_due(now, leg),
+                Due::Server(key) => self.server_due(now, key),
+                Due::Client(key) => self.client_due(now, key),
+            }
+        }
+    }
+
+    fn leg_due(&mut self, now: Now, id: LegId) {
+        let Some(mut leg) = self.take_leg(id) else {
+            return;
+        };
+        leg.filed = None;
+        if let Stage::Offered(offered) = &mut leg.stage {
+            if let Some(unacknowledged) = &mut offered.unacknowledged {
+                let due = unacknowledged.handle_timeout(now.instant);
+                let back = self.servers.get(&offered.key.0).map(|server| server.flow);
+                match due {
+                    reliable::Due::Retransmit(response) => {
+                        if let Some(back) = back {
+                            self.retransmit(back, response, Commit(0), Some(id));
+                        }
+                    }
+                    reliable::Due::GaveUp => {
+                        self.put_leg(leg);
+                        let rejection = Rejection::new(504).because("No PRACK");
+                        if self.reject(now, id, &rejection).is_ok() {
+                            let why = "the reliable provisional response got no PRACK".to_owned();
+                            self.tell(id, EventKind::Lost { why, status: 504 });
+                        }
+                        return;
+                    }
+                    reliable::Due::Nothing => {}
+                }
+            }
+            if let Some((response, at)) = &mut offered.repeat
+                && *at <= now.instant
+            {
+                *at = now.instant + self.config.timing.ring_repeat;
+                let response = response.clone();
+                if let Some(back) = self.servers.get(&offered.key.0).map(|server| server.flow) {
+                    self.retransmit(back, response, Commit(0), Some(id));
+                }
+            }
+        }
+        if let Some(accepted) = &mut leg.accepted {
+            match accepted.handle_timeout(now.instant, &self.config.timing) {
+                AcceptedDue::Retransmit => {
+                    let (flow, response, after) =
+                        (accepted.flow, accepted.response.clone(), accepted.after);
+                    self.retransmit(flow, response, after, Some(id));
+                }
+                AcceptedDue::GaveUp => return self.give_up_on_ack(now, leg),
+                AcceptedDue::Nothing => {}
+            }
+        }
+        if matches!(leg.stage, Stage::Established) {
+            if leg.timer.expires_at.is_some_and(|at| at <= now.instant) {
+                return self.lose(now, leg, 408, "the session timer ran out without a refresh");
+            }
+            let glare = match leg.reoffer.as_deref() {
+                Some(Reoffer::Glare {
+                    retry_at,
+                    body,
+                    refresh,
+                }) if *retry_at <= now.instant => Some((body.clone(), *refresh)),
+                _ => None,
+            };
+            if let Some((body, refresh)) = glare {
+                if refresh {
+                    self.send_refresh(now, &mut leg);
+                } else {
+                    self.send_reinvite(now, &mut leg, body);
+                }
+            } else if leg.timer.refresh_at.is_some_and(|at| at <= now.instant) {
+                if leg.reoffer.is_none() && leg.accepted.is_none() {
+                    self.send_refresh(now, &mut leg);
+                } else {
+                    // Another offer is under way: it refreshes, or we come back.
+                    leg.timer.refresh_at = Some(now.instant + self.config.timing.t2);
+                }
+            }
+        }
+        self.put_leg(leg);
+    }
+
+    fn server_due(&mut self, now: Now, key: TransactionKey) {
+        let Some(mut server) = self.take_server(key) else {
+            return;
+        };
+        match server.handle_timeout(now.instant, &self.config.timing) {
+            server_invite::Due::Retransmit(response) => {
+                self.retransmit(server.flow, response, Commit(0), Some(server.leg));
+                self.put_server(key, server);
+            }
+            server_invite::Due::GaveUp => {}
+            server_invite::Due::Nothing => self.put_server(key, server),
+        }
+    }
+
+    fn client_due(&mut self, now: Now, key: TransactionKey) {
+        let Some(mut client) = self.take_client(key) else {
+            return;
+        };
+        match client.handle_timeout(now.instant, &self.config.timing) {
+            client::Due::Retransmit => {
+                self.retransmit(
+                    client.flow,
+                    client.request.clone(),
+                    client.after,
+                    Some(client.leg),
+                );
+                self.put_client(key, client);
+            }
+            client::Due::GaveUp => self.client_failed(now, key, &client, 408),
+            client::Due::Nothing => self.put_client(key, client),
+        }
+    }
+
+    /// A request of ours got no response (408), or no way to its peer (503).
+    pub(super) fn client_failed(
+        &mut self,
+        now: Now,
+        key: TransactionKey,
+        client: &Client,
+        status: u16,
+    ) {
+        let why = if status == 408 {
+            "no response came"
+        } else {
+            "the connection to the peer failed"
+        };
+        let Some(mut leg) = self.take_leg(client.leg) else {
+            return;
+        };
+        match client.purpose {
+            Purpose::Invite => {
+                let Stage::Calling(calling) = &mut leg.stage else {
+                    return self.put_leg(leg);
+                };
+                if calling.key != Some(key) {
+                    return self.put_leg(leg);
+                }
+                if calling.cancelled.is_some() {
+                    return self.fail_leg(&leg, 487, "cancelled; the peer never confirmed it");
+                }
+                if calling.spare.is_empty() {
+                    return self.fail_leg(&leg, status, why);
+                }
+                self.send_invite(now, leg);
+            }
+            Purpose::Reinvite | Purpose::RefreshInvite | Purpose::RefreshUpdate => {
+                self.lose(now, leg, status, why);
+            }
+            Purpose::Cancel | Purpose::Bye | Purpose::Prack => self.put_leg(leg),
+        }
+    }
+
+    /// A connection broke, or none could be made: requests on their way look for another one.
+    pub fn handle_flow_failure(&mut self, now: Now, flow: Flow) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "sorted before anything depends on the order"
+        )]
+        let mut keys: Vec<u128> = self
+            .clients
+            .iter()
+            .filter(|(_, client)| client.flow == flow)
+            .map(|(key, _)| *key)
+            .collect();
+        keys.sort_unstable();
+        for key in keys.into_iter().map(TransactionKey) {
+            let Some(client) = self.take_client(key) else {
+                continue;
+            };
+            let in_dialog = client.purpose != Purpose::Invite && client.purpose != Purpose::Cancel;
+            if in_dialog && flow.connection != 0 {
+                if let Some(leg) = self.legs.get_mut(&client.leg.0) {
+                    leg.next_hop = None;
+                    leg.flow.connection = 0;
+                }
+                self.relocate(now, key, client);
+            } else {
+                self.client_failed(now, key, &client, 503);
+            }
+        }
+    }
+}
