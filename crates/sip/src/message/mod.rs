@@ -11,6 +11,7 @@ mod method;
 mod parse;
 mod scan;
 pub mod status;
+mod stream;
 mod syntax;
 mod uri;
 mod write;
@@ -25,6 +26,7 @@ pub use header::{
 pub use limits::{MAX_CHALLENGES, MAX_COMPARED, MAX_HEADERS, MAX_LINE, MAX_MESSAGE};
 pub use method::Method;
 pub use parse::ParseError;
+pub use stream::{Frame, StreamError, latin1_to_utf8, next_frame, peek_call_id};
 pub use syntax::{quote, split_list, unquote};
 pub use uri::{Host, Scheme, Uri, UriError};
 pub use write::Writer;

@@ -1,0 +1,126 @@
+//! Finding messages in a stream (RFC 3261 §18.3, RFC 5626 §3.5.1), and looking at octets that are not parsed yet.
+
+use std::str;
+
+use memchr::memchr;
+
+use crate::message::parse::ContentLength;
+use crate::message::scan::{self, Lines};
+use crate::message::{Defect, HeaderName, MAX_LINE, MAX_MESSAGE, syntax};
+
+/// What a stream's buffer begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A whole message.
+    Message {
+        /// Its octets.
+        len: usize,
+    },
+    /// A keep-alive to be answered with one CRLF.
+    Ping {
+        /// Its octets.
+        len: usize,
+    },
+    /// A CRLF that means nothing, or the answer to our own keep-alive. It is reported as soon as it is there: waiting
+    /// for more would read two answers as a ping. So a ping that came in two pieces shows as two of these.
+    Skip {
+        /// Its octets.
+        len: usize,
+    },
+    /// More octets are needed.
+    Incomplete,
+}
+
+/// The stream cannot be read any further: answer if there is something to answer, then close the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    /// Nobody knows where the message ends, or it is too long.
+    #[error("{}", .defect.reason)]
+    Refused {
+        /// The first so many octets are the message without its body; they parse, and tell where an answer goes.
+        header: usize,
+        /// The status and reason phrase of that answer.
+        defect: Defect,
+    },
+    /// The octets are not SIP.
+    #[error("not SIP")]
+    NotSip,
+    /// A start line or a header part without an end.
+    #[error("the header part is too long")]
+    TooLong,
+}
+
+/// Tells what `buffer`, the octets not yet consumed, begins with. Looks at the whole header part at every call.
+pub fn next_frame(buffer: &[u8]) -> Result<Frame, StreamError> {
+    match buffer {
+        [b'\r', b'\n', b'\r', b'\n', ..] => return Ok(Frame::Ping { len: 4 }),
+        [] | [b'\r'] | [b'\r', b'\n', b'\r'] => return Ok(Frame::Incomplete),
+        [b'\r', b'\n', ..] => return Ok(Frame::Skip { len: 2 }),
+        [first, ..] if !syntax::is_token_byte(*first) => return Err(StreamError::NotSip),
+        _ => {}
+    }
+    let Some((head_end, body_start)) = scan::header_end(buffer) else {
+        let start_line = memchr(b'\n', buffer).unwrap_or(buffer.len());
+        return match buffer.len() > MAX_MESSAGE || start_line > MAX_LINE {
+            true => Err(StreamError::TooLong),
+            false => Ok(Frame::Incomplete),
+        };
+    };
+    if body_start > MAX_MESSAGE {
+        return Err(StreamError::TooLong);
+    }
+    let head = buffer.get(..head_end).unwrap_or_default();
+    let length = values(head, HeaderName::ContentLength)
+        .fold(ContentLength::Absent, |length, value| {
+            length.and(str::from_utf8(value).unwrap_or(""))
+        });
+    let refused = |status, reason| {
+        Err(StreamError::Refused {
+            header: body_start,
+            defect: Defect { status, reason },
+        })
+    };
+    match length {
+        ContentLength::Octets(length) => match body_start.saturating_add(length) {
+            len if len > MAX_MESSAGE => refused(513, "Message Too Large"),
+            len if len > buffer.len() => Ok(Frame::Incomplete),
+            len => Ok(Frame::Message { len }),
+        },
+        ContentLength::Absent => refused(400, HeaderName::ContentLength.missing()),
+        ContentLength::Malformed => refused(400, HeaderName::ContentLength.bad()),
+    }
+}
+
+/// The Call-ID of a message, without parsing the rest of it. `None` when there is none, or two that differ.
+pub fn peek_call_id(bytes: &[u8]) -> Option<&str> {
+    let bytes = scan::skip_crlf(bytes);
+    let head_end = scan::header_end(bytes).map_or(bytes.len(), |(end, _)| end);
+    let mut found = values(bytes.get(..head_end)?, HeaderName::CallId);
+    let first = found.next()?;
+    match found.all(|other| other == first) {
+        true => str::from_utf8(first).ok().filter(|value| !value.is_empty()),
+        false => None,
+    }
+}
+
+/// The values of all fields of a name.
+fn values(head: &[u8], name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    let mut lines = Lines::new(head);
+    lines.start_line();
+    lines.filter_map(move |line| {
+        let (found, value) = line.parts?;
+        (HeaderName::from_bytes(head.get(found)?) == name).then(|| head.get(value))?
+    })
+}
+
+/// A message whose header part is in ISO 8859-1, as some old equipment writes it, with the header part in UTF-8. The
+/// body stays as it is, and so does Content-Length.
+pub fn latin1_to_utf8(bytes: &[u8]) -> Vec<u8> {
+    let head_end = scan::header_end(bytes).map_or(bytes.len(), |(end, _)| end);
+    let (head, rest) = bytes.split_at_checked(head_end).unwrap_or((bytes, &[]));
+    let mut utf8 = String::with_capacity(bytes.len() + bytes.len() / 8);
+    utf8.extend(head.iter().copied().map(char::from));
+    let mut whole = utf8.into_bytes();
+    whole.extend_from_slice(rest);
+    whole
+}
