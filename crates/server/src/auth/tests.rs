@@ -1,0 +1,273 @@
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hookswitch_store::{MasterKey, UnixMicros, seal};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+use super::*;
+
+const NOW: u64 = 1_800_000_000;
+const ACME: &str = "acme.example.com";
+
+struct Signer {
+    algorithm: Algorithm,
+    private: EncodingKey,
+    public: String,
+}
+
+impl Signer {
+    fn es256() -> Self {
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(
+            &ECDSA_P256_SHA256_FIXED_SIGNING,
+            &aws_lc_rs::rand::SystemRandom::new(),
+        )
+        .unwrap();
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap();
+        let mut der =
+            b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00"
+                .to_vec();
+        der.extend_from_slice(pair.public_key().as_ref());
+        Self {
+            algorithm: Algorithm::ES256,
+            private: EncodingKey::from_ec_der(pkcs8.as_ref()),
+            public: pem(&der),
+        }
+    }
+
+    fn eddsa() -> Self {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new()).unwrap();
+        let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
+        let mut der = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00".to_vec();
+        der.extend_from_slice(pair.public_key().as_ref());
+        Self {
+            algorithm: Algorithm::EdDSA,
+            private: EncodingKey::from_ed_der(pkcs8.as_ref()),
+            public: pem(&der),
+        }
+    }
+
+    fn rs256() -> Self {
+        use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
+        let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+        let private: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+        let armoured = format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            STANDARD.encode(private.as_ref())
+        );
+        Self {
+            algorithm: Algorithm::RS256,
+            private: EncodingKey::from_rsa_pem(armoured.as_bytes()).unwrap(),
+            public: pem(public.as_ref()),
+        }
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        jsonwebtoken::encode(&Header::new(self.algorithm), claims, &self.private).unwrap()
+    }
+
+    fn sign_as(&self, kid: &str, claims: &Value) -> String {
+        let header = Header {
+            kid: Some(kid.to_owned()),
+            ..Header::new(self.algorithm)
+        };
+        jsonwebtoken::encode(&header, claims, &self.private).unwrap()
+    }
+
+    fn row(&self, domain: &str, sk: &str) -> ApiKey {
+        row(domain, sk, Credential::Pem(self.public.clone()))
+    }
+}
+
+use aws_lc_rs::rsa;
+
+fn pem(der: &[u8]) -> String {
+    format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        STANDARD.encode(der)
+    )
+}
+
+fn row(domain: &str, sk: &str, credential: Credential) -> ApiKey {
+    ApiKey {
+        domain: domain.to_owned(),
+        sk: sk.to_owned(),
+        credential,
+        scopes: Scopes::ALL.to_string(),
+        description: String::new(),
+        created_at: UnixMicros(0),
+    }
+}
+
+fn token_row(domain: &str, sk: &str, token: &str) -> ApiKey {
+    let place = seal::Place {
+        domain,
+        kind: "apiKey",
+        field: "token",
+    };
+    let sealed_token = MasterKey::ephemeral().seal(place, token.as_bytes());
+    row(
+        domain,
+        sk,
+        Credential::Opaque {
+            token_hash: TokenHash::of(token),
+            sealed_token,
+        },
+    )
+}
+
+fn good_claims() -> Value {
+    json!({"exp": NOW + 300, "iat": NOW})
+}
+
+#[test]
+fn a_token_opens_its_own_domain_and_every_other_says_the_same() {
+    let keys = Keys::default();
+    keys.add(&token_row(ACME, "k1", "hs_one"));
+    keys.add(&token_row("other.example.com", "k2", "hs_two"));
+    let caller = keys.authenticate("hs_one", ACME, NOW).unwrap();
+    assert_eq!((&*caller.domain, &*caller.key_id), (ACME, "k1"));
+    assert_eq!(
+        keys.authenticate("hs_one", "other.example.com", NOW),
+        Err(Denied::Foreign)
+    );
+    assert_eq!(
+        keys.authenticate("hs_one", "missing.example.com", NOW),
+        Err(Denied::Foreign)
+    );
+    assert!(matches!(
+        keys.authenticate("hs_three", ACME, NOW),
+        Err(Denied::Unknown(_))
+    ));
+}
+
+#[test]
+fn a_deleted_key_opens_nothing_even_when_its_jwt_was_verified_before() {
+    let keys = Keys::default();
+    let signer = Signer::es256();
+    keys.add(&signer.row(ACME, "k1"));
+    keys.add(&token_row(ACME, "k2", "hs_one"));
+    let jwt = signer.sign(&good_claims());
+    assert!(keys.authenticate(&jwt, ACME, NOW).is_ok());
+    keys.remove(ACME, "k1");
+    keys.remove(ACME, "k2");
+    assert!(keys.authenticate(&jwt, ACME, NOW).is_err());
+    assert!(keys.authenticate("hs_one", ACME, NOW).is_err());
+}
+
+#[test]
+fn jwts_of_all_three_algorithms_are_taken() {
+    for signer in [Signer::rs256(), Signer::es256(), Signer::eddsa()] {
+        let keys = Keys::default();
+        keys.add(&signer.row(ACME, "k1"));
+        let jwt = signer.sign(&good_claims());
+        for _ in 0..2 {
+            assert_eq!(&*keys.authenticate(&jwt, ACME, NOW).unwrap().key_id, "k1");
+        }
+        assert!(
+            keys.authenticate(&jwt, ACME, NOW + 361).is_err(),
+            "expired, though remembered"
+        );
+    }
+}
+
+#[test]
+fn exp_is_required_and_at_most_a_day_away_and_other_times_have_a_minute_of_leeway() {
+    let signer = Signer::eddsa();
+    let keys = Keys::default();
+    keys.add(&signer.row(ACME, "k1"));
+    let is_taken = |claims: Value| keys.authenticate(&signer.sign(&claims), ACME, NOW).is_ok();
+    assert!(!is_taken(json!({"iat": NOW})));
+    assert!(is_taken(json!({"exp": NOW + 24 * 3_600})));
+    assert!(!is_taken(json!({"exp": NOW + 25 * 3_600})));
+    assert!(is_taken(json!({"exp": NOW - 59})));
+    assert!(!is_taken(json!({"exp": NOW - 61})));
+    assert!(is_taken(json!({"exp": NOW + 300, "nbf": NOW + 59})));
+    assert!(!is_taken(json!({"exp": NOW + 300, "nbf": NOW + 61})));
+    assert!(is_taken(json!({"exp": NOW + 300, "iat": NOW + 59})));
+    assert!(!is_taken(json!({"exp": NOW + 300, "iat": NOW + 61})));
+    assert!(!is_taken(json!({"exp": "soon"})));
+}
+
+#[test]
+fn a_domain_claim_and_a_kid_have_to_fit() {
+    let (signer, other) = (Signer::es256(), Signer::es256());
+    let keys = Keys::default();
+    keys.add(&signer.row(ACME, "k1"));
+    keys.add(&other.row(ACME, "k2"));
+    let claims = |domain: &str| json!({"exp": NOW + 60, "domain": domain});
+    assert!(
+        keys.authenticate(&signer.sign(&claims(ACME)), ACME, NOW)
+            .is_ok()
+    );
+    assert!(
+        keys.authenticate(&signer.sign(&claims("ACME.example.com")), ACME, NOW)
+            .is_ok()
+    );
+    let abroad = signer.sign_as("k1", &claims("abroad.example.com"));
+    assert_eq!(keys.authenticate(&abroad, ACME, NOW), Err(Denied::Foreign));
+    assert_eq!(
+        keys.authenticate(&abroad, ACME, NOW),
+        Err(Denied::Foreign),
+        "remembered"
+    );
+    assert!(
+        keys.authenticate(&signer.sign_as("k1", &claims(ACME)), ACME, NOW)
+            .is_ok()
+    );
+    assert!(
+        keys.authenticate(&signer.sign_as("k2", &claims(ACME)), ACME, NOW)
+            .is_err()
+    );
+    assert!(
+        keys.authenticate(&signer.sign_as("k3", &claims(ACME)), ACME, NOW)
+            .is_err()
+    );
+}
+
+#[test]
+fn the_algorithm_is_the_keys_and_never_none_or_hmac() {
+    let signer = Signer::es256();
+    let keys = Keys::default();
+    keys.add(&signer.row(ACME, "k1"));
+    let claims = URL_SAFE_NO_PAD.encode(good_claims().to_string());
+    let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#);
+    assert!(
+        keys.authenticate(&format!("{none}.{claims}."), ACME, NOW)
+            .is_err()
+    );
+    let secret = EncodingKey::from_secret(signer.public.as_bytes());
+    let hmac = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &good_claims(), &secret);
+    assert!(keys.authenticate(&hmac.unwrap(), ACME, NOW).is_err());
+    let other = Signer::eddsa().sign(&good_claims());
+    assert!(keys.authenticate(&other, ACME, NOW).is_err());
+    let mut changed = signer.sign(&good_claims());
+    changed.truncate(changed.len() - 2);
+    assert!(keys.authenticate(&changed, ACME, NOW).is_err());
+}
+
+#[test]
+fn a_key_that_is_none_says_what_it_is() {
+    let why = |pem: &str| PublicKey::parse(pem).unwrap_err().0;
+    assert!(why("hello").contains("is not a PEM public key"));
+    assert!(
+        why("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----").contains("private")
+    );
+    assert!(why("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----").contains("x509"));
+    assert!(why(&pem(b"\x30\x03\x02\x01\x01")).contains("RSA, a P-256 or an Ed25519"));
+    assert!(why(&"x".repeat(5_000)).contains("too long"));
+}
+
+#[test]
+fn scopes_are_words_and_unknown_words_are_named() {
+    let scopes = Scopes::from_words(["calls", "read"]).unwrap();
+    assert!(scopes.has(Scope::Calls) && scopes.has(Scope::Read));
+    assert!(!scopes.has(Scope::Provisioning));
+    assert_eq!(scopes.to_string(), "calls read");
+    assert_eq!(Scopes::from_words(["admin"]), Err("admin".to_owned()));
+    assert_eq!(Scopes::ALL.words(), ["calls", "provisioning", "read"]);
+}
