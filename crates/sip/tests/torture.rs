@@ -23,13 +23,14 @@ fn folder() -> &'static Path {
 }
 
 fn rows() -> Vec<Row> {
-    let index = std::fs::read_to_string(folder().join("index.tsv")).unwrap();
+    let index = std::fs::read_to_string(folder().join("index.tsv"))
+        .expect("the index is part of the tests");
     let row = |line: &str| {
         let columns: Vec<_> = line.split('\t').collect();
         Row {
             name: columns[1].into(),
             file: columns[4].into(),
-            octets: columns[5].parse().unwrap(),
+            octets: columns[5].parse().expect("a length"),
             is_request: columns[7] == "request",
             verdict: columns[9].into(),
         }
@@ -38,7 +39,7 @@ fn rows() -> Vec<Row> {
 }
 
 fn read(file: &str) -> Vec<u8> {
-    std::fs::read(folder().join(file)).unwrap()
+    std::fs::read(folder().join(file)).expect("the index names files that are there")
 }
 
 fn rfc4475(name: &str) -> Vec<u8> {
@@ -50,7 +51,9 @@ fn rfc5118(name: &str) -> Vec<u8> {
 }
 
 fn defect_of(bytes: &[u8]) -> Option<Defect> {
-    Message::parse(bytes).unwrap().defect()
+    Message::parse(bytes)
+        .expect("it can be split into lines")
+        .defect()
 }
 
 #[test]

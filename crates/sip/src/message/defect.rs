@@ -1,8 +1,6 @@
 //! The first thing wrong with a message that could still be split into header fields.
 
-use memchr::memchr_iter;
-
-use crate::message::{HeaderError, HeaderName, Message, Method, NameAddr, Scheme, Uri};
+use crate::message::{HeaderError, HeaderName, Message, Method, NameAddr, Scheme, Uri, scan};
 
 /// Why a request is refused before anybody looks at what it wants, or why a response is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +48,9 @@ pub(crate) fn find(message: &Message<'_>) -> Option<Defect> {
 }
 
 fn check(message: &Message<'_>) -> Result<(), Defect> {
-    check_line_ends(message)?;
+    if scan::has_bare_line_end(message.head.as_bytes()) {
+        return Err(Defect::bad_request("Bare CR or LF"));
+    }
     let mut seen = 0;
     for header in message.headers() {
         let bit = header.name.bit() & SINGLE;
@@ -73,19 +73,6 @@ fn check(message: &Message<'_>) -> Result<(), Defect> {
         check_contact(message, method)?;
     }
     Ok(())
-}
-
-/// A bare CR or LF is read as a line end by some and as text by others, so nobody may act on it.
-fn check_line_ends(message: &Message<'_>) -> Result<(), Defect> {
-    let head = message.head.as_bytes();
-    let feeds = memchr_iter(b'\n', head)
-        .filter(|&lf| lf > 0 && head.get(lf - 1) == Some(&b'\r'))
-        .count();
-    let is_clean =
-        feeds == memchr_iter(b'\n', head).count() && feeds == memchr_iter(b'\r', head).count();
-    is_clean
-        .then_some(())
-        .ok_or(Defect::bad_request("Bare CR or LF"))
 }
 
 fn check_request_uri(uri: &str) -> Result<(), Defect> {

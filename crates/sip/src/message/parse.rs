@@ -42,25 +42,24 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Message<'_>, ParseError> {
     if bytes.len() > MAX_MESSAGE {
         return Err(ParseError::TooLong);
     }
-    let end = scan::header_end(bytes);
-    let (head_end, body_start) = end.unwrap_or((bytes.len(), bytes.len()));
-    let head_bytes = bytes.get(..head_end).unwrap_or_default();
-    let head = str::from_utf8(head_bytes).map_err(|_| ParseError::NotUtf8)?;
-
-    let mut lines = Lines::new(head_bytes);
-    let first = head.get(lines.start_line()).unwrap_or_default();
+    // A body need not be text, so what counts is that the header part is.
+    let text = match str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => bytes
+            .get(..error.valid_up_to())
+            .and_then(|valid| str::from_utf8(valid).ok())
+            .unwrap_or(""),
+    };
+    let (first, mut lines) = Lines::new(text.as_bytes());
     if first.len() > MAX_LINE {
         return Err(ParseError::LineTooLong);
     }
-    let (start, mut defect) = parse_start_line(first)?;
-    if end.is_none() {
-        defect = defect.or(Some(Defect::bad_request("Missing Blank Line")));
-    }
+    let (start, mut defect) = parse_start_line(text.get(first).unwrap_or_default())?;
 
-    let mut headers = Vec::with_capacity((head_end / 32).clamp(8, MAX_HEADERS));
+    let mut headers = Vec::with_capacity((bytes.len() / 48).clamp(8, 32));
     let mut length = ContentLength::Absent;
-    for line in lines {
-        if line.whole.len() > MAX_LINE {
+    for line in &mut lines {
+        if line.len > MAX_LINE {
             return Err(ParseError::LineTooLong);
         }
         if headers.len() == MAX_HEADERS {
@@ -68,16 +67,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Message<'_>, ParseError> {
         }
         let parts = line
             .parts
-            .and_then(|(name, value)| Some((head.get(name)?, head.get(value)?)));
+            .and_then(|(name, value)| Some((text.get(name)?, text.get(value)?)));
         let Some((raw_name, value)) = parts else {
             defect = defect.or(Some(Defect::bad_request("Bad Header Line")));
             continue;
         };
         let name = HeaderName::parse(raw_name);
-        if name == HeaderName::Other && !syntax::is_token(raw_name.as_bytes()) {
-            defect = defect.or(Some(Defect::bad_request("Bad Header Line")));
-            continue;
-        }
         if name == HeaderName::ContentLength {
             length = length.and(value);
         }
@@ -88,6 +83,15 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Message<'_>, ParseError> {
         });
     }
 
+    let (head_end, body_start) = match lines.end() {
+        Some(end) => end,
+        None if text.len() < bytes.len() => return Err(ParseError::NotUtf8),
+        None => {
+            defect = defect.or(Some(Defect::bad_request("Missing Blank Line")));
+            (bytes.len(), bytes.len())
+        }
+    };
+    let head = text.get(..head_end).unwrap_or_default();
     let rest = bytes.get(body_start..).unwrap_or_default();
     let body = match length {
         ContentLength::Absent => rest,

@@ -1,11 +1,11 @@
-//! The one scanner: where the header part ends and where its fields stand. The parser, the stream framer and
+//! The one scanner: where header fields stand and where the header part ends. The parser, the stream framer and
 //! `peek_call_id` all use it, so they never disagree.
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
-use crate::message::syntax::is_blank;
+use crate::message::syntax::{is_blank, is_token_byte};
 
 /// `bytes` without the CRLFs before a start line (RFC 3261 §7.5).
 pub(crate) fn skip_crlf(mut bytes: &[u8]) -> &[u8] {
@@ -15,50 +15,56 @@ pub(crate) fn skip_crlf(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Where the header part's last CRLF begins and where the body begins; `None` without a blank line.
-pub(crate) fn header_end(bytes: &[u8]) -> Option<(usize, usize)> {
-    memchr_iter(b'\n', bytes).find_map(|lf| {
-        let ended = lf > 0
-            && bytes.get(lf - 1) == Some(&b'\r')
-            && bytes.get(lf + 1..lf + 3) == Some(b"\r\n");
-        ended.then_some((lf - 1, lf + 3))
-    })
+/// Whether a CR stands without its LF or a LF without its CR. One reads such a thing as a line end, another as text,
+/// so nobody may act on it.
+pub(crate) fn has_bare_line_end(head: &[u8]) -> bool {
+    let pairs = head.iter().zip(head.iter().skip(1));
+    // Looking at every octet without a branch is several times faster than stopping at the first.
+    let inside = pairs.fold(false, |bare, (one, two)| {
+        bare | ((*one == b'\r') != (*two == b'\n'))
+    });
+    inside || head.first() == Some(&b'\n') || head.last() == Some(&b'\r')
 }
 
-/// One header line: the whole of it, and its name and value if it has a colon.
+/// One header line.
 pub(crate) struct Line {
-    pub(crate) whole: Range<usize>,
-    /// Name and value without blanks around them, as ranges of the scanned text.
+    pub(crate) len: usize,
+    /// The name, a token, and the value without blanks around it, as ranges of the scanned text; `None` for a line
+    /// that is no header field.
     pub(crate) parts: Option<(Range<usize>, Range<usize>)>,
 }
 
-/// Cuts a header part, without its blank line, into lines; folded lines stay together. Only CRLF ends a line.
+/// Cuts a message into the lines of its header part; folded lines stay together. Only CRLF ends a line.
 pub(crate) struct Lines<'b> {
     bytes: &'b [u8],
     at: usize,
+    ended: bool,
 }
 
 impl<'b> Lines<'b> {
-    pub(crate) const fn new(bytes: &'b [u8]) -> Self {
-        Self { bytes, at: 0 }
+    /// The start line, which never folds, and the lines after it.
+    pub(crate) fn new(bytes: &'b [u8]) -> (Range<usize>, Self) {
+        let mut lines = Self {
+            bytes,
+            at: 0,
+            ended: false,
+        };
+        let end = lines.next_line_end(false);
+        (0..end, lines)
     }
 
-    /// The first line, unfolded or not: the start line never folds.
-    pub(crate) fn start_line(&mut self) -> Range<usize> {
-        let mut at = 0;
-        while let Some(found) = self.bytes.get(at..).and_then(|rest| memchr(b'\n', rest)) {
-            let lf = at + found;
-            if lf > 0 && self.bytes.get(lf - 1) == Some(&b'\r') {
-                self.at = lf + 1;
-                return 0..lf - 1;
-            }
-            at = lf + 1;
+    /// Where the header part ends (after the last line's CRLF), and where the body begins. `None` when no blank line
+    /// was found; before the last line was taken it means nothing.
+    pub(crate) const fn end(&self) -> Option<(usize, usize)> {
+        if self.ended {
+            Some((self.at, self.at + 2))
+        } else {
+            None
         }
-        self.at = self.bytes.len();
-        0..self.bytes.len()
     }
 
-    fn line_end(&mut self) -> usize {
+    /// Moves behind the line that begins here and returns where its text ends.
+    fn next_line_end(&mut self, folds: bool) -> usize {
         let mut search = self.at;
         while let Some(found) = self
             .bytes
@@ -67,7 +73,7 @@ impl<'b> Lines<'b> {
         {
             let lf = search + found;
             let has_cr = lf > self.at && self.bytes.get(lf - 1) == Some(&b'\r');
-            if has_cr && !matches!(self.bytes.get(lf + 1), Some(b' ' | b'\t')) {
+            if has_cr && !(folds && matches!(self.bytes.get(lf + 1), Some(b' ' | b'\t'))) {
                 self.at = lf + 1;
                 return lf - 1;
             }
@@ -83,35 +89,39 @@ impl Iterator for Lines<'_> {
 
     fn next(&mut self) -> Option<Line> {
         let start = self.at;
-        if start >= self.bytes.len() {
-            return None;
+        match self.bytes.get(start..)? {
+            [] => return None,
+            [b'\r', b'\n', ..] => {
+                self.ended = true;
+                return None;
+            }
+            _ => {}
         }
-        let end = self.line_end();
+        let end = self.next_line_end(true);
         let line = self.bytes.get(start..end)?;
-        let parts = memchr(b':', line).map(|colon| {
-            let name_blanks = line
-                .iter()
-                .take(colon)
-                .rev()
-                .take_while(|byte| matches!(byte, b' ' | b'\t'))
-                .count();
-            let leading = line
-                .iter()
-                .skip(colon + 1)
-                .take_while(|&&byte| is_blank(byte))
-                .count();
-            let from = start + colon + 1 + leading;
-            let trailing = line
-                .iter()
-                .skip(colon + 1 + leading)
-                .rev()
-                .take_while(|&&byte| is_blank(byte))
-                .count();
-            (start..start + colon - name_blanks, from..end - trailing)
-        });
         Some(Line {
-            whole: start..end,
-            parts,
+            len: line.len(),
+            parts: split_field(line, start),
         })
     }
+}
+
+fn split_field(line: &[u8], start: usize) -> Option<(Range<usize>, Range<usize>)> {
+    let name_len = line.iter().position(|&byte| !is_token_byte(byte))?;
+    let mut from = name_len;
+    while matches!(line.get(from), Some(b' ' | b'\t')) {
+        from += 1;
+    }
+    if name_len == 0 || line.get(from) != Some(&b':') {
+        return None;
+    }
+    from += 1;
+    let mut to = line.len();
+    while line.get(from).is_some_and(|&byte| is_blank(byte)) {
+        from += 1;
+    }
+    while to > from && line.get(to - 1).is_some_and(|&byte| is_blank(byte)) {
+        to -= 1;
+    }
+    Some((start..start + name_len, start + from..start + to))
 }

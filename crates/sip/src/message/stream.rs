@@ -59,7 +59,13 @@ pub fn next_frame(buffer: &[u8]) -> Result<Frame, StreamError> {
         [first, ..] if !syntax::is_token_byte(*first) => return Err(StreamError::NotSip),
         _ => {}
     }
-    let Some((head_end, body_start)) = scan::header_end(buffer) else {
+    let mut values = Values::new(buffer, HeaderName::ContentLength);
+    let length = values
+        .by_ref()
+        .fold(ContentLength::Absent, |length, value| {
+            length.and(str::from_utf8(value).unwrap_or(""))
+        });
+    let Some((_, body_start)) = values.lines.end() else {
         let start_line = memchr(b'\n', buffer).unwrap_or(buffer.len());
         return match buffer.len() > MAX_MESSAGE || start_line > MAX_LINE {
             true => Err(StreamError::TooLong),
@@ -69,11 +75,6 @@ pub fn next_frame(buffer: &[u8]) -> Result<Frame, StreamError> {
     if body_start > MAX_MESSAGE {
         return Err(StreamError::TooLong);
     }
-    let head = buffer.get(..head_end).unwrap_or_default();
-    let length = values(head, HeaderName::ContentLength)
-        .fold(ContentLength::Absent, |length, value| {
-            length.and(str::from_utf8(value).unwrap_or(""))
-        });
     let refused = |status, reason| {
         Err(StreamError::Refused {
             header: body_start,
@@ -93,9 +94,7 @@ pub fn next_frame(buffer: &[u8]) -> Result<Frame, StreamError> {
 
 /// The Call-ID of a message, without parsing the rest of it. `None` when there is none, or two that differ.
 pub fn peek_call_id(bytes: &[u8]) -> Option<&str> {
-    let bytes = scan::skip_crlf(bytes);
-    let head_end = scan::header_end(bytes).map_or(bytes.len(), |(end, _)| end);
-    let mut found = values(bytes.get(..head_end)?, HeaderName::CallId);
+    let mut found = Values::new(scan::skip_crlf(bytes), HeaderName::CallId);
     let first = found.next()?;
     match found.all(|other| other == first) {
         true => str::from_utf8(first).ok().filter(|value| !value.is_empty()),
@@ -103,20 +102,45 @@ pub fn peek_call_id(bytes: &[u8]) -> Option<&str> {
     }
 }
 
-/// The values of all fields of a name.
-fn values(head: &[u8], name: HeaderName) -> impl Iterator<Item = &[u8]> {
-    let mut lines = Lines::new(head);
-    lines.start_line();
-    lines.filter_map(move |line| {
-        let (found, value) = line.parts?;
-        (HeaderName::from_bytes(head.get(found)?) == name).then(|| head.get(value))?
-    })
+/// The values of all fields of a name in a message that is not parsed.
+struct Values<'b> {
+    bytes: &'b [u8],
+    lines: Lines<'b>,
+    name: HeaderName,
+}
+
+impl<'b> Values<'b> {
+    fn new(bytes: &'b [u8], name: HeaderName) -> Self {
+        Self {
+            bytes,
+            lines: Lines::new(bytes).1,
+            name,
+        }
+    }
+}
+
+impl<'b> Iterator for Values<'b> {
+    type Item = &'b [u8];
+
+    fn next(&mut self) -> Option<&'b [u8]> {
+        loop {
+            let Some((name, value)) = self.lines.next()?.parts else {
+                continue;
+            };
+            let can_be_it = name.len() == self.name.as_str().len() || name.len() == 1;
+            if can_be_it && HeaderName::from_bytes(self.bytes.get(name)?) == self.name {
+                return self.bytes.get(value);
+            }
+        }
+    }
 }
 
 /// A message whose header part is in ISO 8859-1, as some old equipment writes it, with the header part in UTF-8. The
 /// body stays as it is, and so does Content-Length.
 pub fn latin1_to_utf8(bytes: &[u8]) -> Vec<u8> {
-    let head_end = scan::header_end(bytes).map_or(bytes.len(), |(end, _)| end);
+    let mut lines = Lines::new(bytes).1;
+    lines.by_ref().for_each(drop);
+    let head_end = lines.end().map_or(bytes.len(), |(end, _)| end);
     let (head, rest) = bytes.split_at_checked(head_end).unwrap_or((bytes, &[]));
     let mut utf8 = String::with_capacity(bytes.len() + bytes.len() / 8);
     utf8.extend(head.iter().copied().map(char::from));

@@ -10,7 +10,7 @@ const NOT_IN_URI: u8 = 4;
 const NOT_IN_PARAM: u8 = 8;
 const NOT_IN_DISPLAY: u8 = 16;
 
-const CLASSES: [u8; 256] = {
+static CLASSES: [u8; 256] = {
     let mut classes = [0_u8; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -70,9 +70,9 @@ pub(crate) fn is_plain_display(text: &str) -> bool {
     !text.bytes().any(|byte| is(byte, NOT_IN_DISPLAY))
 }
 
-/// Whether `text` can be a parameter value without quotes; takes what host, IPv6reference and token can hold.
-pub(crate) fn is_plain_value(text: &str) -> bool {
-    !text.bytes().any(|byte| is(byte, NOT_IN_PARAM))
+/// Whether a parameter value without quotes can hold the octet; takes what host, IPv6reference and token can.
+pub(crate) fn is_plain_value_byte(byte: u8) -> bool {
+    !is(byte, NOT_IN_PARAM)
 }
 
 pub(crate) fn is_blank(byte: u8) -> bool {

@@ -15,6 +15,8 @@ macro_rules! header_names {
 
         const KNOWN: &[HeaderName] = &[$(HeaderName::$variant,)*];
 
+        static SPELLINGS: &[(HeaderName, &str)] = &[$((HeaderName::$variant, $text),)*];
+
         impl HeaderName {
             /// The canonical spelling; empty for `Other`.
             pub const fn as_str(self) -> &'static str {
@@ -204,36 +206,41 @@ header_names! {
     MaxBreadth = "Max-Breadth",
 }
 
-const LONGEST: usize = 24;
+const SLOTS: usize = 256;
+const EMPTY: u8 = u8::MAX;
 
-/// Known names in order of their length, and where each length begins.
-const BY_LENGTH: ([HeaderName; KNOWN.len()], [u8; LONGEST + 2]) = {
-    let mut names = [HeaderName::Other; KNOWN.len()];
-    let mut starts = [0_u8; LONGEST + 2];
-    let mut filled = 0;
-    let mut length = 0;
-    while length <= LONGEST {
-        let mut index = 0;
-        while index < KNOWN.len() {
-            if KNOWN[index].as_str().len() == length {
-                names[filled] = KNOWN[index];
-                filled += 1;
-            }
-            index += 1;
+/// Where a name is looked for first: its length and three of its letters, in any case.
+const fn slot(name: &[u8]) -> usize {
+    let (first, middle, last) = match name.len() {
+        0 => (0, 0, 0),
+        length => (
+            name[0] | 0x20,
+            name[length / 2] | 0x20,
+            name[length - 1] | 0x20,
+        ),
+    };
+    (name.len() * 37 + first as usize * 5 + middle as usize * 11 + last as usize * 29) % SLOTS
+}
+
+/// A hash table of the known names' places in `KNOWN`; a taken slot sends on to the next.
+static TABLE: [u8; SLOTS] = {
+    assert!(KNOWN.len() < 128, "one bit of a mask for each name");
+    let mut table = [EMPTY; SLOTS];
+    let mut index = 0;
+    while index < KNOWN.len() {
+        let mut place = slot(KNOWN[index].as_str().as_bytes());
+        while table[place] != EMPTY {
+            place = (place + 1) % SLOTS;
         }
-        length += 1;
         #[expect(
             clippy::cast_possible_truncation,
             reason = "there are fewer than 128 names"
         )]
-        let start = filled as u8;
-        starts[length] = start;
+        let known = index as u8;
+        table[place] = known;
+        index += 1;
     }
-    assert!(
-        filled == KNOWN.len() && filled < 128,
-        "LONGEST is too short, or there are too many names for one mask"
-    );
-    (names, starts)
+    table
 };
 
 impl HeaderName {
@@ -246,17 +253,18 @@ impl HeaderName {
         if let [letter] = name {
             return Self::from_compact(*letter);
         }
-        let (names, starts) = &BY_LENGTH;
-        let (Some(&from), Some(&to)) = (starts.get(name.len()), starts.get(name.len() + 1)) else {
-            return Self::Other;
-        };
-        let candidates = names
-            .get(usize::from(from)..usize::from(to))
-            .unwrap_or_default();
-        let found = candidates
-            .iter()
-            .find(|candidate| candidate.as_str().as_bytes().eq_ignore_ascii_case(name));
-        found.copied().unwrap_or(Self::Other)
+        let mut place = slot(name);
+        while let Some(&(known, spelling)) = TABLE
+            .get(place)
+            .and_then(|&index| SPELLINGS.get(usize::from(index)))
+        {
+            // Nearly everybody writes the canonical spelling, and comparing octets is several times faster.
+            if spelling.as_bytes() == name || spelling.as_bytes().eq_ignore_ascii_case(name) {
+                return known;
+            }
+            place = (place + 1) % SLOTS;
+        }
+        Self::Other
     }
 
     const fn from_compact(letter: u8) -> Self {

@@ -45,32 +45,52 @@ impl<'b> Params<'b> {
 
     /// Whether the text follows the grammar: no empty names, no blanks in values, quotes closed.
     pub(crate) fn is_well_formed(&self) -> bool {
-        let mut rest = syntax::trim(self.text);
+        let mut rest = self.text.as_bytes();
+        skip(&mut rest, syntax::is_blank);
         while !rest.is_empty() {
-            let Some(after) = rest.strip_prefix(';') else {
-                return false;
-            };
-            let (segment, tail) = split_param(after);
-            let (name, value) = name_and_value(segment);
-            if !syntax::is_token(name.as_bytes()) {
+            if !take(&mut rest, b';') {
                 return false;
             }
-            if let Some(value) = value
-                && !is_value(value)
-            {
+            skip(&mut rest, syntax::is_blank);
+            if skip(&mut rest, syntax::is_token_byte) == 0 {
                 return false;
             }
-            rest = tail;
+            skip(&mut rest, syntax::is_blank);
+            if take(&mut rest, b'=') {
+                skip(&mut rest, syntax::is_blank);
+                if rest.first() == Some(&b'"') {
+                    let Some(length) = syntax::quoted_len(rest) else {
+                        return false;
+                    };
+                    rest = rest.get(length..).unwrap_or_default();
+                } else {
+                    skip(&mut rest, syntax::is_plain_value_byte);
+                }
+                skip(&mut rest, syntax::is_blank);
+            }
         }
         true
     }
 }
 
-fn is_value(value: &str) -> bool {
-    if value.starts_with('"') {
-        return syntax::quoted_len(value.as_bytes()) == Some(value.len());
+fn take(rest: &mut &[u8], byte: u8) -> bool {
+    match rest.split_first() {
+        Some((first, tail)) if *first == byte => {
+            *rest = tail;
+            true
+        }
+        _ => false,
     }
-    syntax::is_plain_value(value)
+}
+
+/// Skips the octets of a class and says how many.
+fn skip(rest: &mut &[u8], class: fn(u8) -> bool) -> usize {
+    let count = rest
+        .iter()
+        .position(|&byte| !class(byte))
+        .unwrap_or(rest.len());
+    *rest = rest.get(count..).unwrap_or_default();
+    count
 }
 
 /// Parts at the next `;` outside quotes; the second half keeps its `;`.

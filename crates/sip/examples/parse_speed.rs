@@ -1,0 +1,83 @@
+//! How long parsing a 1 kB INVITE takes, with the header fields every user agent reads.
+//!
+//! `cargo run --release -p hookswitch-sip --example parse_speed`
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use hookswitch_sip::message::{Message, next_frame, peek_call_id};
+
+const HEAD: &str = "INVITE sip:+13145551111@pbx.biloxi.example.com;user=phone SIP/2.0\r\n\
+Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK74bf9a2c1d;rport\r\n\
+Via: SIP/2.0/UDP client.atlanta.example.com:5060;branch=z9hG4bK74b43;received=192.0.2.101\r\n\
+Record-Route: <sip:ss1.atlanta.example.com;lr>\r\n\
+Max-Forwards: 69\r\n\
+From: \"Alice Liddell\" <sip:alice@atlanta.example.com>;tag=9fxced76sl\r\n\
+To: \"Bob\" <sip:+13145551111@pbx.biloxi.example.com>\r\n\
+Call-ID: 2xTb9vxSit55XU7p8-3848276298220188511@atlanta.example.com\r\n\
+CSeq: 1 INVITE\r\n\
+Contact: <sip:alice@client.atlanta.example.com:5060;transport=udp>\r\n\
+Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, UPDATE, PRACK\r\n\
+Supported: timer, 100rel, replaces\r\n\
+Session-Expires: 1800\r\n\
+User-Agent: Speedphone 7.2\r\n\
+Content-Type: application/sdp\r\n\
+Content-Length: 211\r\n\r\n";
+
+const BODY: &str = "v=0\r\no=alice 2890844526 2890844526 IN IP4 192.0.2.101\r\ns=-\r\nc=IN IP4 192.0.2.101\r\n\
+t=0 0\r\nm=audio 49172 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n";
+
+fn read(bytes: &[u8]) -> usize {
+    let message = Message::parse(bytes).expect("the message is well-formed");
+    let dialog = (
+        message.via(),
+        message.from(),
+        message.to(),
+        message.call_id(),
+        message.cseq(),
+    );
+    let rest = (
+        message.contact(),
+        message.max_forwards(),
+        message.content_type(),
+    );
+    black_box((&dialog, &rest));
+    message.body().len()
+}
+
+#[expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a measurement needs a clock and says what it saw"
+)]
+fn measure(what: &str, mut work: impl FnMut()) {
+    let (rounds, runs) = (20_000, 15);
+    let run = |work: &mut dyn FnMut()| {
+        let start = std::time::Instant::now();
+        (0..rounds).for_each(|_| work());
+        start.elapsed() / rounds
+    };
+    let best = (0..runs)
+        .map(|_| run(&mut work))
+        .min()
+        .unwrap_or(Duration::MAX);
+    println!("{what}: {} ns", best.as_nanos());
+}
+
+fn main() {
+    let message = [HEAD.as_bytes(), BODY.as_bytes()].concat();
+    measure("parse and read the essential fields", || {
+        _ = black_box(read(black_box(&message)))
+    });
+    measure("parse alone", || {
+        _ = black_box(Message::parse(black_box(&message)).is_ok())
+    });
+    measure("parse and look for defects", || {
+        _ = black_box(Message::parse(black_box(&message)).map(|m| m.defect()))
+    });
+    measure("frame", || _ = black_box(next_frame(black_box(&message))));
+    measure("peek_call_id", || {
+        _ = black_box(peek_call_id(black_box(&message)))
+    });
+}
