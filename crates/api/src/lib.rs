@@ -1,1 +1,26 @@
 //! The wire: resources, commands and callback bodies.
+//!
+//! Requests are read leniently (a number where text is documented, text where a number is), replies and
+//! callbacks are written exactly as documented, with every extension additive. What can be checked
+//! without knowing anything else is checked here, beside the type. No behaviour, no store, no SIP.
+
+pub mod api_key;
+pub mod call;
+pub mod callback;
+pub mod cloudsipua;
+pub mod command;
+pub mod crypto;
+pub mod device;
+pub mod done;
+pub mod error;
+pub mod ladder;
+pub mod lenient;
+pub mod page;
+pub mod patch;
+pub mod reply;
+pub mod secret;
+pub mod settings;
+pub mod url;
+pub mod webhook_secret;
+
+mod fault;

@@ -1,0 +1,161 @@
+//! How a callback proves where it comes from.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::FieldError;
+use crate::fault::Faults;
+use crate::lenient;
+use crate::secret::Secret;
+
+/// The longest key.
+const MAX_SECRET: usize = 16_384;
+/// The shortest shared key of HS256 in bytes (RFC 7518 section 3.2).
+const MIN_SHARED_KEY: usize = 32;
+/// The longest claim.
+const MAX_CLAIM: usize = 512;
+/// The most extra headers.
+const MAX_HEADERS: usize = 16;
+/// The longest header name.
+const MAX_HEADER_NAME: usize = 64;
+/// The longest header value.
+const MAX_HEADER_VALUE: usize = 4_096;
+/// Headers that belong to the connection, to signing and tracing, or to the framing of the body.
+const RESERVED: [&str; 20] = [
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+
+/// One way to sign a callback, with a JWT in `Authorization: Bearer`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RestAuthentication {
+    /// The signature algorithm.
+    #[serde(rename = "type")]
+    pub kind: SignatureType,
+    /// The signing key: a private key in PEM, for HS256 a shared secret of 32 bytes or more.
+    #[serde(
+        default,
+        deserialize_with = "lenient::secret",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(required, max_length = 16_384)]
+    pub secret: Option<Secret>,
+    /// The `sub` claim.
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub sub: Option<String>,
+    /// The `scope` claim.
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub scope: Option<String>,
+    /// Extra headers of the callback.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, String>, example = json!({"x-functions-key": "string"}))]
+    pub request_headers: BTreeMap<String, Secret>,
+}
+
+/// The algorithm of a signature (RFC 7518, RFC 8037).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub enum SignatureType {
+    /// RSA with SHA-256.
+    #[serde(rename = "RS256")]
+    Rs256,
+    /// P-256 with SHA-256.
+    #[serde(rename = "ES256")]
+    Es256,
+    /// Ed25519.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+    /// HMAC with SHA-256.
+    #[serde(rename = "HS256")]
+    Hs256,
+}
+
+impl RestAuthentication {
+    /// What is wrong with the entry at `prefix`; whether the key can be read is not checked here.
+    pub(super) fn validate(&self, prefix: &str) -> Vec<FieldError> {
+        let mut faults = Faults::under(prefix);
+        let secret = self.secret.as_ref().map_or("", Secret::expose);
+        if secret.is_empty() {
+            faults.add("/secret", "is required");
+        } else {
+            faults.length("/secret", Some(secret), MAX_SECRET);
+            faults.check("/secret", self.check_key(secret));
+        }
+        faults.line("/sub", self.sub.as_deref(), MAX_CLAIM);
+        faults.line("/scope", self.scope.as_deref(), MAX_CLAIM);
+        if self.request_headers.len() > MAX_HEADERS {
+            let detail = format!("must have at most {MAX_HEADERS} headers");
+            faults.add("/requestHeaders", detail);
+        }
+        for (name, value) in &self.request_headers {
+            let pointer = format!(
+                "/requestHeaders/{}",
+                name.replace('~', "~0").replace('/', "~1")
+            );
+            faults.check(&pointer, check_header(name, value.expose()));
+        }
+        faults.into_vec()
+    }
+
+    fn check_key(&self, secret: &str) -> Result<(), &'static str> {
+        let is_private = secret.contains("-----BEGIN ") && secret.contains("PRIVATE KEY-----");
+        match self.kind {
+            SignatureType::Hs256 if secret.len() < MIN_SHARED_KEY => {
+                Err("must have at least 32 bytes for HS256")
+            }
+            SignatureType::Hs256 => Ok(()),
+            _ if secret.contains("ENCRYPTED") => {
+                Err("must be a private key in PEM without a passphrase")
+            }
+            _ if !is_private => Err("must be a private key in PEM"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_header(name: &str, value: &str) -> Result<(), &'static str> {
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || name.len() > MAX_HEADER_NAME || !name.bytes().all(in_name) {
+        return Err("must have the name of an HTTP header");
+    }
+    let lower = name.to_ascii_lowercase();
+    if RESERVED.contains(&lower.as_str())
+        || lower.starts_with("webhook-")
+        || lower.starts_with("x-forwarded-")
+    {
+        return Err("must not be a header that the platform sets or that frames the request");
+    }
+    let in_value = |byte: u8| byte == b'\t' || (b' '..=b'~').contains(&byte);
+    if value.len() > MAX_HEADER_VALUE || !value.bytes().all(in_value) {
+        return Err("must have a value of at most 4096 printable ASCII characters");
+    }
+    Ok(())
+}

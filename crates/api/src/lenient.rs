@@ -1,0 +1,334 @@
+//! Reading what clients really send: numbers as text, text as numbers, members nobody knows.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
+use serde_path_to_error::{Path, Segment, Track};
+
+use crate::error::FieldError;
+use crate::secret::Secret;
+
+/// Members that replies have and clients send back; at the top they are ignored without a word.
+const READ_ONLY: [&str; 6] = [
+    "/success",
+    "/reason",
+    "/domain",
+    "/heartbeatStatus",
+    "/heartbeatExpiration",
+    "/lastConfigured",
+];
+/// How many unknown members are told.
+const MAX_WARNINGS: usize = 32;
+
+/// A body with the members that meant nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed<T> {
+    /// What was understood.
+    pub value: T,
+    /// Unknown members, each as a warning; a strict reader refuses them.
+    pub unknown: Vec<FieldError>,
+}
+
+/// Reads a JSON body; the error names the first field that has the wrong type.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<Parsed<T>, FieldError> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let parsed = parse_from(&mut json)?;
+    json.end()
+        .map_err(|error| FieldError::new("", format!("the body is not one JSON value: {error}")))?;
+    Ok(parsed)
+}
+
+/// The same for a value that was read before, for example a patched document.
+pub fn parse_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<Parsed<T>, FieldError> {
+    parse_from(value)
+}
+
+fn parse_from<'de, T, D>(from: D) -> Result<Parsed<T>, FieldError>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de, Error = serde_json::Error>,
+{
+    let mut unknown = Vec::new();
+    let mut track = Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(from, &mut track);
+    let mut ignore = |path: serde_ignored::Path<'_>| {
+        let pointer = pointer_of_ignored(&path);
+        if unknown.len() < MAX_WARNINGS && !READ_ONLY.contains(&pointer.as_str()) {
+            unknown.push(FieldError::new(pointer, "is not known and was ignored"));
+        }
+    };
+    let read = T::deserialize(serde_ignored::Deserializer::new(tracked, &mut ignore));
+    match read {
+        Ok(value) => Ok(Parsed { value, unknown }),
+        Err(error) => Err(fault_of(&track.path(), &error)),
+    }
+}
+
+fn fault_of(path: &Path, error: &serde_json::Error) -> FieldError {
+    let text = error.to_string();
+    if error.is_syntax() || error.is_eof() {
+        return FieldError::new("", format!("the body is not JSON: {text}"));
+    }
+    let detail = match text.rfind(" at line ") {
+        Some(end) if error.line() > 0 => &text[..end],
+        _ => text.as_str(),
+    };
+    let mut pointer = pointer_of(path);
+    let missing = detail
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'));
+    match missing {
+        Some(name) => {
+            push_segment(&mut pointer, name);
+            FieldError::new(pointer, "is required")
+        }
+        None => FieldError::new(pointer, detail),
+    }
+}
+
+fn pointer_of(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => push_segment(&mut pointer, &index.to_string()),
+            Segment::Map { key } => push_segment(&mut pointer, key),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+fn pointer_of_ignored(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path as At;
+    match path {
+        At::Root => String::new(),
+        At::Seq { parent, index } => {
+            let mut pointer = pointer_of_ignored(parent);
+            push_segment(&mut pointer, &index.to_string());
+            pointer
+        }
+        At::Map { parent, key } => {
+            let mut pointer = pointer_of_ignored(parent);
+            push_segment(&mut pointer, key);
+            pointer
+        }
+        At::Some { parent } | At::NewtypeStruct { parent } | At::NewtypeVariant { parent } => {
+            pointer_of_ignored(parent)
+        }
+    }
+}
+
+/// Adds one reference token, escaped (RFC 6901 section 3).
+fn push_segment(pointer: &mut String, segment: &str) {
+    pointer.push('/');
+    for c in segment.chars() {
+        match c {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            c => pointer.push(c),
+        }
+    }
+}
+
+/// Text, or a number or truth value as its text; null and absence are `None`.
+pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    from.deserialize_any(Text)
+}
+
+/// The same where absence is the empty text.
+pub fn required_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    text(from).map(Option::unwrap_or_default)
+}
+
+/// The same for text that must not be seen.
+pub fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+    Ok(text(from)?.map(Secret::from))
+}
+
+/// A whole number, or its text; null and the empty text are `None`.
+pub fn number<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<u64> + Bounds,
+{
+    from.deserialize_any(Number(PhantomData))
+}
+
+/// A truth value, or its text; null is `None`.
+pub fn boolean<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    from.deserialize_any(Truth)
+}
+
+/// A list; null is the empty one.
+pub fn list<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    let list: Option<Vec<T>> = serde::Deserialize::deserialize(from)?;
+    Ok(list.unwrap_or_default())
+}
+
+/// The largest value of a whole number, for the error.
+pub trait Bounds {
+    /// The largest value.
+    const MAX: u64;
+}
+
+impl Bounds for u8 {
+    const MAX: u64 = u8::MAX as u64;
+}
+impl Bounds for u16 {
+    const MAX: u64 = u16::MAX as u64;
+}
+impl Bounds for u32 {
+    const MAX: u64 = u32::MAX as u64;
+}
+impl Bounds for u64 {
+    const MAX: u64 = u64::MAX;
+}
+
+struct Text;
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(text.to_owned()))
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Some(text))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<Self::Value, E> {
+        Ok(Some(truth.to_string()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+struct Number<T>(PhantomData<T>);
+
+impl<T: TryFrom<u64> + Bounds> Number<T> {
+    fn within<E: Error>(number: u64) -> Result<Option<T>, E> {
+        match T::try_from(number) {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(Self::wrong()),
+        }
+    }
+
+    fn wrong<E: Error>() -> E {
+        E::custom(format_args!("must be a whole number from 0 to {}", T::MAX))
+    }
+}
+
+impl<'de, T: TryFrom<u64> + Bounds> Visitor<'de> for Number<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from 0 to {}", T::MAX)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Self::within(number)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        u64::try_from(number).map_or_else(|_| Err(Self::wrong()), Self::within)
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+        // `30.0` is how some languages write 30; going by the text keeps the conversion exact.
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse() {
+            Ok(number) if digits => Self::within(number),
+            _ => Err(Self::wrong()),
+        }
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+struct Truth;
+
+impl<'de> Visitor<'de> for Truth {
+    type Value = Option<bool>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true or false")
+    }
+
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<Self::Value, E> {
+        Ok(Some(truth))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        match text.trim() {
+            "" => Ok(None),
+            "true" | "1" => Ok(Some(true)),
+            "false" | "0" => Ok(Some(false)),
+            _ => Err(E::custom("must be true or false")),
+        }
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;
