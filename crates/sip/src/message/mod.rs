@@ -312,3 +312,8 @@ impl<'b> Message<'b> {
         }
     }
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

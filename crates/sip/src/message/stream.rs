@@ -148,3 +148,6 @@ pub fn latin1_to_utf8(bytes: &[u8]) -> Vec<u8> {
     whole.extend_from_slice(rest);
     whole
 }
+
+#[cfg(test)]
+mod tests;

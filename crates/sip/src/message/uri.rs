@@ -367,3 +367,6 @@ fn decode(text: &str) -> Cow<'_, str> {
     }
     String::from_utf8(decoded_bytes(text).collect()).map_or(Cow::Borrowed(text), Cow::Owned)
 }
+
+#[cfg(test)]
+mod tests;

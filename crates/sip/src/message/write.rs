@@ -143,3 +143,60 @@ fn push_unfolded(out: &mut Vec<u8>, text: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(out: &[u8]) -> &str {
+        std::str::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_written_in_one_pass_into_a_used_buffer() {
+        let mut out = b"old".to_vec();
+        let mut writer = Writer::request(&mut out, "INVITE", "sip:bob@biloxi.example.com");
+        writer
+            .header(
+                HeaderName::Via,
+                &["SIP/2.0/UDP ", "192.0.2.1", ";branch=", "z9hG4bK1"],
+            )
+            .number(HeaderName::MaxForwards, 70)
+            .raw("X-Trace", "7");
+        writer.finish(Some(("application/sdp", b"v=0\r\n")));
+        let expected = "INVITE sip:bob@biloxi.example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+                        Max-Forwards: 70\r\nX-Trace: 7\r\nContent-Type: application/sdp\r\n\
+                        Content-Length: 5\r\n\r\nv=0\r\n";
+        assert_eq!(text(&out), expected);
+    }
+
+    #[test]
+    fn a_response_copies_fields_unfolded_and_in_order() {
+        let request = b"OPTIONS sip:a@b SIP/2.0\r\nv: SIP/2.0/UDP one\r\nVIA: SIP/2.0/UDP two\r\n ;branch=x\r\n\
+                        X-A: 1\r\n\r\n";
+        let request = Message::parse(request).unwrap();
+        let mut out = Vec::new();
+        let mut writer = Writer::response(&mut out, 200, "");
+        writer
+            .copy(&request, HeaderName::Via)
+            .copy(&request, HeaderName::Other);
+        writer.finish(None);
+        let expected = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP one\r\nVia: SIP/2.0/UDP two ;branch=x\r\nX-A: 1\r\n\
+                        Content-Length: 0\r\n\r\n";
+        assert_eq!(text(&out), expected);
+    }
+
+    #[test]
+    fn no_text_breaks_out_of_its_line() {
+        let mut out = Vec::new();
+        let evil = "a\r\nX-Evil: 1\r\n\r\n\0";
+        let mut writer = Writer::request(&mut out, evil, evil);
+        writer
+            .header(HeaderName::Subject, &[evil, evil])
+            .raw(evil, evil);
+        writer.finish(None);
+        assert_eq!(out.iter().filter(|&&byte| byte == b'\n').count(), 5);
+        assert_eq!(out.iter().filter(|&&byte| byte == b'\r').count(), 5);
+        assert!(!out.contains(&0));
+    }
+}

@@ -55,3 +55,52 @@ fn word(text: &str) -> (&str, &str) {
             .unwrap_or(text.len()),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_may_have_leading_zeros_and_must_fit_32_bits() {
+        assert_eq!(
+            CSeq::parse("0009\r\n  INVITE"),
+            Some(CSeq {
+                number: 9,
+                method: Method::Invite
+            })
+        );
+        let highest = CSeq {
+            number: u32::MAX,
+            method: Method::Other("invite"),
+        };
+        assert_eq!(CSeq::parse("4294967295 invite"), Some(highest));
+        for value in [
+            "",
+            "1",
+            "INVITE",
+            "-1 INVITE",
+            "1 IN VITE",
+            "4294967296 INVITE",
+            "36893488147419103232 A",
+            "1 A/B",
+        ] {
+            assert_eq!(CSeq::parse(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn rack_names_a_response_and_its_request() {
+        let cseq = CSeq {
+            number: 1,
+            method: Method::Invite,
+        };
+        assert_eq!(
+            RAck::parse("776656 1 INVITE"),
+            Some(RAck {
+                rseq: 776_656,
+                cseq
+            })
+        );
+        assert_eq!(RAck::parse("776656 INVITE"), None);
+    }
+}

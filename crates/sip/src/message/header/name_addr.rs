@@ -105,3 +105,82 @@ pub(crate) fn is_scheme(text: &str) -> bool {
         .is_some_and(|first| first.is_ascii_alphabetic())
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_the_grammar_is_read() {
+        let cases = [
+            ("<sip:a@b>", None, "sip:a@b", None),
+            (
+                "\"A. G. Bell\" <sip:agb@bell-telephone.com> ;tag=a48s",
+                Some("A. G. Bell"),
+                "sip:agb@bell-telephone.com",
+                Some("a48s"),
+            ),
+            (
+                "Anonymous <sip:c8oqz84zk7z@privacy.org>;tag=hyh8",
+                Some("Anonymous"),
+                "sip:c8oqz84zk7z@privacy.org",
+                Some("hyh8"),
+            ),
+            (
+                "sip:+12125551212@server.phone2net.com;tag=887s",
+                None,
+                "sip:+12125551212@server.phone2net.com",
+                Some("887s"),
+            ),
+            (
+                "caller<sip:a@b;x=\u{e9}>;TAG = 1",
+                Some("caller"),
+                "sip:a@b;x=\u{e9}",
+                Some("1"),
+            ),
+            (
+                "\"a<b>, \\\"c\\\"\"\r\n <tel:+49;ext=1?x,y>",
+                Some("a<b>, \"c\""),
+                "tel:+49;ext=1?x,y",
+                None,
+            ),
+            ("\"\" <sip:a@b>", None, "sip:a@b", None),
+            (
+                "J\u{f6}rg (B\u{fc}ro) <sip:a@b>",
+                Some("J\u{f6}rg (B\u{fc}ro)"),
+                "sip:a@b",
+                None,
+            ),
+        ];
+        for (text, display, uri, tag) in cases {
+            let address = NameAddr::parse(text).unwrap();
+            assert_eq!(address.display_name().as_deref(), display, "{text}");
+            assert_eq!((address.uri, address.tag()), (uri, tag), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_address_is_refused() {
+        for text in [
+            "",
+            "*",
+            "<>",
+            "<sip:>",
+            "<a@b>",
+            "< sip:a@b>",
+            "<sip:a@b >",
+            "<sip:a@b",
+            "\"open <sip:a@b>",
+            "\"a\" b <sip:a@b>",
+            "a, b <sip:a@b>",
+            "<sip:a@b> x",
+            "<sip:a@b>;;",
+            "sip:a@b?x=y",
+            "sip:a b@c",
+            "<sip:a@b><sip:c@d>",
+            "a: <sip:a@b>",
+        ] {
+            assert_eq!(NameAddr::parse(text), Err(NotAnAddress), "{text}");
+        }
+    }
+}

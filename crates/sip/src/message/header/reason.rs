@@ -31,3 +31,22 @@ impl<'b> Reason<'b> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocol_cause_and_text_are_read() {
+        let reason = Reason::parse("Q.850 ;cause=16 ;text=\"Terminated; \\\"ok\\\"\"").unwrap();
+        assert_eq!((reason.protocol, reason.cause), ("Q.850", Some(16)));
+        assert_eq!(reason.text.as_deref(), Some("Terminated; \"ok\""));
+        let bare = Reason {
+            protocol: "SIP",
+            cause: None,
+            text: None,
+        };
+        assert_eq!(Reason::parse("SIP;cause=x"), Some(bare));
+        assert_eq!(Reason::parse(";cause=16"), None);
+    }
+}

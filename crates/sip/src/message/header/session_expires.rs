@@ -53,3 +53,27 @@ pub(crate) fn delta_seconds(value: &str) -> Option<(u32, Params<'_>)> {
         Params::new(params),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_and_the_refresher_are_read() {
+        let uas = SessionExpires {
+            seconds: 4000,
+            refresher: Some(Refresher::Uas),
+        };
+        assert_eq!(SessionExpires::parse("4000 ; Refresher=UAS"), Some(uas));
+        assert_eq!(
+            SessionExpires::parse("90"),
+            Some(SessionExpires {
+                seconds: 90,
+                refresher: None
+            })
+        );
+        for value in ["", "x", "-1", "90;refresher=me", "9 0"] {
+            assert_eq!(SessionExpires::parse(value), None, "{value}");
+        }
+    }
+}

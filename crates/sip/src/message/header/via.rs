@@ -117,3 +117,62 @@ pub(crate) fn parse_v6(text: &str) -> Option<Ipv6Addr> {
     }
     text.replacen(":::", "::", 1).parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_element_is_read_with_its_parameters() {
+        let via = Via::parse(
+            "SIP / 2.0 / UDP first.example.com : 4000;ttl=16 ;maddr=224.2.0.1;rport;branch=z9hG4bKa7c6a8dlze.1, x",
+        );
+        let via = via.unwrap();
+        assert_eq!(
+            (via.transport, via.host, via.port),
+            ("UDP", "first.example.com", Some(4000))
+        );
+        assert_eq!(via.branch(), Some("z9hG4bKa7c6a8dlze.1"));
+        assert_eq!(
+            (via.rport(), via.received(), via.param("ttl")),
+            (Some(None), None, Some(Some("16")))
+        );
+    }
+
+    #[test]
+    fn an_ipv6_host_keeps_its_brackets() {
+        let via =
+            Via::parse("SIP/2.0/TLS [2001:db8::9:1]:5061;received=192.0.2.5;rport=4321").unwrap();
+        assert_eq!(
+            (via.host, via.port, via.rport()),
+            ("[2001:db8::9:1]", Some(5061), Some(Some(4321)))
+        );
+        assert_eq!(via.received_ip(), Some("192.0.2.5".parse().unwrap()));
+        assert!(matches!(via.parsed_host(), Some(Host::V6(_))));
+    }
+
+    #[test]
+    fn a_malformed_via_is_refused() {
+        for value in [
+            "",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDP ",
+            "SIP/2.0 UDP host",
+            "SIP/3.0/UDP host",
+            "HTTP/2.0/UDP host",
+            "SIP/2.0/UDP host:port",
+            "SIP/2.0/UDP host:70000",
+            "SIP/2.0/UDP [::1",
+            "SIP/2.0/UDP 2001:db8::1",
+            "SIP/2.0/UDP host;;branch=1",
+            "SIP/2.0/UDP ho st",
+            "SIP/2.0/UDP ;branch=1",
+        ] {
+            assert_eq!(
+                Via::parse(value),
+                Err(HeaderError::Malformed(HeaderName::Via)),
+                "{value}"
+            );
+        }
+    }
+}
