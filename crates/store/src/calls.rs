@@ -39,24 +39,6 @@ pub struct CallRow {
     pub record: String,
 }
 
-/// A record read back, with its place in the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredCall {
-    /// Where the list goes on behind it.
-    pub position: Position,
-    /// The record.
-    pub row: CallRow,
-}
-
-/// A place in the list of calls, newest first; stays right while calls are added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// Start of the call.
-    pub started_at: UnixMicros,
-    /// Settles calls that started together.
-    pub serial: i64,
-}
-
 /// Which calls to list; every member that is set must fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -78,44 +60,37 @@ pub struct Filter {
     pub session_reference_id: Option<String>,
     /// Ended in this class.
     pub class: Option<String>,
-    /// Started at this time or later.
+    /// Begun at this time or later, by the id's milliseconds.
     pub started_from: Option<UnixMicros>,
-    /// Started before this time.
+    /// Begun before this time, by the id's milliseconds.
     pub started_before: Option<UnixMicros>,
 }
 
 macro_rules! select {
     ($rest:literal $(,)?) => {
         concat!(
-            "SELECT serial, id, domain, direction, source_user, destination_user, sip_call_id, started_at, state, \
+            "SELECT id, domain, direction, source_user, destination_user, sip_call_id, started_at, state, \
              session_reference_id, answered_at, ended_at, class, record FROM calls ",
             $rest
         )
     };
 }
 
-fn stored_call(row: &Row<'_>) -> rusqlite::Result<StoredCall> {
-    let started_at = row.get(7)?;
-    Ok(StoredCall {
-        position: Position {
-            started_at,
-            serial: row.get(0)?,
-        },
-        row: CallRow {
-            id: row.get(1)?,
-            domain: row.get(2)?,
-            direction: row.get::<_, String>(3)?.into(),
-            source_user: row.get(4)?,
-            destination_user: row.get(5)?,
-            sip_call_id: row.get(6)?,
-            started_at,
-            state: row.get::<_, String>(8)?.into(),
-            session_reference_id: row.get(9)?,
-            answered_at: row.get(10)?,
-            ended_at: row.get(11)?,
-            class: row.get::<_, Option<String>>(12)?.map(Cow::Owned),
-            record: row.get(13)?,
-        },
+fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
+    Ok(CallRow {
+        id: row.get(0)?,
+        domain: row.get(1)?,
+        direction: row.get::<_, String>(2)?.into(),
+        source_user: row.get(3)?,
+        destination_user: row.get(4)?,
+        sip_call_id: row.get(5)?,
+        started_at: row.get(6)?,
+        state: row.get::<_, String>(7)?.into(),
+        session_reference_id: row.get(8)?,
+        answered_at: row.get(9)?,
+        ended_at: row.get(10)?,
+        class: row.get::<_, Option<String>>(11)?.map(Cow::Owned),
+        record: row.get(12)?,
     })
 }
 
@@ -170,19 +145,19 @@ pub fn find(db: &Read<'_>, domain: &str, id: CallKey) -> Result<Option<CallRow>>
         .sql
         .prepare_cached(select!("WHERE id = ?1 AND domain = ?2"))?;
     let found = statement
-        .query_row(params![id, domain], stored_call)
+        .query_row(params![id, domain], call_row)
         .optional()?;
-    Ok(found.map(|call| call.row))
+    Ok(found)
 }
 
-/// A page of the domain's calls that fit, newest first, behind `after`.
+/// A page of the domain's calls that fit, newest first, behind the call `after`; new calls do not shift it.
 pub fn list(
     db: &Read<'_>,
     domain: &str,
     filter: &Filter,
-    after: Option<Position>,
+    after: Option<CallKey>,
     limit: u32,
-) -> Result<Vec<StoredCall>> {
+) -> Result<Vec<CallRow>> {
     let mut sql = String::from(select!("WHERE domain = ?"));
     let mut values = vec![Value::from(domain.to_owned())];
     let mut narrow = |condition: &str, with: &[Value]| {
@@ -191,7 +166,6 @@ pub fn list(
         values.extend_from_slice(with);
     };
     let text = |text: &String| Value::from(text.clone());
-    let time = |time: UnixMicros| Value::from(i64::try_from(time.0).unwrap_or(i64::MAX));
     let equal = [
         ("state = ?", &filter.state),
         ("direction = ?", &filter.direction),
@@ -217,31 +191,28 @@ pub fn list(
         Some(false) => narrow("ended_at IS NOT NULL", &[]),
         None => {}
     }
-    if let Some(from) = filter.started_from {
-        narrow("started_at >= ?", &[time(from)]);
+    let bounds = [
+        ("id >= ?", filter.started_from.map(CallKey::oldest_from)),
+        ("id < ?", filter.started_before.map(CallKey::oldest_from)),
+        ("id < ?", after),
+    ];
+    for (condition, bound) in bounds {
+        if let Some(CallKey(bound)) = bound {
+            narrow(condition, &[Value::from(bound.to_be_bytes().to_vec())]);
+        }
     }
-    if let Some(before) = filter.started_before {
-        narrow("started_at < ?", &[time(before)]);
-    }
-    if let Some(after) = after {
-        narrow(
-            "(started_at, serial) < (?, ?)",
-            &[time(after.started_at), Value::from(after.serial)],
-        );
-    }
-    sql.push_str(" ORDER BY started_at DESC, serial DESC LIMIT ?");
+    sql.push_str(" ORDER BY id DESC LIMIT ?");
     values.push(Value::from(limit));
     let mut statement = db.sql.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), stored_call)?;
+    let rows = statement.query_map(params_from_iter(values), call_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Removes up to `limit` of the oldest calls that began before `before` and are over, returning how many.
-pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
+/// Removes up to `limit` of the calls older than `before` that are over, returning how many; see [`CallKey::oldest_from`].
+pub fn sweep(db: &Write<'_>, before: CallKey, limit: u32) -> Result<usize> {
     let mut statement = db.sql.prepare_cached(
-        "DELETE FROM calls WHERE serial IN (SELECT serial FROM \
-         (SELECT serial, started_at, ended_at FROM calls ORDER BY serial LIMIT ?2) \
-         WHERE started_at < ?1 AND ended_at IS NOT NULL)",
+        "DELETE FROM calls WHERE id IN \
+         (SELECT id FROM (SELECT id, ended_at FROM calls WHERE id < ?1 ORDER BY id LIMIT ?2) WHERE ended_at IS NOT NULL)",
     )?;
     Ok(statement.execute(params![before, limit])?)
 }

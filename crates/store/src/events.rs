@@ -10,7 +10,7 @@ use crate::{CallKey, Read, Result, SealedText, UnixMicros, Write};
 /// A new event; it waits for delivery from its commit on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
-    /// Names the delivery for good; unique. Ids that sort by age (such as ones led by the call's id) are cheapest.
+    /// Names the delivery for good. It is kept, not searched for: `call` and `sequence` name the event as well.
     pub webhook_id: String,
     /// The call.
     pub call: CallKey,
@@ -186,13 +186,13 @@ pub(crate) fn record_delivery(db: &Write<'_>, update: &DeliveryUpdate) -> Result
     Ok(())
 }
 
-/// The event with that webhook id, when it is the domain's.
-pub fn find(db: &Read<'_>, domain: &str, webhook_id: &str) -> Result<Option<StoredEvent>> {
+/// The domain's event with that cursor.
+pub fn find(db: &Read<'_>, domain: &str, cursor: i64) -> Result<Option<StoredEvent>> {
     let mut statement = db
         .sql
-        .prepare_cached(select!("WHERE webhook_id = ?1 AND domain = ?2"))?;
+        .prepare_cached(select!("WHERE cursor = ?1 AND domain = ?2"))?;
     Ok(statement
-        .query_row([webhook_id, domain], stored_event)
+        .query_row(params![cursor, domain], stored_event)
         .optional()?)
 }
 
@@ -223,20 +223,31 @@ pub fn pending(db: &Read<'_>, limit: u32, after: i64) -> Result<Vec<StoredEvent>
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Puts an event that was delivered or given up back into the outbox; `false` when there is no such one.
-pub fn replay(db: &Write<'_>, domain: &str, webhook_id: &str) -> Result<bool> {
+/// Puts an event that was delivered or given up back into the outbox and returns it; `None` when there is no such one.
+pub fn replay(
+    db: &Write<'_>,
+    domain: &str,
+    call: CallKey,
+    sequence: u32,
+) -> Result<Option<StoredEvent>> {
     let mut statement = db.sql.prepare_cached(
         "UPDATE events SET state = 0, attempts = 0, next_attempt_at = NULL, delivered_at = NULL \
-         WHERE webhook_id = ?1 AND domain = ?2 AND state <> 0",
+         WHERE call = ?1 AND sequence = ?2 AND domain = ?3 AND state <> 0 RETURNING cursor",
     )?;
-    Ok(statement.execute([webhook_id, domain])? > 0)
+    let cursor = statement
+        .query_row(params![call, sequence, domain], |row| row.get(0))
+        .optional()?;
+    match cursor {
+        Some(cursor) => find(db, domain, cursor),
+        None => Ok(None),
+    }
 }
 
-/// The newest cursor ever given out, 0 before the first.
+/// The newest cursor given out, 0 before the first.
 pub fn newest_cursor(db: &Read<'_>) -> Result<i64> {
-    let mut statement = db.sql.prepare_cached(
-        "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'",
-    )?;
+    let mut statement = db
+        .sql
+        .prepare_cached("SELECT coalesce(max(cursor), 0) FROM events")?;
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
@@ -245,7 +256,7 @@ pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
     let mut statement = db.sql.prepare_cached(
         "DELETE FROM events WHERE cursor IN (SELECT cursor FROM \
          (SELECT cursor, created_at, state FROM events ORDER BY cursor LIMIT ?2) \
-         WHERE created_at < ?1 AND state <> 0)",
+         WHERE created_at < ?1 AND state <> 0) AND cursor < (SELECT max(cursor) FROM events)",
     )?;
     Ok(statement.execute(params![before, limit])?)
 }

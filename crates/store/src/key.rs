@@ -5,9 +5,16 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-/// A call's id as the tables hold it: 16 bytes, big-endian, so that ids drawn from the clock sort by age.
+/// A call's id, led by 48 bits of Unix milliseconds; the tables hold it as 16 bytes, so that ids sort by age.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallKey(pub u128);
+
+impl CallKey {
+    /// The lowest id of a call that began at `time`: what lies below is older.
+    pub fn oldest_from(time: UnixMicros) -> Self {
+        Self(u128::from(time.0 / 1_000) << 80)
+    }
+}
 
 impl From<u128> for CallKey {
     fn from(id: u128) -> Self {

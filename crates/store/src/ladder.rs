@@ -16,9 +16,10 @@ pub struct LadderRow {
 }
 
 pub(crate) fn insert(db: &Write<'_>, row: &LadderRow) -> Result<()> {
-    let mut statement = db
-        .sql
-        .prepare_cached("INSERT INTO ladder (call, at, rows) VALUES (?1, ?2, ?3)")?;
+    let mut statement = db.sql.prepare_cached(
+        "INSERT INTO ladder (call, at, part, rows) VALUES (?1, ?2, \
+         (SELECT count(*) FROM ladder WHERE call = ?1 AND at = ?2), ?3)",
+    )?;
     statement.execute(params![row.call, row.at, row.rows])?;
     Ok(())
 }
@@ -27,7 +28,7 @@ pub(crate) fn insert(db: &Write<'_>, row: &LadderRow) -> Result<()> {
 pub fn of_call(db: &Read<'_>, call: CallKey) -> Result<Vec<LadderRow>> {
     let mut statement = db
         .sql
-        .prepare_cached("SELECT call, at, rows FROM ladder WHERE call = ?1 ORDER BY at, serial")?;
+        .prepare_cached("SELECT call, at, rows FROM ladder WHERE call = ?1 ORDER BY at, part")?;
     let rows = statement.query_map([call], |row| {
         Ok(LadderRow {
             call: row.get(0)?,
@@ -38,11 +39,10 @@ pub fn of_call(db: &Read<'_>, call: CallKey) -> Result<Vec<LadderRow>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Removes up to `limit` of the oldest batches when they are from before `before`, returning how many.
-pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
+/// Removes up to `limit` batches of calls older than `before`, returning how many; see [`CallKey::oldest_from`].
+pub fn sweep(db: &Write<'_>, before: CallKey, limit: u32) -> Result<usize> {
     let mut statement = db.sql.prepare_cached(
-        "DELETE FROM ladder WHERE serial IN (SELECT serial FROM \
-         (SELECT serial, at FROM ladder ORDER BY serial LIMIT ?2) WHERE at < ?1)",
+        "DELETE FROM ladder WHERE (call, at, part) IN (SELECT call, at, part FROM ladder WHERE call < ?1 LIMIT ?2)",
     )?;
     Ok(statement.execute(params![before, limit])?)
 }

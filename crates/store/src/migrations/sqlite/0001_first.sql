@@ -58,54 +58,54 @@ CREATE TABLE replies (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX replies_age ON replies (created_at);
 
--- Calls. No foreign keys here: a call outlives a removed domain, and the call path pays for no look-ups.
+-- Calls. No foreign keys here: a call outlives a removed domain, and the call path pays for no look-ups. Call ids
+-- are led by the clock, so a key that begins with one is appended to, and the newest calls have the highest ids.
 CREATE TABLE calls (
-    serial               INTEGER PRIMARY KEY,
-    id                   BLOB NOT NULL UNIQUE,
+    id                   BLOB PRIMARY KEY,
     domain               TEXT NOT NULL,
-    state                TEXT NOT NULL,
     direction            TEXT NOT NULL,
     source_user          TEXT NOT NULL,
     destination_user     TEXT NOT NULL,
     sip_call_id          TEXT NOT NULL,
-    session_reference_id TEXT,
     started_at           INTEGER NOT NULL,
+    state                TEXT NOT NULL,
+    session_reference_id TEXT,
     answered_at          INTEGER,
     ended_at             INTEGER,
     class                TEXT,
     record               TEXT NOT NULL
-) STRICT;
-CREATE INDEX calls_started ON calls (domain, started_at);
-CREATE INDEX calls_live ON calls (domain, started_at) WHERE ended_at IS NULL;
-CREATE INDEX calls_sip_call_id ON calls (sip_call_id);
-CREATE INDEX calls_session_reference ON calls (session_reference_id) WHERE session_reference_id IS NOT NULL;
-CREATE INDEX calls_source ON calls (source_user, domain, started_at);
-CREATE INDEX calls_destination ON calls (destination_user, domain, started_at);
+) STRICT, WITHOUT ROWID;
+-- One index for the list and every search in it: it is only ever appended to, while an index per number or Call-ID
+-- would make each call write a page of its own in each of them. A search reads a domain's part of it, newest first.
+CREATE INDEX calls_search
+    ON calls (domain, id, source_user, destination_user, sip_call_id, session_reference_id);
+CREATE INDEX calls_live ON calls (domain) WHERE ended_at IS NULL;
 
 CREATE TABLE snapshots (
     call BLOB PRIMARY KEY,
     body BLOB NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
+-- The cursor rises with every commit; the newest row is never removed, so no cursor comes back.
 -- state: 0 pending, 1 delivered, 2 failed.
 CREATE TABLE events (
-    cursor          INTEGER PRIMARY KEY AUTOINCREMENT,
-    webhook_id      TEXT NOT NULL UNIQUE,
+    cursor          INTEGER PRIMARY KEY,
     call            BLOB NOT NULL,
-    domain          TEXT NOT NULL,
-    service         TEXT NOT NULL,
-    callback_id     TEXT NOT NULL,
-    name            TEXT NOT NULL,
     sequence        INTEGER NOT NULL,
-    terminal        INTEGER NOT NULL,
-    target          TEXT,
-    created_at      INTEGER NOT NULL,
+    domain          TEXT NOT NULL,
     state           INTEGER NOT NULL,
     attempts        INTEGER NOT NULL,
     next_attempt_at INTEGER,
     last_status     INTEGER,
     last_error      TEXT,
     delivered_at    INTEGER,
+    webhook_id      TEXT NOT NULL,
+    service         TEXT NOT NULL,
+    callback_id     TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    terminal        INTEGER NOT NULL,
+    target          TEXT,
+    created_at      INTEGER NOT NULL,
     sealed          TEXT,
     body            TEXT NOT NULL,
     UNIQUE (call, sequence)
@@ -115,9 +115,9 @@ CREATE INDEX events_pending ON events (cursor) WHERE state = 0;
 CREATE INDEX events_domain ON events (domain, cursor);
 
 CREATE TABLE ladder (
-    serial INTEGER PRIMARY KEY,
     call   BLOB NOT NULL,
     at     INTEGER NOT NULL,
-    rows   BLOB NOT NULL
-) STRICT;
-CREATE INDEX ladder_call ON ladder (call, at);
+    part   INTEGER NOT NULL,
+    rows   BLOB NOT NULL,
+    PRIMARY KEY (call, at, part)
+) STRICT, WITHOUT ROWID;
