@@ -148,7 +148,8 @@ impl Device {
     pub fn validate(&self) -> Vec<FieldError> {
         let mut faults = Faults::new();
         faults.required("/deviceId", Some(&self.device_id), MAX_ID);
-        if !self.device_id.is_empty() && !is_device_id(&self.device_id) {
+        let fits = (1..=MAX_ID).contains(&self.device_id.len());
+        if fits && !is_device_id(&self.device_id) {
             faults.add(
                 "/deviceId",
                 "must have only letters, digits and - . _ : ~ +",

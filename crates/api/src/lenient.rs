@@ -30,18 +30,37 @@ pub struct Parsed<T> {
     pub unknown: Vec<FieldError>,
 }
 
-/// Reads a JSON body; the error names the first field that has the wrong type.
+/// Reads a JSON object; the error names the first member that has the wrong type.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<Parsed<T>, FieldError> {
+    // A struct would also be read from a list, member by member.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(FieldError::new("", "the body must be a JSON object"));
+    }
+    parse_whole(body)
+}
+
+/// The same for a list of objects.
+pub fn parse_list<T: DeserializeOwned>(body: &[u8]) -> Result<Parsed<Vec<T>>, FieldError> {
+    if body.trim_ascii_start().first() != Some(&b'[') {
+        return Err(FieldError::new("", "the body must be a JSON array"));
+    }
+    parse_whole(body)
+}
+
+/// The same for an object that was read before, for example a patched document.
+pub fn parse_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<Parsed<T>, FieldError> {
+    if !value.is_object() {
+        return Err(FieldError::new("", "must be a JSON object"));
+    }
+    parse_from(value)
+}
+
+fn parse_whole<T: DeserializeOwned>(body: &[u8]) -> Result<Parsed<T>, FieldError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = parse_from(&mut json)?;
     json.end()
-        .map_err(|error| FieldError::new("", format!("the body is not one JSON value: {error}")))?;
+        .map_err(|error| FieldError::new("", format!("the body is not JSON: {error}")))?;
     Ok(parsed)
-}
-
-/// The same for a value that was read before, for example a patched document.
-pub fn parse_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<Parsed<T>, FieldError> {
-    parse_from(value)
 }
 
 fn parse_from<'de, T, D>(from: D) -> Result<Parsed<T>, FieldError>
@@ -83,7 +102,10 @@ fn fault_of(path: &Path, error: &serde_json::Error) -> FieldError {
             push_segment(&mut pointer, name);
             FieldError::new(pointer, "is required")
         }
-        None => FieldError::new(pointer, detail),
+        None => match detail.split_once(", expected struct ") {
+            Some((found, _)) => FieldError::new(pointer, format!("{found}, expected an object")),
+            None => FieldError::new(pointer, detail),
+        },
     }
 }
 
