@@ -30,37 +30,18 @@ pub struct Parsed<T> {
     pub unknown: Vec<FieldError>,
 }
 
-/// Reads a JSON object; the error names the first member that has the wrong type.
+/// Reads a JSON body; the error names the first member that has the wrong type.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<Parsed<T>, FieldError> {
-    // A struct would also be read from a list, member by member.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(FieldError::new("", "the body must be a JSON object"));
-    }
-    parse_whole(body)
-}
-
-/// The same for a list of objects.
-pub fn parse_list<T: DeserializeOwned>(body: &[u8]) -> Result<Parsed<Vec<T>>, FieldError> {
-    if body.trim_ascii_start().first() != Some(&b'[') {
-        return Err(FieldError::new("", "the body must be a JSON array"));
-    }
-    parse_whole(body)
-}
-
-/// The same for an object that was read before, for example a patched document.
-pub fn parse_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<Parsed<T>, FieldError> {
-    if !value.is_object() {
-        return Err(FieldError::new("", "must be a JSON object"));
-    }
-    parse_from(value)
-}
-
-fn parse_whole<T: DeserializeOwned>(body: &[u8]) -> Result<Parsed<T>, FieldError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = parse_from(&mut json)?;
     json.end()
         .map_err(|error| FieldError::new("", format!("the body is not JSON: {error}")))?;
     Ok(parsed)
+}
+
+/// The same for a value that was read before, for example a patched document.
+pub fn parse_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<Parsed<T>, FieldError> {
+    parse_from(value)
 }
 
 fn parse_from<'de, T, D>(from: D) -> Result<Parsed<T>, FieldError>
@@ -77,10 +58,38 @@ where
             unknown.push(FieldError::new(pointer, "is not known and was ignored"));
         }
     };
-    let read = T::deserialize(serde_ignored::Deserializer::new(tracked, &mut ignore));
+    let read = T::deserialize(Strict(serde_ignored::Deserializer::new(
+        tracked,
+        &mut ignore,
+    )));
     match read {
         Ok(value) => Ok(Parsed { value, unknown }),
         Err(error) => Err(fault_of(&track.path(), &error)),
+    }
+}
+
+/// Keeps a struct from being read from a list, member by member.
+struct Strict<D>(D);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_any(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }
 
