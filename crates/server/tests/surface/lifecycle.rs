@@ -1,0 +1,98 @@
+//! Starting, draining, stopping, and saying no in time.
+
+use hookswitch_rig::application::{Answer, Callback};
+use hookswitch_rig::server::Server;
+use hookswitch_rig::sipp::Transport;
+use serde_json::json;
+
+use crate::world::{World, hookswitch};
+
+#[test]
+fn a_draining_server_keeps_its_calls_and_takes_no_new_ones() {
+    let mut world = World::answering(Transport::Udp);
+    let running = world.caller("uac_hung_up", "1001");
+    let answered = world.hears("callAnswered");
+    world.server.signal("TERM").unwrap();
+    world.calls("uac_overload", "1001");
+    let ready = world.tenant.request("GET", "/readyz", None).unwrap();
+    assert_eq!(ready.status, 503);
+    world.hangs_up(&answered.text("replyId"));
+    world.holds(running);
+    world.ends_with("callHungup", "normal", "local");
+    assert_eq!(world.server.wait().unwrap(), 0);
+}
+
+#[test]
+fn a_second_sigterm_stops_at_once() {
+    let mut world = World::answering(Transport::Udp);
+    let running = world.caller("uac_hung_up", "1001");
+    world.hears("callAnswered");
+    world.server.signal("TERM").unwrap();
+    world.calls("uac_overload", "1001");
+    world.server.signal("TERM").unwrap();
+    world.server.wait().unwrap();
+    drop(running);
+}
+
+#[test]
+fn an_idle_server_drains_at_once() {
+    let mut server = Server::start(hookswitch(), &[]).unwrap();
+    server.signal("TERM").unwrap();
+    assert_eq!(server.wait().unwrap(), 0);
+}
+
+#[test]
+fn above_its_limit_a_server_refuses_with_retry_after() {
+    let options = ["--max-calls", "1"];
+    let script = |_: &Callback| Answer::ok();
+    let world = World::with_options(Transport::Udp, script, &options, &json!({}));
+    let first = world.caller("uac_busy", "1001");
+    let announced = world.hears("newRemoteCall");
+    world.calls("uac_overload", "1002");
+    world.hangs_up(&announced.text("replyId"));
+    world.holds(first);
+    world.heard_one_whole_story(&["newRemoteCall", "callHungup"]);
+}
+
+#[test]
+fn a_folder_serves_one_server() {
+    let server = Server::start(hookswitch(), &[]).unwrap();
+    let data = server.folder().join("data");
+    let second = Server::start(hookswitch(), &["--data", data.to_str().unwrap()]);
+    let error = second.expect_err("the folder is taken").to_string();
+    assert!(error.contains("no ready line"), "{error}");
+}
+
+#[test]
+fn calls_and_their_ladder_can_be_read_afterwards() {
+    let world = World::answering(Transport::Udp);
+    world.calls("uac_call_and_bye", "1001");
+    world.ends_with("callHungup", "normal", "remote");
+    let calls = world
+        .tenant
+        .request("GET", "/v1/acme.test/calls", None)
+        .unwrap();
+    let call = &calls.body["calls"][0];
+    assert_eq!(call["state"], json!("ended"), "{}", calls.body);
+    let path = format!("/v1/acme.test/calls/{}", call["id"].as_str().unwrap());
+    let detail = world.tenant.request("GET", &path, None).unwrap().body;
+    let events = detail["call"]["events"].as_array().unwrap();
+    let names: Vec<&str> = events
+        .iter()
+        .filter_map(|event| event["name"].as_str())
+        .collect();
+    assert_eq!(names, ["newRemoteCall", "callAnswered", "callHungup"]);
+    let ladder = world
+        .tenant
+        .request("GET", &format!("{path}/ladder"), None)
+        .unwrap();
+    let lines = ladder.body["ladder"].as_array().unwrap();
+    let summaries: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line["summary"].as_str())
+        .collect();
+    for expected in ["INVITE", "newRemoteCall", "200", "ACK", "BYE", "callHungup"] {
+        let found = summaries.iter().any(|summary| summary.contains(expected));
+        assert!(found, "{expected} in {summaries:?}");
+    }
+}

@@ -1,0 +1,27 @@
+//! The program as the world sees it: real sockets, SIPp, baresip, Kamailio, curl, bad webhooks.
+//!
+//! Each test starts `hookswitch serve` for itself on free ports of loopback. What takes minutes of
+//! protocol time belongs to the simulator; what a real peer could disagree with belongs here.
+
+/// Runs each scenario once over UDP and once over TCP.
+macro_rules! over_udp_and_tcp {
+    ($($scenario:ident),+ $(,)?) => {
+        mod udp {
+            $(#[test] fn $scenario() { super::$scenario(hookswitch_rig::sipp::Transport::Udp); })+
+        }
+        mod tcp {
+            $(#[test] fn $scenario() { super::$scenario(hookswitch_rig::sipp::Transport::Tcp); })+
+        }
+    };
+}
+
+mod baresip;
+mod called;
+mod calling;
+mod curl;
+mod in_dialog;
+mod kamailio;
+mod lifecycle;
+mod reliability;
+mod webhooks;
+mod world;
