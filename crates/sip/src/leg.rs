@@ -32,6 +32,8 @@ pub(crate) struct Leg {
     pub(crate) timer: SessionTimer,
     /// Our current SDP, for refreshes by re-INVITE.
     pub(crate) local_body: Bytes,
+    /// CSeq of our INVITE whose 2xx brought an offer, until `acknowledge` answers it.
+    pub(crate) owes_ack: Option<u32>,
     /// CSeq of the INVITE whose 2xx we acknowledged last, and the ACK's body.
     pub(crate) acknowledged: Option<(u32, Bytes)>,
     /// The peer's BYE, waiting for `release`.
@@ -39,6 +41,8 @@ pub(crate) struct Leg {
     /// Requests that wait for the next hop's address.
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) locating: Option<LocateId>,
+    /// The next hop changed while it was being asked for.
+    pub(crate) hop_moved: bool,
     pub(crate) filed: Option<Instant>,
 }
 
@@ -69,8 +73,16 @@ pub(crate) struct Offered {
     pub(crate) queued: Option<(u16, Bytes)>,
     /// The 2xx, held back until the PRACK.
     pub(crate) held_answer: Option<(Bytes, Commit)>,
-    /// The last unreliable provisional response, and when to repeat it.
-    pub(crate) repeat: Option<(Bytes, Instant)>,
+    pub(crate) repeat: Option<Repeat>,
+}
+
+/// The last provisional response, to be said again.
+#[derive(Clone, Debug)]
+pub(crate) struct Repeat {
+    pub(crate) status: u16,
+    /// What was sent; nothing when it went reliably and so may not be sent again.
+    pub(crate) copy: Option<Bytes>,
+    pub(crate) at: Instant,
 }
 
 /// Our INVITE.
@@ -187,6 +199,8 @@ pub(crate) enum Reoffer {
         flow: Flow,
         invite: bool,
         has_offer: bool,
+        /// What its acceptance makes of the session timer.
+        agreed: Agreement,
     },
     /// Ours has no final response yet.
     Ours,
@@ -216,6 +230,16 @@ pub(crate) enum Waiting {
 }
 
 impl Leg {
+    /// Whether the layer above is through with it and only our BYE is left to send.
+    pub(crate) fn is_parting(&self) -> bool {
+        let closing = self
+            .accepted
+            .as_ref()
+            .is_some_and(|accepted| accepted.closing.is_some());
+        let waits = |waiting: &Waiting| matches!(waiting, Waiting::Bye { .. });
+        closing || self.waiting.iter().any(waits)
+    }
+
     /// When something has to be done next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let stage = match &self.stage {
@@ -224,7 +248,7 @@ impl Leg {
                     .unacknowledged
                     .as_ref()
                     .map(Unacknowledged::deadline);
-                let repeat = offered.repeat.as_ref().map(|(_, at)| *at);
+                let repeat = offered.repeat.as_ref().map(|repeat| repeat.at);
                 unacknowledged.into_iter().chain(repeat).min()
             }
             Stage::Calling(_) | Stage::Established => None,

@@ -5,7 +5,7 @@ pub(crate) mod session_timer;
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{HeaderName, Host, Message, NameAddr, Uri};
+use crate::message::{HeaderName, Host, Message, Uri};
 
 /// One dialog, seen from our side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,14 +46,17 @@ impl Dialog {
     /// The dialog an INVITE from the peer would make; `local_tag` is ours.
     pub(crate) fn from_invite(message: &Message<'_>, local_tag: &str) -> Option<Self> {
         let from = message.from().ok()?;
-        let to = message.to().ok()?;
         let target = message
             .contact()
             .and_then(Result::ok)
             .map_or(from.uri, |contact| contact.uri);
         Some(Self {
             call_id: message.call_id().ok()?.into(),
-            local: with_tag(&to, local_tag).into(),
+            local: format!(
+                "{};tag={local_tag}",
+                flattened(message.header(HeaderName::To)?)
+            )
+            .into(),
             remote: flattened(message.header(HeaderName::From)?).into(),
             remote_tag: from.tag().unwrap_or("").into(),
             local_cseq: 0,
@@ -79,12 +82,15 @@ impl Dialog {
     }
 
     /// A target refresh: re-INVITE, UPDATE and their 2xx (RFC 3261 §12.2.1.2, RFC 3311).
-    pub(crate) fn refresh_target(&mut self, message: &Message<'_>) {
+    /// True: the target moved.
+    pub(crate) fn refresh_target(&mut self, message: &Message<'_>) -> bool {
         if let Some(Ok(contact)) = message.contact()
             && *self.target != *contact.uri
         {
             self.target = contact.uri.into();
+            return true;
         }
+        false
     }
 
     /// Checks and remembers the CSeq number of a request from the peer.
@@ -161,21 +167,6 @@ fn allows(message: &Message<'_>, method: &str) -> bool {
     message
         .tokens(HeaderName::Allow)
         .any(|token| token == method)
-}
-
-/// A name-addr value with our tag behind it.
-fn with_tag(address: &NameAddr<'_>, tag: &str) -> String {
-    let display = address.display.map(flattened).unwrap_or_default();
-    let mut value = String::with_capacity(display.len() + address.uri.len() + tag.len() + 10);
-    if !display.is_empty() {
-        value.push_str(&display);
-        value.push(' ');
-    }
-    value.push('<');
-    value.push_str(address.uri);
-    value.push_str(">;tag=");
-    value.push_str(tag);
-    value
 }
 
 /// A header value on one line.

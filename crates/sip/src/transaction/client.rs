@@ -52,6 +52,8 @@ impl Purpose {
 pub(crate) struct Client {
     pub(crate) leg: LegId,
     pub(crate) purpose: Purpose,
+    /// The CSeq number.
+    pub(crate) cseq: u32,
     pub(crate) flow: Flow,
     pub(crate) request: Bytes,
     pub(crate) after: Commit,
@@ -60,6 +62,7 @@ pub(crate) struct Client {
     /// Timer B or F; none once an INVITE proceeds.
     gives_up_at: Option<Instant>,
     proceeding: bool,
+    cancelled: bool,
     pub(crate) filed: Option<Instant>,
 }
 
@@ -75,11 +78,16 @@ pub(crate) enum Due {
 }
 
 impl Client {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the one constructor of a plain record"
+    )]
     pub(crate) fn new(
         now: Instant,
         timing: &Timing,
         leg: LegId,
         purpose: Purpose,
+        cseq: u32,
         flow: Flow,
         request: Bytes,
         after: Commit,
@@ -88,6 +96,7 @@ impl Client {
         Self {
             leg,
             purpose,
+            cseq,
             flow,
             request,
             after,
@@ -95,6 +104,7 @@ impl Client {
             retransmit_at: unreliable.then(|| now + timing.t1),
             gives_up_at: Some(now + timing.patience()),
             proceeding: false,
+            cancelled: false,
             filed: None,
         }
     }
@@ -109,7 +119,9 @@ impl Client {
         self.proceeding = true;
         if self.purpose.is_invite() {
             self.retransmit_at = None;
-            self.gives_up_at = None;
+            if !self.cancelled {
+                self.gives_up_at = None;
+            }
         } else if self.retransmit_at.is_some() {
             self.interval = timing.t2;
             self.retransmit_at = Some(now + timing.t2);
@@ -118,6 +130,7 @@ impl Client {
 
     /// After CANCEL a proceeding INVITE waits 64·T1 at most for its final response (RFC 3261 §9.1).
     pub(crate) fn handle_cancelled(&mut self, now: Instant, timing: &Timing) {
+        self.cancelled = true;
         self.gives_up_at = Some(now + timing.patience());
     }
 

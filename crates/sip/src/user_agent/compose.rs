@@ -10,7 +10,7 @@ use crate::dialog::Dialog;
 use crate::event::Rejection;
 use crate::flow::{Flow, Transport};
 use crate::hash::Hex;
-use crate::message::{HeaderName, Host, Message, Writer};
+use crate::message::{HeaderName, Host, Message, Scheme, Writer, split_list};
 use crate::transaction::key::TransactionKey;
 
 /// The media type of the bodies we carry.
@@ -44,10 +44,12 @@ pub(super) fn response_flow(flow: Flow, message: &Message<'_>) -> Flow {
 
 /// The topmost Via line with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4).
 fn stamped_via(line: &str, source: SocketAddr, message: &Message<'_>) -> String {
-    let (first, rest) = line
-        .split_once(',')
-        .map_or((line, None), |(first, rest)| (first, Some(rest)));
-    let mut parts = first.split(';');
+    let first = split_list(line).next().unwrap_or(line);
+    let rest = line
+        .split_once(first)
+        .and_then(|(_, rest)| rest.split_once(','))
+        .map(|(_, rest)| rest);
+    let mut parts = split_params(first);
     let mut out = String::with_capacity(line.len() + 48);
     out.push_str(parts.next().unwrap_or("").trim());
     let mut wants_port = false;
@@ -79,6 +81,20 @@ fn stamped_via(line: &str, source: SocketAddr, message: &Message<'_>) -> String 
     out
 }
 
+/// What stands between semicolons; those in quotes do not part.
+fn split_params(element: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    element.split(move |character| {
+        let is_escaped = std::mem::replace(&mut escaped, false);
+        match character {
+            '\\' if quoted => escaped = !is_escaped,
+            '"' if !is_escaped => quoted = !quoted,
+            _ => {}
+        }
+        character == ';' && !quoted
+    })
+}
+
 fn is_address(host: &str, address: IpAddr) -> bool {
     host.trim_start_matches('[')
         .trim_end_matches(']')
@@ -91,6 +107,8 @@ fn is_address(host: &str, address: IpAddr) -> bool {
 pub(super) struct Reply<'r> {
     pub(super) status: u16,
     pub(super) reason: &'r str,
+    /// The tag of To, where the request has none; empty means the leg's.
+    pub(super) to_tag: Option<u64>,
     /// Contact, Record-Route, Allow and Supported: for responses that make or refresh a dialog.
     pub(super) dialog_forming: bool,
     pub(super) headers: &'r [(HeaderName, &'r str)],
@@ -129,7 +147,7 @@ impl UserAgent {
         message: &Message<'_>,
         reply: &Reply<'_>,
     ) -> Bytes {
-        let tag = Hex::new(self.local_tag(message));
+        let tag = Hex::new(reply.to_tag.unwrap_or_else(|| self.local_tag(message)));
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut writer = Writer::response(&mut scratch, reply.status, reply.reason);
         for (place, line) in message.all(HeaderName::Via).enumerate() {
@@ -156,6 +174,9 @@ impl UserAgent {
         }
         writer.copy(message, HeaderName::CallId);
         writer.copy(message, HeaderName::CSeq);
+        if reply.status == 100 {
+            writer.copy(message, HeaderName::Timestamp);
+        }
         if reply.dialog_forming {
             if let Some(contact) = self.contacts.get(usize::from(flow.listener)) {
                 writer.header(HeaderName::Contact, &[contact]);
@@ -238,7 +259,10 @@ impl UserAgent {
                 writer.header(HeaderName::Contact, &[contact]);
             }
             writer.header(HeaderName::Allow, &[ALLOW]);
-            writer.header(HeaderName::Supported, &[SUPPORTED]);
+            // A reliable response to an INVITE without offer would carry one, and PRACK the answer.
+            let late_offer = request.method == "INVITE" && request.body.is_none();
+            let supported = if late_offer { "timer" } else { SUPPORTED };
+            writer.header(HeaderName::Supported, &[supported]);
         }
         for (name, value) in request.headers {
             writer.header(*name, &[value]);
@@ -318,7 +342,8 @@ pub(super) fn obvious_hop(known: Flow, uri: &crate::message::Uri<'_>) -> Option<
         Some(token) => Transport::from_token(token)?,
         None => known.transport,
     };
-    if transport != known.transport {
+    let secure = matches!(transport, Transport::Tls | Transport::Wss);
+    if transport != known.transport || (uri.scheme == Scheme::Sips && !secure) {
         return None;
     }
     if transport.is_reliable() {

@@ -6,12 +6,15 @@ use bytes::Bytes;
 
 use super::UserAgent;
 use super::compose::{Reply, Request};
-use crate::dialog::session_timer::{client_value, server_value};
+use crate::dialog::session_timer::{Agreement, SessionTimer, client_value, server_value};
 use crate::event::{CommandRefused, Commit, EventKind, LegId, Rejection};
+use crate::flow::Flow;
 use crate::leg::{Accepted, Leg, Reoffer, Stage, Waiting};
-use crate::message::{HeaderName, Message};
+use crate::message::{HeaderName, Message, quote};
 use crate::time::Now;
 use crate::transaction::client::Purpose;
+use crate::transaction::key::TransactionKey;
+use crate::transaction::server_invite::ServerInvite;
 use crate::transaction::tombstone::Tombstone;
 
 impl UserAgent {
@@ -27,7 +30,10 @@ impl UserAgent {
         reason: Option<&str>,
     ) -> Result<(), CommandRefused> {
         let mut taken = self.take_leg(leg).ok_or(CommandRefused::Gone)?;
-        if !matches!(taken.stage, Stage::Established) || taken.farewell.is_some() {
+        if !matches!(taken.stage, Stage::Established)
+            || taken.farewell.is_some()
+            || taken.is_parting()
+        {
             self.put_leg(taken);
             return Err(CommandRefused::State);
         }
@@ -42,8 +48,8 @@ impl UserAgent {
 
     /// Sends BYE and forgets the leg.
     pub(super) fn part(&mut self, now: Now, mut leg: Box<Leg>, reason: Option<&str>) {
-        leg.timer = crate::dialog::session_timer::SessionTimer::default();
-        leg.reoffer = None;
+        leg.timer = SessionTimer::default();
+        self.abandon_offer(now, &mut leg);
         leg.accepted = None;
         let Some(flow) = self.hop(&mut leg) else {
             leg.waiting.push(Waiting::Bye {
@@ -51,7 +57,11 @@ impl UserAgent {
             });
             return self.put_leg(leg);
         };
-        let key = self.draw_key();
+        let key = if leg.is_client {
+            self.fork_key(&leg.dialog.remote_tag, leg.id)
+        } else {
+            self.draw_key()
+        };
         let cseq = leg.dialog.next_cseq();
         let headers: Vec<(HeaderName, &str)> = reason
             .map(|reason| (HeaderName::Reason, reason))
@@ -64,7 +74,7 @@ impl UserAgent {
             body: None,
         };
         let bytes = self.compose_request(flow, key, &leg.dialog, &request);
-        self.start_client(now, leg.id, Purpose::Bye, flow, key, bytes, Commit(0));
+        self.start_client(now, leg.id, Purpose::Bye, cseq, flow, key, bytes, Commit(0));
         self.drop_leg(&leg);
     }
 
@@ -84,7 +94,7 @@ impl UserAgent {
             status: 200,
             ..Reply::default()
         };
-        let response = self.compose_response(taken.flow, &bye, &reply);
+        let response = self.compose_response(farewell.flow, &bye, &reply);
         self.bury(now, farewell.key, farewell.flow, 200, true, &response);
         self.transmit(farewell.flow, response, after, Some(leg));
     }
@@ -92,7 +102,8 @@ impl UserAgent {
     /// The session is not believed in any more: BYE, and the layer above hears why.
     pub(super) fn lose(&mut self, now: Now, leg: Box<Leg>, status: u16, why: &str) {
         let id = leg.id;
-        self.part(now, leg, Some("SIP;cause=408;text=\"Session expired\""));
+        let reason = format!("SIP;cause={status};text={}", quote(why));
+        self.part(now, leg, Some(&reason));
         self.tell(
             id,
             EventKind::Lost {
@@ -123,6 +134,7 @@ impl UserAgent {
             flow,
             invite,
             has_offer,
+            agreed,
         } = *reoffer
         else {
             taken.reoffer = Some(reoffer);
@@ -135,27 +147,12 @@ impl UserAgent {
         };
         match answer {
             Err(rejection) => {
-                let response = self.compose_rejection(taken.flow, &message, rejection);
-                self.transmit(flow, response.clone(), Commit(0), Some(leg));
-                if invite {
-                    let timing = self.config.timing;
-                    let mut server =
-                        crate::transaction::server_invite::ServerInvite::new(leg, flow);
-                    server.handle_refusal(now.instant, &timing, response);
-                    self.put_server(key, server);
-                } else {
-                    self.bury(now, key, flow, rejection.status, false, &response);
-                }
+                self.refuse_offer(now, leg, key, flow, invite, &message, rejection);
             }
             Ok(body) => {
-                let value = taken.timer.agreed.map(server_value);
-                let mut headers: Vec<(HeaderName, &str)> = Vec::new();
-                if let (Some(value), Some(agreed)) = (&value, taken.timer.agreed) {
-                    headers.push((HeaderName::SessionExpires, value));
-                    if agreed.peer_knows && !agreed.we_refresh {
-                        headers.push((HeaderName::Require, "timer"));
-                    }
-                }
+                self.refresh_target(&mut taken, &message);
+                let value = server_value(agreed);
+                let headers = timer_headers(agreed, &value);
                 let reply = Reply {
                     status: 200,
                     dialog_forming: true,
@@ -163,10 +160,10 @@ impl UserAgent {
                     body: Some(body),
                     ..Reply::default()
                 };
-                let response = self.compose_response(taken.flow, &message, &reply);
+                let response = self.compose_response(flow, &message, &reply);
                 self.transmit(flow, response.clone(), Commit(0), Some(leg));
                 taken.local_body = Bytes::copy_from_slice(body);
-                taken.timer.restart(now.instant);
+                taken.timer.start(now.instant, agreed);
                 if invite {
                     let timing = self.config.timing;
                     let stone = Tombstone::Absorb(leg);
@@ -193,6 +190,55 @@ impl UserAgent {
         Ok(())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the parts of a pending offer")]
+    fn refuse_offer(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        key: TransactionKey,
+        flow: Flow,
+        invite: bool,
+        message: &Message<'_>,
+        rejection: &Rejection,
+    ) {
+        let response = self.compose_rejection(flow, message, rejection);
+        self.transmit(flow, response.clone(), Commit(0), Some(leg));
+        if invite {
+            let mut server = ServerInvite::new(leg, flow);
+            server.handle_refusal(now.instant, &self.config.timing, response);
+            self.put_server(key, server);
+        } else {
+            self.bury(now, key, flow, rejection.status, false, &response);
+        }
+    }
+
+    /// Forgets the offer under way; the peer's is refused, for it waits (RFC 3261 §15.1.2).
+    pub(super) fn abandon_offer(&mut self, now: Now, leg: &mut Leg) {
+        let Some(reoffer) = leg.reoffer.take() else {
+            return;
+        };
+        if let Reoffer::Theirs {
+            key,
+            request,
+            flow,
+            invite,
+            ..
+        } = *reoffer
+            && let Ok(message) = Message::parse(&request)
+        {
+            let rejection = Rejection::new(487);
+            self.refuse_offer(now, leg.id, key, flow, invite, &message, &rejection);
+        }
+    }
+
+    /// Follows the peer to its new Contact.
+    pub(super) fn refresh_target(&mut self, leg: &mut Leg, message: &Message<'_>) {
+        if leg.dialog.refresh_target(message) {
+            leg.next_hop = None;
+            leg.hop_moved = leg.locating.is_some();
+        }
+    }
+
     /// Offers new media to the peer.
     ///
     /// # Errors
@@ -202,7 +248,9 @@ impl UserAgent {
         let free = matches!(taken.stage, Stage::Established)
             && taken.accepted.is_none()
             && taken.reoffer.is_none()
-            && taken.farewell.is_none();
+            && taken.farewell.is_none()
+            && taken.owes_ack.is_none()
+            && !taken.is_parting();
         if !free {
             self.put_leg(taken);
             return Err(CommandRefused::State);
@@ -218,7 +266,6 @@ impl UserAgent {
             leg.waiting.push(Waiting::Reinvite { body });
             return;
         }
-        leg.local_body = body.clone();
         self.send_offer(now, leg, Purpose::Reinvite, Some(&body));
     }
 
@@ -255,7 +302,7 @@ impl UserAgent {
             body,
         };
         let bytes = self.compose_request(flow, key, &leg.dialog, &request);
-        self.start_client(now, leg.id, purpose, flow, key, bytes, Commit(0));
+        self.start_client(now, leg.id, purpose, cseq, flow, key, bytes, Commit(0));
     }
 
     /// How long to wait after 491 (RFC 3261 §14.1): the owner of the Call-ID longer.
@@ -283,4 +330,13 @@ impl UserAgent {
             self.tell(id, EventKind::AckMissing);
         }
     }
+}
+
+/// Session-Expires of a 2xx, and Require where the peer has to refresh (RFC 4028 §9).
+pub(super) fn timer_headers(agreed: Agreement, value: &str) -> Vec<(HeaderName, &str)> {
+    let mut headers = vec![(HeaderName::SessionExpires, value)];
+    if agreed.peer_knows && !agreed.we_refresh {
+        headers.push((HeaderName::Require, "timer"));
+    }
+    headers
 }

@@ -4,12 +4,13 @@ use bytes::Bytes;
 
 use super::UserAgent;
 use super::compose::Reply;
+use super::established::timer_headers;
 use super::receive::{Incoming, check_body, is_offered, same_dialog};
-use crate::dialog::Order;
 use crate::dialog::session_timer::{Agreement, agree_as_server, server_value};
-use crate::event::{EventKind, LegId, Rejection};
+use crate::dialog::{Dialog, Order};
+use crate::event::{Commit, EventKind, LegId, Rejection};
 use crate::hash::Hex;
-use crate::leg::{Farewell, Leg, Reoffer, Stage};
+use crate::leg::{Early, Farewell, Leg, Reoffer, Stage};
 use crate::message::{HeaderName, Method};
 use crate::time::Now;
 
@@ -45,16 +46,30 @@ impl UserAgent {
         if is_pending(&leg, incoming) {
             // A copy of a request we have not answered yet.
             self.put_leg(leg);
+            if incoming.method == Method::Invite {
+                let reply = Reply {
+                    status: 100,
+                    ..Reply::default()
+                };
+                let response = self.compose_response(incoming.flow, incoming.message, &reply);
+                self.transmit(incoming.back, response, Commit(0), Some(id));
+            }
+            return Some(id);
+        }
+        if leg.farewell.is_some() || leg.is_parting() {
+            self.receive_after_end(now, incoming, leg);
             return Some(id);
         }
         let number = incoming.message.cseq().map_or(0, |cseq| cseq.number);
-        if leg.dialog.check_order(number) == Order::Late {
+        if dialog_of(&mut leg, incoming).check_order(number) == Order::Late {
             self.put_leg(leg);
             let late = Rejection::new(500).because("CSeq is not above the last one of this dialog");
             self.refuse(incoming.back, incoming.flow, incoming.message, &late);
             return Some(id);
         }
-        leg.flow = incoming.flow;
+        if !matches!(leg.stage, Stage::Calling(_)) {
+            leg.flow = incoming.flow;
+        }
         match incoming.method {
             Method::Bye => self.receive_bye(now, incoming, leg),
             method => {
@@ -109,6 +124,21 @@ impl UserAgent {
         Some(id)
     }
 
+    /// A request on a leg that is over for the layer above: BYE crosses ours, the rest comes too late.
+    fn receive_after_end(&mut self, now: Now, incoming: Incoming<'_, '_>, leg: Box<Leg>) {
+        let is_bye = incoming.method == Method::Bye;
+        let reply = Reply {
+            status: if is_bye { 200 } else { 481 },
+            ..Reply::default()
+        };
+        self.respond(now, incoming, leg.id, &reply);
+        if is_bye && leg.farewell.is_none() {
+            self.drop_leg(&leg);
+        } else {
+            self.put_leg(leg);
+        }
+    }
+
     fn receive_bye(&mut self, now: Now, incoming: Incoming<'_, '_>, mut leg: Box<Leg>) {
         let id = leg.id;
         match leg.stage {
@@ -141,10 +171,6 @@ impl UserAgent {
                 self.put_leg(leg);
             }
             Stage::Established => {
-                let closing = leg
-                    .accepted
-                    .as_ref()
-                    .is_some_and(|accepted| accepted.closing.is_some());
                 leg.accepted = None;
                 leg.farewell = Some(Box::new(Farewell {
                     key: incoming.key,
@@ -153,13 +179,9 @@ impl UserAgent {
                 }));
                 leg.timer.refresh_at = None;
                 leg.timer.expires_at = None;
-                leg.reoffer = None;
+                self.abandon_offer(now, &mut leg);
                 self.put_leg(leg);
-                if closing {
-                    self.release(now, id, crate::event::Commit(0));
-                } else {
-                    self.tell(id, EventKind::Ended);
-                }
+                self.tell(id, EventKind::Ended);
             }
         }
     }
@@ -169,10 +191,8 @@ impl UserAgent {
         match self.admit_offer(incoming, leg, true) {
             Err(rejection) => self.respond_rejection(now, incoming, leg.id, &rejection),
             Ok(agreed) => {
-                leg.timer.agreed = Some(agreed);
-                leg.dialog.refresh_target(incoming.message);
-                leg.next_hop = None;
-                leg.reoffer = Some(Box::new(theirs(incoming, true, has_offer)));
+                self.overtake(now, leg);
+                leg.reoffer = Some(Box::new(theirs(incoming, true, has_offer, agreed)));
                 self.tell(
                     leg.id,
                     EventKind::Reoffered {
@@ -189,11 +209,9 @@ impl UserAgent {
         match self.admit_offer(incoming, leg, has_offer) {
             Err(rejection) => self.respond_rejection(now, incoming, leg.id, &rejection),
             Ok(agreed) => {
-                leg.dialog.refresh_target(incoming.message);
-                leg.next_hop = None;
                 if has_offer {
-                    leg.timer.agreed = Some(agreed);
-                    leg.reoffer = Some(Box::new(theirs(incoming, false, true)));
+                    self.overtake(now, leg);
+                    leg.reoffer = Some(Box::new(theirs(incoming, false, true, agreed)));
                     self.tell(
                         leg.id,
                         EventKind::Reoffered {
@@ -203,8 +221,13 @@ impl UserAgent {
                     );
                     return;
                 }
+                if matches!(leg.stage, Stage::Calling(_)) {
+                    dialog_of(leg, incoming).refresh_target(incoming.message);
+                } else {
+                    self.refresh_target(leg, incoming.message);
+                }
                 let value = server_value(agreed);
-                let headers = [(HeaderName::SessionExpires, value.as_str())];
+                let headers = timer_headers(agreed, &value);
                 let reply = Reply {
                     status: 200,
                     dialog_forming: true,
@@ -216,6 +239,20 @@ impl UserAgent {
                     leg.timer.start(now.instant, agreed);
                 }
             }
+        }
+    }
+
+    /// The peer's offer comes while ours waits after 491: what ours said is out of date, who made it asks again.
+    fn overtake(&mut self, now: Now, leg: &mut Leg) {
+        match leg.reoffer.take().as_deref() {
+            Some(Reoffer::Glare { refresh: false, .. }) => {
+                self.tell(leg.id, EventKind::ReinviteRejected { status: 491 });
+            }
+            Some(Reoffer::Glare { refresh: true, .. }) => {
+                // The peer's offer refreshes too, unless it is refused.
+                leg.timer.refresh_at = Some(now.instant + self.config.timing.t2);
+            }
+            _ => {}
         }
     }
 
@@ -271,7 +308,7 @@ impl UserAgent {
             false,
             &response,
         );
-        self.transmit(incoming.back, response, crate::event::Commit(0), Some(leg));
+        self.transmit(incoming.back, response, Commit(0), Some(leg));
     }
 
     fn receive_prack(&mut self, now: Now, incoming: Incoming<'_, '_>, leg: &mut Leg) {
@@ -347,13 +384,34 @@ fn keep_roles(
     }
 }
 
-fn theirs(incoming: Incoming<'_, '_>, invite: bool, has_offer: bool) -> Reoffer {
+fn theirs(incoming: Incoming<'_, '_>, invite: bool, has_offer: bool, agreed: Agreement) -> Reoffer {
     Reoffer::Theirs {
         key: incoming.key,
         request: Bytes::copy_from_slice(incoming.message.bytes()),
         flow: incoming.back,
         invite,
         has_offer,
+        agreed,
+    }
+}
+
+/// The dialog a request belongs to: of a call without final response, one of its early dialogs.
+fn dialog_of<'l>(leg: &'l mut Leg, incoming: Incoming<'_, '_>) -> &'l mut Dialog {
+    let Leg { stage, dialog, .. } = leg;
+    let Stage::Calling(calling) = stage else {
+        return dialog;
+    };
+    let is_it = |early: &&mut Early| {
+        let Dialog {
+            call_id,
+            remote_tag,
+            ..
+        } = &early.dialog;
+        same_dialog(call_id, remote_tag, incoming.message)
+    };
+    match calling.early.iter_mut().find(is_it) {
+        Some(early) => &mut early.dialog,
+        None => dialog,
     }
 }
 

@@ -4,13 +4,14 @@ use bytes::Bytes;
 
 use super::UserAgent;
 use super::compose::Reply;
+use super::established::timer_headers;
 use super::receive::{Incoming, check_body, merge_key};
 use crate::dialog::Dialog;
 use crate::dialog::reliable::Unacknowledged;
 use crate::dialog::session_timer::{SessionTimer, agree_as_server, server_value};
 use crate::event::{CommandRefused, Commit, EventKind, LegId, Rejection};
 use crate::hash::Hex;
-use crate::leg::{Accepted, Leg, Offered, Stage};
+use crate::leg::{Accepted, Leg, Offered, Repeat, Stage};
 use crate::message::{HeaderName, Message};
 use crate::time::Now;
 use crate::transaction::server_invite::ServerInvite;
@@ -22,9 +23,11 @@ impl UserAgent {
         let message = incoming.message;
         let tag = self.local_tag(message);
         let agreed = agree_as_server(message, self.policy());
-        let rejection = if self.is_merged(tag) {
-            Some(Rejection::new(482).because("Request Merged"))
-        } else if matches!(message.max_forwards(), Some(Ok(0))) {
+        if self.is_merged(tag) {
+            self.refuse_merged(incoming, tag);
+            return None;
+        }
+        let rejection = if matches!(message.max_forwards(), Some(Ok(0))) {
             // The device behind REST is one hop further.
             Some(Rejection::new(483))
         } else if agreed.is_err() {
@@ -68,10 +71,12 @@ impl UserAgent {
             reoffer: None,
             timer: SessionTimer::default(),
             local_body: Bytes::new(),
+            owes_ack: None,
             acknowledged: None,
             farewell: None,
             waiting: Vec::new(),
             locating: None,
+            hop_moved: false,
             filed: None,
         };
         self.put_leg(Box::new(leg));
@@ -80,12 +85,26 @@ impl UserAgent {
         Some(LegId(tag))
     }
 
+    /// 482 (RFC 3261 §8.2.2.2). Its To tag is not the leg's, or its ACK would confirm the leg.
+    fn refuse_merged(&mut self, incoming: Incoming<'_, '_>, tag: u64) {
+        let reply = Reply {
+            status: 482,
+            reason: "Request Merged",
+            to_tag: Some(!tag),
+            ..Reply::default()
+        };
+        let response = self.compose_response(incoming.flow, incoming.message, &reply);
+        self.transmit(incoming.back, response, Commit(0), None);
+    }
+
     /// Sends 100 Trying.
     pub fn trying(&mut self, leg: LegId) {
         let Some(taken) = self.take_leg(leg) else {
             return;
         };
-        if let Stage::Offered(offered) = &taken.stage {
+        if let Stage::Offered(offered) = &taken.stage
+            && offered.repeat.is_none()
+        {
             let reply = Reply {
                 status: 100,
                 ..Reply::default()
@@ -150,8 +169,8 @@ impl UserAgent {
                 body,
                 ..Reply::default()
             };
-            let response = self.provisional(leg, offered, &reply);
-            offered.repeat = response.map(|r| (r, now.instant + self.config.timing.ring_repeat));
+            let sent = self.provisional(leg, offered, &reply);
+            offered.repeat = Some(self.repeat(now, status, sent));
             return Ok(());
         }
         if offered.unacknowledged.is_some() {
@@ -178,17 +197,43 @@ impl UserAgent {
         };
         if let Some(response) = self.provisional(leg, offered, &reply) {
             let timing = self.config.timing;
-            offered.repeat = None;
+            offered.repeat = Some(self.repeat(now, status, None));
             offered.unacknowledged =
                 Some(Unacknowledged::new(now.instant, &timing, rseq, response));
         }
         Ok(())
     }
 
+    /// Proves to proxies on the way that the call is still wanted (RFC 3261 §13.3.1.1).
+    pub(super) fn ring_again(&mut self, now: Now, leg: &mut Leg) {
+        let Stage::Offered(offered) = &mut leg.stage else {
+            return;
+        };
+        let Some(last) = offered.repeat.take() else {
+            return;
+        };
+        offered.repeat = Some(self.repeat(now, last.status, last.copy.clone()));
+        let back = self.servers.get(&offered.key.0).map(|server| server.flow);
+        match (last.copy, back) {
+            (Some(response), Some(back)) => {
+                self.retransmit(back, response, Commit(0), Some(leg.id));
+            }
+            (None, Some(_)) if offered.unacknowledged.is_none() => {
+                let _ = self.ring_taken(now, leg, last.status, None);
+            }
+            _ => {}
+        }
+    }
+
+    fn repeat(&self, now: Now, status: u16, copy: Option<Bytes>) -> Repeat {
+        let at = now.instant + self.config.timing.ring_repeat;
+        Repeat { status, copy, at }
+    }
+
     fn provisional(&mut self, leg: &Leg, offered: &Offered, reply: &Reply<'_>) -> Option<Bytes> {
         let invite = Message::parse(&offered.invite).ok()?;
         let back = self.servers.get(&offered.key.0)?.flow;
-        let response = self.compose_response(leg.flow, &invite, reply);
+        let response = self.compose_response(back, &invite, reply);
         self.transmit(back, response.clone(), Commit(0), Some(leg.id));
         if let Some(server) = self.servers.get_mut(&offered.key.0) {
             server.handle_provisional(response.clone());
@@ -239,10 +284,7 @@ impl UserAgent {
             return Err(CommandRefused::State);
         };
         let value = server_value(offered.agreed);
-        let mut headers = vec![(HeaderName::SessionExpires, value.as_str())];
-        if offered.agreed.peer_knows && !offered.agreed.we_refresh {
-            headers.push((HeaderName::Require, "timer"));
-        }
+        let headers = timer_headers(offered.agreed, &value);
         let reply = Reply {
             status: 200,
             dialog_forming: true,
@@ -250,14 +292,18 @@ impl UserAgent {
             body: Some(&body),
             ..Reply::default()
         };
-        let response = self.compose_response(leg.flow, &invite, &reply);
         let back = self
             .take_server(offered.key)
             .map_or(leg.flow, |server| server.flow);
+        let response = self.compose_response(back, &invite, &reply);
         let timing = self.config.timing;
-        let stone = Tombstone::Absorb(leg.id);
-        self.tombstones
-            .put_long(now.instant, offered.key, stone, timing.patience());
+        for (key, stone) in [
+            (offered.key, Tombstone::Absorb(leg.id)),
+            (merge_key(leg.id.0), Tombstone::Merged),
+        ] {
+            self.tombstones
+                .put_long(now.instant, key, stone, timing.patience());
+        }
         self.transmit(back, response.clone(), after, Some(leg.id));
         let cseq = invite.cseq().map_or(0, |cseq| cseq.number);
         let offered_by_us = !offered.has_offer;
@@ -295,7 +341,7 @@ impl UserAgent {
         if let Ok(invite) = Message::parse(&offered.invite)
             && let Some(mut server) = self.take_server(offered.key)
         {
-            let response = self.compose_rejection(taken.flow, &invite, rejection);
+            let response = self.compose_rejection(server.flow, &invite, rejection);
             self.transmit(server.flow, response.clone(), Commit(0), Some(leg));
             server.handle_refusal(now.instant, &timing, response);
             self.put_server(offered.key, server);

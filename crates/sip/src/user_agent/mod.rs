@@ -212,6 +212,7 @@ impl UserAgent {
             remote: &leg.dialog.remote,
             flow: leg.flow,
             is_confirmed: matches!(leg.stage, Stage::Established)
+                && leg.owes_ack.is_none()
                 && !leg.accepted.as_ref().is_some_and(|accepted| accepted.first),
             session_expires: leg.timer.agreed.map(|agreed| agreed.seconds),
         })

@@ -91,10 +91,12 @@ impl UserAgent {
             reoffer: None,
             timer: SessionTimer::default(),
             local_body: invite.body.map(Bytes::copy_from_slice).unwrap_or_default(),
+            owes_ack: None,
             acknowledged: None,
             farewell: None,
             waiting: Vec::new(),
             locating: None,
+            hop_moved: false,
             filed: None,
         });
         match self.question(plain_target, None) {
@@ -161,6 +163,12 @@ impl UserAgent {
         };
         if in_dialog {
             leg.next_hop = flows.first().copied();
+            if std::mem::take(&mut leg.hop_moved) {
+                leg.next_hop = None;
+                if self.hop(&mut leg).is_none() {
+                    return self.put_leg(leg);
+                }
+            }
             self.send_waiting(now, leg);
             return;
         }
@@ -168,9 +176,6 @@ impl UserAgent {
             self.put_leg(leg);
             return;
         };
-        if calling.cancelled.is_some() {
-            return self.fail_leg(&leg, 487, "cancelled before the INVITE was sent");
-        }
         calling.spare = flows;
         calling.spare.reverse();
         self.send_invite(now, leg);
@@ -209,7 +214,7 @@ impl UserAgent {
         };
         let bytes = self.compose_request(flow, key, &leg.dialog, &request);
         let after = calling.draft.after;
-        self.start_client(now, leg.id, Purpose::Invite, flow, key, bytes, after);
+        self.start_client(now, leg.id, Purpose::Invite, cseq, flow, key, bytes, after);
         self.put_leg(leg);
     }
 
@@ -222,6 +227,7 @@ impl UserAgent {
         now: Now,
         leg: LegId,
         purpose: Purpose,
+        cseq: u32,
         flow: Flow,
         key: TransactionKey,
         bytes: Bytes,
@@ -229,7 +235,7 @@ impl UserAgent {
     ) {
         self.transmit(flow, bytes.clone(), after, Some(leg));
         let timing = self.config.timing;
-        let client = Client::new(now.instant, &timing, leg, purpose, flow, bytes, after);
+        let client = Client::new(now.instant, &timing, leg, purpose, cseq, flow, bytes, after);
         let key = if purpose == Purpose::Cancel {
             key.of_cancel()
         } else {
@@ -257,6 +263,10 @@ impl UserAgent {
             self.put_leg(taken);
             return Ok(());
         }
+        if calling.key.is_none() {
+            self.fail_leg(&taken, 487, "cancelled before the INVITE was sent");
+            return Ok(());
+        }
         calling.cancelled = Some(reason.map(Into::into));
         calling.spare.clear();
         self.try_cancel(now, &mut taken);
@@ -281,14 +291,23 @@ impl UserAgent {
         else {
             return;
         };
-        let (flow, request) = (client.flow, client.request.clone());
+        let (cseq, flow, request) = (client.cseq, client.flow, client.request.clone());
         let reason = reason.clone();
         calling.cancel_sent = true;
         let Ok(invite) = Message::parse(&request) else {
             return;
         };
         let bytes = self.compose_cancel(&invite, reason.as_deref());
-        self.start_client(now, leg.id, Purpose::Cancel, flow, key, bytes, Commit(0));
+        self.start_client(
+            now,
+            leg.id,
+            Purpose::Cancel,
+            cseq,
+            flow,
+            key,
+            bytes,
+            Commit(0),
+        );
         let timing = self.config.timing;
         if let Some(mut client) = self.take_client(key) {
             client.handle_cancelled(now.instant, &timing);
@@ -302,14 +321,12 @@ impl UserAgent {
     /// No such leg, or nothing to acknowledge.
     pub fn acknowledge(&mut self, leg: LegId, body: &[u8]) -> Result<(), CommandRefused> {
         let mut taken = self.take_leg(leg).ok_or(CommandRefused::Gone)?;
-        let fits = matches!(taken.stage, Stage::Established) && taken.acknowledged.is_none();
-        if !fits {
+        let Some(cseq) = taken.owes_ack.take() else {
             self.put_leg(taken);
             return Err(CommandRefused::State);
-        }
+        };
         let body = Bytes::copy_from_slice(body);
         taken.local_body = body.clone();
-        let cseq = taken.dialog.local_cseq;
         self.send_ack(&mut taken, cseq, body);
         self.put_leg(taken);
         Ok(())
@@ -387,18 +404,39 @@ impl UserAgent {
 
     pub(super) fn resend(&mut self, now: Now, key: TransactionKey, client: &Client, flow: Flow) {
         let timing = self.config.timing;
-        let bytes = client.request.clone();
+        let bytes = self.readdressed(client, key, flow);
         self.transmit(flow, bytes.clone(), client.after, Some(client.leg));
         let fresh = Client::new(
             now.instant,
             &timing,
             client.leg,
             client.purpose,
+            client.cseq,
             flow,
             bytes,
             client.after,
         );
         self.put_client(key, fresh);
+    }
+
+    /// The request for another way: the Via names the transport and the socket it leaves by.
+    fn readdressed(&self, client: &Client, key: TransactionKey, flow: Flow) -> Bytes {
+        let is_same =
+            flow.transport == client.flow.transport && flow.listener == client.flow.listener;
+        let old = self.via(client.flow, key);
+        let text = client.request.as_ref();
+        match text
+            .windows(old.len())
+            .position(|part| part == old.as_bytes())
+        {
+            Some(at) if !is_same => {
+                let new = self.via(flow, key);
+                [&text[..at], new.as_bytes(), &text[at + old.len()..]]
+                    .concat()
+                    .into()
+            }
+            _ => client.request.clone(),
+        }
     }
 
     /// Asks for another way to the next hop of a request whose connection broke.

@@ -7,7 +7,7 @@ use super::{ALLOW, MAX_BODY, MAX_HEAD, MAX_REQUEST_URI, SUPPORTED, UserAgent};
 use crate::event::{Commit, EventKind, LegId, Rejection};
 use crate::flow::Flow;
 use crate::hash::Hex;
-use crate::leg::Stage;
+use crate::leg::{Reoffer, Stage};
 use crate::message::{HeaderName, Message, Method, Scheme, Uri, Via};
 use crate::time::Now;
 use crate::transaction::key::{TransactionKey, cancelled_key, server_key};
@@ -205,7 +205,9 @@ impl UserAgent {
             .get(&target.0)
             .filter(|server| server.is_proceeding())
             .map(|s| s.leg);
+        let offering = self.reinvite_pending(incoming.message, target);
         let known = pending.is_some()
+            || offering.is_some()
             || self.servers.contains_key(&target.0)
             || matches!(
                 self.tombstones.find(target),
@@ -218,12 +220,28 @@ impl UserAgent {
         };
         let response = self.compose_response(incoming.flow, incoming.message, &reply);
         self.bury(now, incoming.key, incoming.back, status, true, &response);
-        self.transmit(incoming.back, response, Commit(0), pending);
+        self.transmit(incoming.back, response, Commit(0), pending.or(offering));
+        if let Some(id) = offering
+            && let Some(mut leg) = self.take_leg(id)
+        {
+            self.abandon_offer(now, &mut leg);
+            self.put_leg(leg);
+            return Some(id);
+        }
         let leg = pending?;
         if self.reject(now, leg, &Rejection::new(487)).is_ok() {
             self.tell(leg, EventKind::Cancelled);
         }
         Some(leg)
+    }
+
+    /// The leg whose re-INVITE has that key and waits for its answer.
+    fn reinvite_pending(&self, message: &Message<'_>, target: TransactionKey) -> Option<LegId> {
+        let tag = message.to().ok()?.tag()?;
+        let leg = self.legs.get(&Hex::value(tag)?)?;
+        let is_it = matches!(leg.reoffer.as_deref(),
+            Some(Reoffer::Theirs { key, invite: true, .. }) if *key == target);
+        is_it.then_some(leg.id)
     }
 
     /// ACK: for a refusal it ends the transaction, for a 2xx it confirms the dialog.

@@ -26,6 +26,10 @@ impl UserAgent {
             return None;
         }
         let via = message.via().ok()?;
+        if message.tokens(HeaderName::Via).nth(1).is_some() {
+            // RFC 3261 §8.1.3.3: it went astray.
+            return None;
+        }
         let key = client_key(via.branch()?, message.cseq().ok()?.method)?;
         let status = message.status()?;
         let Some(mut client) = self.take_client(key) else {
@@ -33,7 +37,8 @@ impl UserAgent {
         };
         let leg = client.leg;
         let timing = self.config.timing;
-        if message.cseq().ok()?.method.as_str() != client.purpose.method() {
+        let cseq = message.cseq().ok()?;
+        if cseq.method.as_str() != client.purpose.method() || cseq.number != client.cseq {
             self.put_client(key, client);
             return None;
         }
@@ -168,21 +173,27 @@ impl UserAgent {
         };
         let bytes = self.compose_request(hop, key, &dialog, &ack);
         self.transmit(hop, bytes, Commit(0), Some(leg));
-        let already_parting = self
-            .clients
-            .contains_key(&fork_key(&dialog.remote_tag, leg).0);
-        if already_parting {
+        let key = self.fork_key(&dialog.remote_tag, leg);
+        if self.clients.contains_key(&key.0) {
             return;
         }
-        let key = fork_key(&dialog.remote_tag, leg);
+        // Above the CSeq of every PRACK that early dialog may have seen.
+        let spent = self.legs.get(&leg.0).map_or(0, |leg| leg.dialog.local_cseq);
+        let bye_cseq = spent.max(cseq.number).saturating_add(1);
         let bye = Request {
             method: "BYE",
-            cseq: cseq.number + 1,
+            cseq: bye_cseq,
             headers: &[],
             body: None,
         };
         let bytes = self.compose_request(hop, key, &dialog, &bye);
-        self.start_client(now, leg, Purpose::Bye, hop, key, bytes, Commit(0));
+        self.start_client(now, leg, Purpose::Bye, bye_cseq, hop, key, bytes, Commit(0));
+    }
+
+    /// The key of the BYE to one branch of our INVITE, always the same, so that a repeated 2xx starts no second one.
+    pub(super) fn fork_key(&self, remote_tag: &str, leg: LegId) -> TransactionKey {
+        let parts: [&[u8]; 3] = [b"fork", &leg.0.to_le_bytes(), remote_tag.as_bytes()];
+        TransactionKey(self.hash.of(&parts) & !(1 << 127))
     }
 
     pub(super) fn draw_key(&mut self) -> TransactionKey {
@@ -270,7 +281,16 @@ impl UserAgent {
             body: None,
         };
         let bytes = self.compose_request(hop, key, &dialog, &request);
-        self.start_client(now, leg.id, Purpose::Prack, hop, key, bytes, Commit(0));
+        self.start_client(
+            now,
+            leg.id,
+            Purpose::Prack,
+            cseq,
+            hop,
+            key,
+            bytes,
+            Commit(0),
+        );
         true
     }
 
@@ -293,7 +313,7 @@ impl UserAgent {
         dialog.local_cseq = early
             .map_or(invite_cseq, |early| early.dialog.local_cseq)
             .max(invite_cseq);
-        dialog.remote_cseq = leg.dialog.remote_cseq;
+        dialog.remote_cseq = early.and_then(|early| early.dialog.remote_cseq);
         leg.dialog = dialog;
         leg.flow = flow;
         leg.next_hop = None;
@@ -311,6 +331,8 @@ impl UserAgent {
         leg.timer.start(now.instant, agreed);
         if calling.draft.body.is_some() {
             self.send_ack(&mut leg, invite_cseq, Bytes::new());
+        } else {
+            leg.owes_ack = Some(invite_cseq);
         }
         self.put_leg(leg);
         self.tell(id, EventKind::Answered);
@@ -363,11 +385,21 @@ impl UserAgent {
         let Some(mut leg) = self.take_leg(client.leg) else {
             return;
         };
+        if leg.farewell.is_some() || leg.is_parting() {
+            if status < 300 && client.purpose.is_invite() {
+                self.send_ack(&mut leg, client.cseq, Bytes::new());
+            }
+            return self.put_leg(leg);
+        }
         let asked = leg.timer.agreed;
         leg.reoffer = None;
         if status < 300 {
-            leg.dialog.refresh_target(message);
-            leg.next_hop = None;
+            self.refresh_target(&mut leg, message);
+            if client.purpose == Purpose::Reinvite
+                && let Ok(request) = Message::parse(&client.request)
+            {
+                leg.local_body = Bytes::copy_from_slice(request.body());
+            }
             if client.purpose.is_invite() {
                 let number = message.cseq().map_or(0, |cseq| cseq.number);
                 self.send_ack(&mut leg, number, Bytes::new());
@@ -425,10 +457,4 @@ impl UserAgent {
         }
         self.put_leg(leg);
     }
-}
-
-/// The key of the BYE to one branch of a fork, always the same, so that a repeated 2xx starts no second one.
-fn fork_key(remote_tag: &str, leg: LegId) -> TransactionKey {
-    let hash = crate::hash::KeyedHash::new(&u128::from(leg.0).to_le_bytes());
-    TransactionKey(hash.of(&[b"fork", remote_tag.as_bytes()]) & !(1 << 127))
 }

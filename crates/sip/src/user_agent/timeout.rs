@@ -9,6 +9,7 @@ use crate::time::Now;
 use crate::transaction::client::{self, Client, Purpose};
 use crate::transaction::key::TransactionKey;
 use crate::transaction::server_invite;
+use crate::transaction::tombstone::Tombstone;
 
 impl UserAgent {
     /// Does everything whose time has come.
@@ -50,14 +51,12 @@ impl UserAgent {
                     reliable::Due::Nothing => {}
                 }
             }
-            if let Some((response, at)) = &mut offered.repeat
-                && *at <= now.instant
+            if offered
+                .repeat
+                .as_ref()
+                .is_some_and(|repeat| repeat.at <= now.instant)
             {
-                *at = now.instant + self.config.timing.ring_repeat;
-                let response = response.clone();
-                if let Some(back) = self.servers.get(&offered.key.0).map(|server| server.flow) {
-                    self.retransmit(back, response, Commit(0), Some(id));
-                }
+                self.ring_again(now, &mut leg);
             }
         }
         if let Some(accepted) = &mut leg.accepted {
@@ -158,6 +157,11 @@ impl UserAgent {
                 if calling.key != Some(key) {
                     return self.put_leg(leg);
                 }
+                // A 2xx that comes later still gets its ACK and BYE.
+                let stone = Tombstone::Accepted(client.leg);
+                let patience = self.config.timing.patience();
+                self.tombstones.put_long(now.instant, key, stone, patience);
+                calling.early.clear();
                 if calling.cancelled.is_some() {
                     return self.fail_leg(&leg, 487, "cancelled; the peer never confirmed it");
                 }
@@ -167,6 +171,9 @@ impl UserAgent {
                 self.send_invite(now, leg);
             }
             Purpose::Reinvite | Purpose::RefreshInvite | Purpose::RefreshUpdate => {
+                if leg.farewell.is_some() || leg.is_parting() {
+                    return self.put_leg(leg);
+                }
                 self.lose(now, leg, status, why);
             }
             Purpose::Cancel | Purpose::Bye | Purpose::Prack => self.put_leg(leg),
@@ -182,7 +189,7 @@ impl UserAgent {
         let mut keys: Vec<u128> = self
             .clients
             .iter()
-            .filter(|(_, client)| client.flow == flow)
+            .filter(|(_, client)| goes_by(client.flow, flow))
             .map(|(key, _)| *key)
             .collect();
         keys.sort_unstable();
@@ -194,7 +201,9 @@ impl UserAgent {
             if in_dialog && flow.connection != 0 {
                 if let Some(leg) = self.legs.get_mut(&client.leg.0) {
                     leg.next_hop = None;
-                    leg.flow.connection = 0;
+                    if leg.flow == flow {
+                        leg.flow.connection = 0;
+                    }
                 }
                 self.relocate(now, key, client);
             } else {
@@ -202,4 +211,11 @@ impl UserAgent {
             }
         }
     }
+}
+
+/// Whether a request that went by `used` is hit when `broken` breaks: one for any connection to the peer is.
+fn goes_by(used: Flow, broken: Flow) -> bool {
+    let is_any = used.connection == 0;
+    let same_peer = used.transport == broken.transport && used.peer == broken.peer;
+    used == broken || (is_any && same_peer && used.transport.is_reliable())
 }
