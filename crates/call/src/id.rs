@@ -27,6 +27,11 @@ impl Uuid {
         UuidText(digits)
     }
 
+    /// All 128 bits.
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
+
     /// The same bits marked as a UUID of version 8 (RFC 9562 §5.8), for values that are hashes.
     const fn marked(bits: u128) -> Self {
         Self(with_version(bits, 8))

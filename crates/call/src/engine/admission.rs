@@ -1,0 +1,247 @@
+//! How many calls are let in: the node's limits and each domain's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookswitch_sip::time::Instant;
+
+use crate::directory::{Directory, Settings};
+
+/// Limits of one shard.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The most calls at a time.
+    pub max_calls: Option<u32>,
+    /// The most new calls in a second.
+    pub max_calls_per_second: Option<u32>,
+    /// The longest a call may ring, where neither domain nor command says otherwise; 180 s.
+    pub ring_timeout: Duration,
+    /// The longest a call may last, where the domain does not say otherwise.
+    pub max_call_duration: Option<Duration>,
+    /// How long beyond the callback timeout to wait for the answer of an ask; 5 s.
+    pub ask_patience: Duration,
+    /// Retry-After of a 503; 10 s.
+    pub retry_after: Duration,
+    /// The most records of refused calls in a second; 100. More are only counted.
+    pub refusals_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_calls: None,
+            max_calls_per_second: None,
+            ring_timeout: Duration::from_secs(180),
+            max_call_duration: None,
+            ask_patience: Duration::from_secs(5),
+            retry_after: Duration::from_secs(10),
+            refusals_per_second: 100,
+        }
+    }
+}
+
+/// Why no further call is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    Draining,
+    NodeCalls,
+    NodeRate,
+    DomainCalls,
+    DomainRate,
+}
+
+impl Full {
+    pub(super) const fn why(self) -> &'static str {
+        match self {
+            Self::Draining => "the node is being stopped",
+            Self::NodeCalls => "the node has as many calls as it may",
+            Self::NodeRate => "the node gets more calls in a second than it may take",
+            Self::DomainCalls => "the domain has as many calls as it may",
+            Self::DomainRate => "the domain gets more calls in a second than it may",
+        }
+    }
+}
+
+/// The doorkeeper of one shard.
+#[derive(Debug)]
+pub(super) struct Admission {
+    pub(super) draining: bool,
+    limits: Limits,
+    /// Domain limits are the whole node's, and each shard keeps its share.
+    shards: u32,
+    calls: u32,
+    rate: Bucket,
+    refusals: Bucket,
+    domains: BTreeMap<Arc<str>, Load>,
+}
+
+#[derive(Debug, Default)]
+struct Load {
+    calls: u32,
+    rate: Bucket,
+}
+
+impl Admission {
+    pub(super) fn new(limits: Limits, shards: u16) -> Self {
+        Self {
+            draining: false,
+            limits,
+            shards: u32::from(shards).max(1),
+            calls: 0,
+            rate: Bucket::default(),
+            refusals: Bucket::default(),
+            domains: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the node takes one more call; counts it against the rate.
+    pub(super) fn enter_node(&mut self, now: Instant) -> Result<(), Full> {
+        if self.draining {
+            return Err(Full::Draining);
+        }
+        if self.limits.max_calls.is_some_and(|most| self.calls >= most) {
+            return Err(Full::NodeCalls);
+        }
+        match self.limits.max_calls_per_second {
+            Some(rate) if !self.rate.take(now, rate) => Err(Full::NodeRate),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the domain takes one more call; counts it against the domain's rate.
+    pub(super) fn enter_domain(
+        &mut self,
+        now: Instant,
+        domain: &Arc<str>,
+        settings: &Settings,
+    ) -> Result<(), Full> {
+        if settings.max_calls.is_none() && settings.max_calls_per_second.is_none() {
+            return Ok(());
+        }
+        let shards = self.shards;
+        let load = self.domains.entry(domain.clone()).or_default();
+        let most = settings.max_calls.map(|most| most.div_ceil(shards));
+        if most.is_some_and(|most| load.calls >= most) {
+            return Err(Full::DomainCalls);
+        }
+        match settings.max_calls_per_second {
+            Some(rate) if !load.rate.take(now, rate.div_ceil(shards)) => Err(Full::DomainRate),
+            _ => Ok(()),
+        }
+    }
+
+    /// A call began; drills have no domain.
+    pub(super) fn began(&mut self, domain: Option<&Arc<str>>) {
+        self.calls += 1;
+        if let Some(domain) = domain {
+            self.domains.entry(domain.clone()).or_default().calls += 1;
+        }
+    }
+
+    /// A call ended.
+    pub(super) fn ended(&mut self, domain: Option<&Arc<str>>) {
+        self.calls = self.calls.saturating_sub(1);
+        if let Some(load) = domain.and_then(|domain| self.domains.get_mut(domain)) {
+            load.calls = load.calls.saturating_sub(1);
+        }
+    }
+
+    /// Whether one more refused call may be recorded.
+    pub(super) fn may_record_refusal(&mut self, now: Instant) -> bool {
+        self.refusals.take(now, self.limits.refusals_per_second)
+    }
+
+    /// Forgets domains that are gone.
+    pub(super) fn handle_directory(&mut self, directory: &Directory) {
+        self.domains
+            .retain(|domain, load| load.calls > 0 || directory.tenant(domain).is_some());
+    }
+}
+
+/// A token bucket that holds one second's worth.
+#[derive(Debug, Default)]
+struct Bucket {
+    /// In millionths of a call.
+    tokens: u64,
+    filled_at: Option<Instant>,
+}
+
+impl Bucket {
+    const ONE: u64 = 1_000_000;
+
+    fn take(&mut self, now: Instant, rate: u32) -> bool {
+        let full = u64::from(rate) * Self::ONE;
+        self.tokens = match self.filled_at {
+            None => full,
+            Some(at) => {
+                let micros =
+                    u64::try_from(now.saturating_since(at).as_micros()).unwrap_or(u64::MAX);
+                let gained = micros.saturating_mul(u64::from(rate));
+                self.tokens.saturating_add(gained).min(full)
+            }
+        };
+        self.filled_at = Some(now);
+        let enough = self.tokens >= Self::ONE;
+        if enough {
+            self.tokens -= Self::ONE;
+        }
+        enough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1_000)
+    }
+
+    #[test]
+    fn a_bucket_lets_through_its_rate_and_refills() {
+        let mut bucket = Bucket::default();
+        let taken = (0..20).filter(|_| bucket.take(at(0), 10)).count();
+        assert_eq!(taken, 10);
+        assert!(!bucket.take(at(50), 10), "half a call has dripped in");
+        assert!(bucket.take(at(110), 10));
+        let taken = (0..20).filter(|_| bucket.take(at(60_000), 10)).count();
+        assert_eq!(taken, 10, "it holds no more than a second's worth");
+        assert!(
+            !Bucket::default().take(at(0), 0),
+            "a rate of 0 lets nothing in"
+        );
+    }
+
+    #[test]
+    fn the_limits_of_node_and_domain_are_kept_apart() {
+        let limits = Limits {
+            max_calls: Some(3),
+            ..Limits::default()
+        };
+        let mut door = Admission::new(limits, 2);
+        let domain: Arc<str> = "a.example".into();
+        let settings = Settings {
+            max_calls: Some(3),
+            ..Settings::default()
+        };
+        for _ in 0..2 {
+            assert_eq!(door.enter_node(at(0)), Ok(()));
+            assert_eq!(door.enter_domain(at(0), &domain, &settings), Ok(()));
+            door.began(Some(&domain));
+        }
+        assert_eq!(
+            door.enter_domain(at(0), &domain, &settings),
+            Err(Full::DomainCalls),
+            "half of three, rounded up"
+        );
+        door.began(None);
+        assert_eq!(door.enter_node(at(0)), Err(Full::NodeCalls));
+        door.ended(None);
+        door.ended(Some(&domain));
+        assert_eq!(door.enter_node(at(0)), Ok(()));
+        assert_eq!(door.enter_domain(at(0), &domain, &settings), Ok(()));
+        door.draining = true;
+        assert_eq!(door.enter_node(at(0)), Err(Full::Draining));
+    }
+}

@@ -1,0 +1,175 @@
+//! SIP messages of recorded calls for the log, without keys and credentials.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use hookswitch_sip::event::{LegId, Transmit};
+use hookswitch_sip::flow::Flow;
+use hookswitch_sip::hash::KeyedHash;
+use hookswitch_sip::time::Now;
+
+use super::{Engine, LogEntry, Output, Party};
+use crate::id::CallId;
+
+/// How many different messages of a call are told apart from their copies.
+const MOST_SEEN: usize = 64;
+
+/// A call with a ladder, and what it has received so far.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) call: CallId,
+    seen: Vec<u64>,
+}
+
+impl Known {
+    pub(super) const fn new(call: CallId) -> Self {
+        Self {
+            call,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Whether these bytes came before; remembers them.
+    fn is_copy(&mut self, key: &KeyedHash, bytes: &[u8]) -> bool {
+        let hash = key.short(&[bytes]);
+        if self.seen.contains(&hash) {
+            return true;
+        }
+        if self.seen.len() < MOST_SEEN {
+            self.seen.push(hash);
+        }
+        false
+    }
+}
+
+impl Party {
+    fn known(&mut self) -> Option<&mut Known> {
+        match self {
+            Self::Call(known) | Self::Past(known) => Some(known),
+            Self::Drill(drill) => drill.known(),
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn log_received(&mut self, now: Now, flow: Flow, leg: LegId, bytes: &[u8]) {
+        let Some(known) = self.legs.get_mut(&leg.0).and_then(Party::known) else {
+            return;
+        };
+        let entry = LogEntry {
+            call: known.call,
+            at_unix_micros: now.unix_micros,
+            flow,
+            received: true,
+            retransmission: known.is_copy(&self.key, bytes),
+            bytes: Bytes::copy_from_slice(&redacted(bytes)),
+        };
+        self.outputs.push_back(Output::Log(entry));
+    }
+
+    pub(super) fn log_sent(&mut self, now: Now, transmit: &Transmit) {
+        let party = transmit.leg.and_then(|leg| self.legs.get_mut(&leg.0));
+        let Some(known) = party.and_then(Party::known) else {
+            return;
+        };
+        let entry = LogEntry {
+            call: known.call,
+            at_unix_micros: now.unix_micros,
+            flow: transmit.flow,
+            received: false,
+            retransmission: transmit.retransmission,
+            bytes: match redacted(&transmit.bytes) {
+                Cow::Borrowed(_) => transmit.bytes.clone(),
+                Cow::Owned(bytes) => bytes.into(),
+            },
+        };
+        self.outputs.push_back(Output::Log(entry));
+    }
+}
+
+/// Header fields whose values open something.
+const SECRET: [&str; 4] = [
+    "authorization",
+    "proxy-authorization",
+    "x-jwtauth",
+    "x-trunk-key",
+];
+
+/// The message with `***` for credentials and SRTP keys; the very bytes when there are none.
+fn redacted(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let end = bytes
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map_or(bytes.len(), |at| at + 4);
+    let (head, body) = bytes.split_at(end);
+    let has_secret = lines(head).any(is_secret);
+    let has_key = lines(body).any(|line| {
+        let line = line.trim_ascii_start();
+        [&b"a=crypto"[..], b"a=key-mgmt", b"a=ice-pwd", b"k="]
+            .iter()
+            .any(|key| line.len() >= key.len() && line[..key.len()].eq_ignore_ascii_case(key))
+    });
+    if !has_secret && !has_key {
+        return Cow::Borrowed(bytes);
+    }
+    let mut clean = Vec::with_capacity(bytes.len());
+    let mut hiding = false;
+    for line in lines(head) {
+        let folded = matches!(line.first(), Some(b' ' | b'\t'));
+        hiding = if folded { hiding } else { is_secret(line) };
+        if !hiding {
+            clean.extend_from_slice(line);
+        } else if !folded {
+            let name = line.split(|byte| *byte == b':').next().unwrap_or(line);
+            clean.extend_from_slice(name);
+            clean.extend_from_slice(b": ***\r\n");
+        }
+    }
+    clean.extend_from_slice(&hookswitch_media::redact(body));
+    Cow::Owned(clean)
+}
+
+/// Lines with their ends.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n')
+}
+
+fn is_secret(line: &[u8]) -> bool {
+    let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+        return false;
+    };
+    let name = line[..colon].trim_ascii();
+    SECRET
+        .iter()
+        .any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_and_keys_are_blanked_and_nothing_else() {
+        let message = "INVITE sip:a@b SIP/2.0\r\nAuthorization: Digest response=\"secret\",\r\n  opaque=\"secret\"\r\n\
+                       X-JWTAuth : secret\r\nFrom: <sip:c@d>\r\n\r\nv=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:secret\r\n";
+        let clean = String::from_utf8(redacted(message.as_bytes()).into_owned()).unwrap();
+        assert!(!clean.contains("secret"), "{clean}");
+        assert!(clean.starts_with("INVITE sip:a@b SIP/2.0\r\nAuthorization: ***\r\nX-JWTAuth : ***\r\nFrom: <sip:c@d>\r\n\r\nv=0\r\n"));
+        assert!(clean.contains("AES_CM_128_HMAC_SHA1_80"));
+    }
+
+    #[test]
+    fn a_message_without_secrets_is_not_copied() {
+        let message = b"BYE sip:a@b SIP/2.0\r\nCall-ID: k=1\r\n\r\n";
+        assert!(matches!(redacted(message), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_copy_is_known_again() {
+        let key = KeyedHash::new(&[1; 16]);
+        let mut known = Known::new(CallId::from_u128(1));
+        assert!(!known.is_copy(&key, b"one"));
+        assert!(!known.is_copy(&key, b"two"));
+        assert!(known.is_copy(&key, b"one"));
+    }
+}

@@ -1,0 +1,275 @@
+//! The engine: one shard's calls from their first message to their last record.
+//!
+//! | state | means | moved by |
+//! |---|---|---|
+//! | `Offered` (inbound) | `newRemoteCall` was asked; the peer heard 100 | reply or command `Ringback` → `Ringing`; `Answer` → `Answered`; `Hangup`, refused or unanswered ask, ring timeout, CANCEL → `Ended` |
+//! | `Offered` (outbound) | INVITE is on its way | 18x → `Ringing`; 2xx → `Confirmed`; refusal → `Ended`; `Hangup`, ring timeout → `Cancelling` |
+//! | `Ringing` | the called side rings | the same, `callNotify ringing` for outbound calls |
+//! | `Answered` | inbound: our 200 waits for ACK | ACK → `Confirmed`; BYE, `Hangup`, no ACK → `Ended` |
+//! | `Confirmed` | both talk; `callAnswered` was told | re-INVITE, UPDATE → same, `callNotify`; BYE, `Hangup`, dead peer, longest duration → `Ended` |
+//! | `Cancelling` | outbound: CANCEL is on its way | final response, or a 2xx that crossed → `Ended` |
+//! | `Ended` | the one terminal event is written; late messages are only logged | 40 s → forgotten |
+//!
+//! | file | direction |
+//! |---|---|
+//! | `input.rs` | messages, answers of the world, and the events the user agent makes of them |
+//! | `offer.rs` | a new INVITE: limits, routing, media, the ask |
+//! | `ask.rs` | what the application replied to the ask |
+//! | `command.rs` | ringback, answer, hangup, describe |
+//! | `place.rs` | placing a call, and its way to the answer |
+//! | `established.rs` | answered calls: ACK, new media, BYE |
+//! | `ending.rs` | the one end of every call |
+//! | `drill.rs` | drill destinations, which need no application |
+//! | `timeout.rs` | deadlines |
+//! | `admission.rs` | how many calls are let in |
+//! | `ladder.rs` | SIP messages for the log |
+//! | `output.rs` | what comes out |
+//!
+//! Each input runs to its end in one synchronous stack; whatever it takes from the world is an [`Output`].
+
+mod admission;
+mod ask;
+mod command;
+mod drill;
+mod ending;
+mod established;
+mod input;
+mod ladder;
+mod offer;
+mod output;
+mod place;
+mod timeout;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookswitch_sip::deadlines::Deadlines;
+use hookswitch_sip::event::{Commit, LegId, Output as AgentOutput};
+use hookswitch_sip::hash::{HashedMap, KeyedHash};
+use hookswitch_sip::time::{Instant, Now};
+use hookswitch_sip::user_agent::{self, UserAgent};
+
+use self::admission::Admission;
+pub use self::admission::Limits;
+use self::drill::Drill;
+use self::ladder::Known;
+pub use self::output::{Census, Change, Counters, LogEntry, Output};
+use crate::call::Call;
+use crate::directory::Directory;
+use crate::event::{Event, EventKind};
+use crate::id::{CallId, shard_hash};
+
+/// How one shard's engine behaves.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Secret of the node, the same for all its shards and for ever: it decides which shard owns a Call-ID.
+    pub key: [u8; 16],
+    /// Which shard this is.
+    pub shard: u16,
+    /// How many there are.
+    pub shards: u16,
+    /// The user agent; its key differs from shard to shard.
+    pub agent: user_agent::Config,
+    /// `--dev`: loopback callers are let in and drill destinations exist.
+    pub dev: bool,
+    /// How many calls are let in and how long they may take.
+    pub limits: Limits,
+}
+
+/// One shard of call control.
+#[derive(Debug)]
+pub struct Engine {
+    config: EngineConfig,
+    key: KeyedHash,
+    agent: UserAgent,
+    directory: Arc<Directory>,
+    admission: Admission,
+    calls: HashedMap<u128, Box<Call>>,
+    legs: HashedMap<u64, Party>,
+    /// Ended calls in the order in which they will be forgotten.
+    past: VecDeque<Past>,
+    /// The domains of ended calls, for commands that come too late.
+    ended: HashedMap<u128, Arc<str>>,
+    deadlines: Deadlines<Due>,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+    last_commit: u64,
+    last_call: u64,
+}
+
+/// What a leg belongs to.
+#[derive(Debug)]
+enum Party {
+    Call(Known),
+    Drill(Drill),
+    /// An ended call, whose late messages still go to its ladder.
+    Past(Known),
+}
+
+/// An ended call on its way to oblivion.
+#[derive(Debug)]
+struct Past {
+    forgotten_at: Instant,
+    call: CallId,
+    leg: LegId,
+}
+
+/// Whose deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Call(CallId),
+    Drill(LegId),
+}
+
+impl Engine {
+    /// An engine without calls.
+    pub fn new(config: EngineConfig, directory: Arc<Directory>) -> Self {
+        Self {
+            key: KeyedHash::new(&config.key),
+            agent: UserAgent::new(config.agent.clone()),
+            admission: Admission::new(config.limits.clone(), config.shards),
+            directory,
+            calls: HashedMap::default(),
+            legs: HashedMap::default(),
+            past: VecDeque::new(),
+            ended: HashedMap::default(),
+            deadlines: Deadlines::default(),
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+            last_commit: 0,
+            last_call: 0,
+            config,
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When `handle_timeout` wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let forgotten = self.past.front().map(|past| past.forgotten_at);
+        let agent = self.agent.poll_timeout();
+        [forgotten, agent, self.deadlines.next()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What happened since the start.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How much there is of everything.
+    pub fn census(&self) -> Census {
+        Census {
+            calls: self.calls.len(),
+            drills: self.legs.len() - self.calls.len() - self.past.len(),
+            past: self.past.len(),
+            legs: self.legs.len(),
+            deadlines: self.deadlines.len(),
+            outputs: self.outputs.len(),
+            sip: self.agent.census(),
+        }
+    }
+
+    /// Takes what the user agent wants sent, and logs it for calls that have a record.
+    fn collect(&mut self, now: Now) {
+        while let Some(output) = self.agent.poll_output() {
+            match output {
+                AgentOutput::Transmit(transmit) => {
+                    self.counters.sent += 1;
+                    self.counters.retransmitted += u64::from(transmit.retransmission);
+                    self.log_sent(now, &transmit);
+                    self.outputs.push_back(Output::Transmit(transmit));
+                }
+                AgentOutput::Locate(locate) => self.outputs.push_back(Output::Locate(locate)),
+            }
+        }
+    }
+
+    /// Takes a call out, to work on it beside `self`; `put_call` or `finish` must follow.
+    fn take_call(&mut self, call: CallId) -> Option<Box<Call>> {
+        self.calls.remove(&call.as_u128())
+    }
+
+    fn put_call(&mut self, mut call: Box<Call>) {
+        let id = call.identity.call;
+        let wanted = call.deadline();
+        let mut filed = call.filed;
+        self.deadlines.file(Due::Call(id), &mut filed, wanted);
+        call.filed = filed;
+        self.calls.insert(id.as_u128(), call);
+    }
+
+    /// A call enters the books.
+    fn open_call(&mut self, call: Box<Call>) {
+        self.admission.began(Some(&call.identity.domain));
+        let known = Known::new(call.identity.call);
+        self.legs.insert(call.leg.0, Party::Call(known));
+        self.put_call(call);
+    }
+
+    /// A new call id for a SIP Call-ID that falls on this shard.
+    fn draw_call(&mut self, now: Now, sip_call_id: &str) -> CallId {
+        self.last_call += 1;
+        let random = self.key.of(&[
+            b"call",
+            &self.config.shard.to_le_bytes(),
+            &self.last_call.to_le_bytes(),
+            &now.unix_micros.to_le_bytes(),
+            sip_call_id.as_bytes(),
+        ]);
+        CallId::new(
+            now.unix_millis(),
+            random,
+            shard_hash(&self.key, sip_call_id),
+        )
+    }
+
+    /// The number of the next write.
+    const fn next_commit(&mut self) -> Commit {
+        self.last_commit += 1;
+        Commit(self.last_commit)
+    }
+
+    /// Hands out a write that concerns `call`.
+    fn commit(&mut self, call: &mut Call, commit: Commit, changes: Vec<Change>) {
+        call.committed = commit;
+        self.outputs.push_back(Output::Commit { commit, changes });
+    }
+
+    /// The call as a restart needs it, for a write.
+    fn snapshot(&self, now: Now, call: &Call) -> Change {
+        let leg = self.agent.snapshot(now, call.leg);
+        Change::Snapshot {
+            call: call.identity.call,
+            snapshot: leg.map(|leg| Box::new(call.snapshot(leg))),
+        }
+    }
+
+    fn tell(&mut self, now: Now, call: &mut Call, kind: EventKind) -> Arc<Event> {
+        self.counters.events += 1;
+        call.event(now, kind)
+    }
+
+    /// Writes an event with the call as it is now.
+    fn commit_event(&mut self, now: Now, call: &mut Call, kind: EventKind) {
+        let event = self.tell(now, call, kind);
+        let snapshot = self.snapshot(now, call);
+        let record = Change::Call(Box::new(call.record(None)));
+        let commit = self.next_commit();
+        self.commit(call, commit, vec![record, snapshot, Change::Event(event)]);
+    }
+
+    /// How long late messages of an ended call may still come, with a margin beyond every timer of the user agent.
+    fn afterlife(&self) -> Duration {
+        self.config.agent.timing.patience() + Duration::from_secs(8)
+    }
+}

@@ -1,0 +1,323 @@
+//! Calls the application places, until they are answered or fail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookswitch_sip::event::Commit;
+use hookswitch_sip::message::{Host, Message, Uri};
+use hookswitch_sip::time::Now;
+use hookswitch_sip::user_agent::Invite;
+
+use super::admission::Full;
+use super::command::Replied;
+use super::ending::{CLEARING, Told, cause, phrase_of};
+use super::input::body;
+use super::{Change, Engine};
+use crate::call::Call;
+use crate::command::{CommandError, CommandErrorKind, CommandReply, Place};
+use crate::directory::{CloudSipUa, OutboundPolicy, Tenant};
+use crate::event::{EventKind, Notice};
+use crate::id::shard_of_call_id;
+use crate::outcome::{Class, EndedBy, Outcome};
+use crate::record::{CallState, Direction, Identity};
+use crate::route::{ServingRefusal, TraceStep, serving};
+
+/// The longest destination URI, in octets.
+const MAX_DESTINATION: usize = 1_024;
+/// The longest source user, in octets.
+const MAX_SOURCE: usize = 256;
+/// The longest a caller may let a call ring.
+const MAX_RINGING: Duration = Duration::from_secs(600);
+
+impl Engine {
+    pub(super) fn place(&mut self, now: Now, place: &Place) -> Replied {
+        match self.try_place(now, place) {
+            Ok((reply, commit)) => (Ok(reply), commit),
+            Err(error) => (Err(error), Commit(0)),
+        }
+    }
+
+    fn try_place(
+        &mut self,
+        now: Now,
+        place: &Place,
+    ) -> Result<(CommandReply, Commit), CommandError> {
+        let Some(tenant) = self.directory.tenant(&place.domain).cloned() else {
+            let why = "the domain does not exist on this node";
+            return Err(CommandError::new(CommandErrorKind::DomainNotFound, why));
+        };
+        let destination_user = check(place, &tenant)?;
+        let (service, step) =
+            serving(&tenant, place.service.as_deref(), &place.source_user).map_err(unserved)?;
+        self.admission
+            .enter_node(now.instant)
+            .and_then(|()| {
+                self.admission
+                    .enter_domain(now.instant, &tenant.domain, &tenant.settings)
+            })
+            .map_err(full)?;
+        Ok(self.invite(now, place, &tenant, &service, step, destination_user))
+    }
+
+    fn invite(
+        &mut self,
+        now: Now,
+        place: &Place,
+        tenant: &Tenant,
+        service: &CloudSipUa,
+        step: TraceStep,
+        destination_user: Box<str>,
+    ) -> (CommandReply, Commit) {
+        let sip_call_id = self.draw_sip_call_id();
+        let identity = Identity {
+            call: self.draw_call(now, &sip_call_id),
+            domain: tenant.domain.clone(),
+            service: Some(service.id.clone()),
+            direction: Direction::Outbound,
+            sip_call_id: sip_call_id.as_str().into(),
+            source_user: place.source_user.as_str().into(),
+            destination_user,
+            destination_uri: place.destination_uri.as_str().into(),
+            target: place.callback_base_url.clone(),
+        };
+        let mut call = Box::new(Call::new(
+            now,
+            identity,
+            hookswitch_sip::event::LegId(0),
+            vec![step],
+        ));
+        let sdp = hookswitch_media::offer(&place.media, call.origin);
+        let commit = self.next_commit();
+        let invite = Invite {
+            call_id: sip_call_id,
+            target: &place.destination_uri,
+            from_user: &place.source_user,
+            from_domain: &tenant.domain,
+            display: None,
+            body: Some(&sdp),
+            headers: Vec::new(),
+        };
+        call.leg = self.agent.invite(&invite, commit);
+        let limits = &self.config.limits;
+        let ring_timeout = place.ring_timeout.or(tenant.settings.ring_timeout);
+        call.rings_until = now.instant + ring_timeout.unwrap_or(limits.ring_timeout);
+        call.max_duration = tenant
+            .settings
+            .max_call_duration
+            .or(limits.max_call_duration);
+        call.local = Some(Arc::new(place.media.clone()));
+        call.session_reference_id
+            .clone_from(&place.session_reference_id);
+        self.counters.placed += 1;
+        let record = Change::Call(Box::new(call.record(None)));
+        let snapshot = self.snapshot(now, &call);
+        self.commit(&mut call, commit, vec![record, snapshot]);
+        let reply = CommandReply::Placed {
+            call: call.identity.call,
+            sip_call_id: call.identity.sip_call_id.clone(),
+        };
+        self.open_call(call);
+        (reply, commit)
+    }
+
+    /// Draws Call-IDs until one falls on this shard, so that the peer's messages come here.
+    fn draw_sip_call_id(&mut self) -> String {
+        loop {
+            let drawn = self.agent.draw_call_id();
+            if shard_of_call_id(&self.key, &drawn, self.config.shards) == self.config.shard {
+                return drawn;
+            }
+        }
+    }
+
+    /// 101–199: told once, and again when early media come or change.
+    pub(super) fn progressed(
+        &mut self,
+        now: Now,
+        mut call: Box<Call>,
+        status: u16,
+        message: Option<&Message<'_>>,
+    ) {
+        // 199 says that a fork is gone (RFC 6228), not that anybody rings.
+        if !call.is_pending() || status == 199 {
+            return self.put_call(call);
+        }
+        let first = call.state == CallState::Offered;
+        call.ring(now);
+        let local = call.local.as_deref();
+        let early =
+            local.and_then(|local| hookswitch_media::read_answer(local, body(message)).ok());
+        let fresh = early
+            .filter(|early| call.remote.as_deref() != Some(early))
+            .map(Arc::new);
+        if fresh.is_some() {
+            call.remote.clone_from(&fresh);
+        }
+        if first || fresh.is_some() {
+            let kind = EventKind::CallNotify {
+                notice: Notice::Ringing,
+                remote: fresh,
+            };
+            self.commit_event(now, &mut call, kind);
+        }
+        self.put_call(call);
+    }
+
+    /// 2xx: the ACK is already out.
+    pub(super) fn accepted(
+        &mut self,
+        now: Now,
+        mut call: Box<Call>,
+        message: Option<&Message<'_>>,
+    ) {
+        let sdp = body(message);
+        let read = match (call.local.as_deref(), sdp.is_empty()) {
+            (Some(local), false) => hookswitch_media::read_answer(local, sdp)
+                .map(Arc::new)
+                .map_err(|error| error.to_string()),
+            // The answer came in a reliable provisional response (RFC 3261 §13.2.1).
+            _ => call
+                .remote
+                .clone()
+                .ok_or_else(|| "the 2xx carries no answer".to_owned()),
+        };
+        let remote = match read {
+            Ok(remote) => remote,
+            Err(why) => {
+                // A leg that is gone needs no BYE.
+                let _ = self.agent.end(
+                    now,
+                    call.leg,
+                    Some("SIP;cause=488;text=\"Not Acceptable Here\""),
+                );
+                call.note(TraceStep::new("media", "refused", why));
+                let outcome = Outcome::failed(EndedBy::System, 488, phrase_of(488, ""));
+                self.finish(now, call, outcome);
+                return;
+            }
+        };
+        call.remote = Some(remote.clone());
+        call.answer(now);
+        call.confirm(now);
+        self.counters.answered += 1;
+        let session_expires = self.agent.leg(call.leg).and_then(|leg| leg.session_expires);
+        let kind = EventKind::CallAnswered {
+            remote,
+            session_expires,
+        };
+        self.commit_event(now, &mut call, kind);
+        self.put_call(call);
+    }
+
+    /// The call failed, or our CANCEL was obeyed.
+    pub(super) fn rejected(
+        &mut self,
+        now: Now,
+        mut call: Box<Call>,
+        status: u16,
+        local: bool,
+        why: String,
+        message: Option<&Message<'_>>,
+    ) {
+        if let Some(outcome) = call.ending.take() {
+            self.finish(now, call, *outcome);
+            return;
+        }
+        let outcome = if local {
+            call.note(TraceStep::new("call", "failed", why));
+            let class = match status {
+                403 => Class::Policy,
+                416 => Class::ClientError,
+                487 => Class::Internal,
+                _ => Class::Unreachable,
+            };
+            Outcome::failed(EndedBy::System, status, phrase_of(status, "")).of_class(class)
+        } else {
+            let phrase = message.and_then(Message::reason_phrase).unwrap_or_default();
+            Outcome::failed(EndedBy::Remote, status, phrase_of(status, phrase))
+                .caused(cause(message).map(Told::into_cause))
+        };
+        self.finish(now, call, outcome);
+    }
+
+    /// Gives an unanswered outbound call up; its end comes with the final response.
+    pub(super) fn give_up(&mut self, now: Now, call: &mut Call, outcome: Outcome) {
+        // A leg that is gone has its final event on the way.
+        let _ = self.agent.cancel(now, call.leg, Some(CLEARING));
+        call.state = CallState::Cancelling;
+        call.ending = Some(Box::new(outcome));
+        let changes = vec![
+            Change::Call(Box::new(call.record(None))),
+            self.snapshot(now, call),
+        ];
+        let commit = self.next_commit();
+        self.commit(call, commit, changes);
+    }
+}
+
+/// Whether the domain may call there; returns the user part of the destination.
+fn check(place: &Place, tenant: &Tenant) -> Result<Box<str>, CommandError> {
+    let forbidden = match tenant.settings.outbound {
+        OutboundPolicy::Any => None,
+        OutboundPolicy::Trunks => {
+            Some("the domain may call through its trunks only, and none fits")
+        }
+        OutboundPolicy::Off => Some("the domain may not place calls"),
+    };
+    if let Some(why) = forbidden {
+        return Err(CommandError::new(CommandErrorKind::OutboundForbidden, why));
+    }
+    let destination = &place.destination_uri;
+    let uri = Uri::parse(destination)
+        .ok()
+        .filter(|uri| uri.is_sip() && destination.len() <= MAX_DESTINATION);
+    let Some(uri) = uri else {
+        let why = "destinationUri must be a sip: or sips: URI of at most 1,024 characters";
+        return Err(CommandError::bad_field("/destinationUri", why));
+    };
+    if matches!(uri.host, Host::Name("")) || uri.port == Some(0) {
+        let why = "destinationUri must name a host, and a port above 0 if any";
+        return Err(CommandError::bad_field("/destinationUri", why));
+    }
+    let source = &place.source_user;
+    if source.is_empty() || source.len() > MAX_SOURCE || source.chars().any(char::is_control) {
+        let why = "sourceUser must have 1 to 256 printable characters";
+        return Err(CommandError::bad_field("/sourceUser", why));
+    }
+    if place.media.port == 0 {
+        return Err(CommandError::bad_field(
+            "/receivePort",
+            "receivePort must be above 0",
+        ));
+    }
+    if place
+        .ring_timeout
+        .is_some_and(|timeout| timeout.is_zero() || timeout > MAX_RINGING)
+    {
+        let why = "ringTimeout must be above 0 and at most 600 seconds";
+        return Err(CommandError::bad_field("/ringTimeout", why));
+    }
+    Ok(uri.user_decoded().unwrap_or_default().into())
+}
+
+fn unserved(refusal: ServingRefusal) -> CommandError {
+    match refusal {
+        ServingRefusal::UnknownService => {
+            let why = "cloudSipUAId names none of the domain's services";
+            CommandError::bad_field("/cloudSipUAId", why)
+        }
+        ServingRefusal::Unclear => {
+            let why =
+                "no service's destinationMatch matches sourceUser: name one with cloudSipUAId";
+            CommandError::bad_field("/sourceUser", why)
+        }
+    }
+}
+
+fn full(full: Full) -> CommandError {
+    let kind = match full {
+        Full::Draining => CommandErrorKind::Draining,
+        _ => CommandErrorKind::OverCapacity,
+    };
+    CommandError::new(kind, full.why())
+}

@@ -1,0 +1,8 @@
+//! Whole calls on virtual time: SIP messages as text on one side, asks, commands and writes on the other.
+
+mod drills;
+mod inbound;
+mod limits;
+mod media;
+mod outbound;
+mod world;

@@ -1,0 +1,83 @@
+//! Deadlines that came.
+
+use hookswitch_sip::event::Rejection;
+use hookswitch_sip::time::Now;
+
+use super::ending::{CLEARING, phrase_of};
+use super::{Due, Engine};
+use crate::call::Call;
+use crate::id::CallId;
+use crate::outcome::{Class, EndedBy, Outcome};
+use crate::record::CallState;
+use crate::route::TraceStep;
+
+impl Engine {
+    /// Does everything whose time has come.
+    pub fn handle_timeout(&mut self, now: Now) {
+        // Calls first: what gives up now does not ring once more.
+        while let Some(due) = self.deadlines.pop_due(now.instant) {
+            match due {
+                Due::Call(call) => self.call_due(now, call),
+                Due::Drill(leg) => self.drill_due(now, leg),
+            }
+        }
+        self.agent.handle_timeout(now);
+        self.settle(now, None);
+        self.forget(now);
+        self.collect(now);
+    }
+
+    fn call_due(&mut self, now: Now, id: CallId) {
+        let Some(mut call) = self.take_call(id) else {
+            return;
+        };
+        call.filed = None;
+        match call.state {
+            CallState::Answered | CallState::Confirmed
+                if call.over_at().is_some_and(|at| at <= now.instant) =>
+            {
+                self.end_at_limit(now, call);
+            }
+            CallState::Offered | CallState::Ringing if call.rings_until <= now.instant => {
+                self.stop_ringing(now, call);
+            }
+            CallState::Offered if call.asked_until.is_some_and(|at| at <= now.instant) => {
+                call.note(TraceStep::new(
+                    "ask",
+                    "failed",
+                    "no reply to newRemoteCall came back",
+                ));
+                let outcome = Outcome::failed(EndedBy::System, 504, phrase_of(504, ""))
+                    .of_class(Class::UpstreamError);
+                self.refuse_call(now, call, &Rejection::new(504), outcome);
+            }
+            _ => self.put_call(call),
+        }
+    }
+
+    /// Nobody answered in time.
+    fn stop_ringing(&mut self, now: Now, mut call: Box<Call>) {
+        call.note(TraceStep::new("ring", "timeout", "nobody answered in time"));
+        if call.is_inbound() {
+            let outcome =
+                Outcome::failed(EndedBy::System, 480, phrase_of(480, "")).of_class(Class::NoAnswer);
+            self.refuse_call(now, call, &Rejection::new(480), outcome);
+        } else {
+            let outcome = Outcome::failed(EndedBy::System, 408, phrase_of(408, ""));
+            self.give_up(now, &mut call, outcome);
+            self.put_call(call);
+        }
+    }
+
+    fn end_at_limit(&mut self, now: Now, mut call: Box<Call>) {
+        call.note(TraceStep::new(
+            "duration",
+            "limit",
+            "the call lasted as long as calls may",
+        ));
+        // A leg that is gone needs no BYE.
+        let _ = self.agent.end(now, call.leg, Some(CLEARING));
+        let outcome = Outcome::hung_up(EndedBy::System, call.lasted(now)).of_class(Class::Policy);
+        self.finish(now, call, outcome);
+    }
+}
