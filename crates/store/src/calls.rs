@@ -96,21 +96,9 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
 
 /// Inserts a record or brings it up to date.
 pub(crate) fn put(db: &Write<'_>, row: &CallRow) -> Result<()> {
-    // Most writes change no column that an index holds, and then cost no index a visit.
-    let mut update = db.sql.prepare_cached(
-        "UPDATE calls SET state = ?2, answered_at = ?3, class = ?4, record = ?5 \
-         WHERE id = ?1 AND session_reference_id IS ?6 AND ended_at IS ?7",
-    )?;
-    let updated = update.execute(params![
-        row.id,
-        row.state,
-        row.answered_at,
-        row.class,
-        row.record,
-        row.session_reference_id,
-        row.ended_at
-    ])?;
-    if updated > 0 {
+    // Columns that an index holds cost a visit to that index when set, changed or not; so set them when they change.
+    let is_fresh = row.answered_at.is_none() && row.ended_at.is_none();
+    if !is_fresh && update(db, row)? {
         return Ok(());
     }
     let mut upsert = db.sql.prepare_cached(
@@ -122,7 +110,7 @@ pub(crate) fn put(db: &Write<'_>, row: &CallRow) -> Result<()> {
          ended_at = excluded.ended_at, class = excluded.class, record = excluded.record",
     )?;
     upsert.execute(params![
-        row.id,
+        row.id.bytes(),
         row.domain,
         row.direction,
         row.source_user,
@@ -139,13 +127,38 @@ pub(crate) fn put(db: &Write<'_>, row: &CallRow) -> Result<()> {
     Ok(())
 }
 
+/// Brings a record up to date, unless there is none or its session reference changes.
+fn update(db: &Write<'_>, row: &CallRow) -> Result<bool> {
+    let sql = match row.ended_at {
+        None => {
+            "UPDATE calls SET state = ?2, answered_at = ?3, class = ?4, record = ?5 \
+             WHERE id = ?1 AND session_reference_id IS ?6 AND ended_at IS ?7"
+        }
+        Some(_) => {
+            "UPDATE calls SET state = ?2, answered_at = ?3, class = ?4, record = ?5, ended_at = ?7 \
+             WHERE id = ?1 AND session_reference_id IS ?6"
+        }
+    };
+    let mut statement = db.sql.prepare_cached(sql)?;
+    let updated = statement.execute(params![
+        row.id.bytes(),
+        row.state,
+        row.answered_at,
+        row.class,
+        row.record,
+        row.session_reference_id,
+        row.ended_at
+    ])?;
+    Ok(updated > 0)
+}
+
 /// The call of that id, when it is the domain's.
 pub fn find(db: &Read<'_>, domain: &str, id: CallKey) -> Result<Option<CallRow>> {
     let mut statement = db
         .sql
         .prepare_cached(select!("WHERE id = ?1 AND domain = ?2"))?;
     let found = statement
-        .query_row(params![id, domain], call_row)
+        .query_row(params![id.bytes(), domain], call_row)
         .optional()?;
     Ok(found)
 }
@@ -197,8 +210,8 @@ pub fn list(
         ("id < ?", after),
     ];
     for (condition, bound) in bounds {
-        if let Some(CallKey(bound)) = bound {
-            narrow(condition, &[Value::from(bound.to_be_bytes().to_vec())]);
+        if let Some(bound) = bound {
+            narrow(condition, &[Value::from(bound.bytes().to_vec())]);
         }
     }
     sql.push_str(" ORDER BY id DESC LIMIT ?");
@@ -214,5 +227,5 @@ pub fn sweep(db: &Write<'_>, before: CallKey, limit: u32) -> Result<usize> {
         "DELETE FROM calls WHERE id IN \
          (SELECT id FROM (SELECT id, ended_at FROM calls WHERE id < ?1 ORDER BY id LIMIT ?2) WHERE ended_at IS NOT NULL)",
     )?;
-    Ok(statement.execute(params![before, limit])?)
+    Ok(statement.execute(params![before.bytes(), limit])?)
 }

@@ -148,7 +148,7 @@ pub(crate) fn insert(db: &Write<'_>, row: &EventRow) -> Result<()> {
     )?;
     statement.execute(params![
         row.webhook_id,
-        row.call,
+        row.call.bytes(),
         row.domain,
         row.service,
         row.callback_id,
@@ -174,7 +174,7 @@ pub(crate) fn record_delivery(db: &Write<'_>, update: &DeliveryUpdate) -> Result
          delivered_at = ?8, sealed = CASE WHEN ?3 = 1 THEN NULL ELSE sealed END WHERE call = ?1 AND sequence = ?2",
     )?;
     statement.execute(params![
-        update.call,
+        update.call.bytes(),
         update.sequence,
         state,
         update.attempts,
@@ -201,7 +201,7 @@ pub fn of_call(db: &Read<'_>, call: CallKey) -> Result<Vec<StoredEvent>> {
     let mut statement = db
         .sql
         .prepare_cached(select!("WHERE call = ?1 ORDER BY sequence"))?;
-    let rows = statement.query_map([call], stored_event)?;
+    let rows = statement.query_map([call.bytes()], stored_event)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -235,7 +235,7 @@ pub fn replay(
          WHERE call = ?1 AND sequence = ?2 AND domain = ?3 AND state <> 0 RETURNING cursor",
     )?;
     let cursor = statement
-        .query_row(params![call, sequence, domain], |row| row.get(0))
+        .query_row(params![call.bytes(), sequence, domain], |row| row.get(0))
         .optional()?;
     match cursor {
         Some(cursor) => find(db, domain, cursor),

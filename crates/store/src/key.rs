@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 /// A call's id, led by 48 bits of Unix milliseconds; the tables hold it as 16 bytes, so that ids sort by age.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +13,11 @@ impl CallKey {
     /// The lowest id of a call that began at `time`: what lies below is older.
     pub fn oldest_from(time: UnixMicros) -> Self {
         Self(u128::from(time.0 / 1_000) << 80)
+    }
+
+    /// What the tables hold.
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
     }
 }
 
@@ -28,17 +33,9 @@ impl fmt::Debug for CallKey {
     }
 }
 
-impl ToSql for CallKey {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Owned(self.0.to_be_bytes().to_vec().into()))
-    }
-}
-
 impl FromSql for CallKey {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let bytes = <[u8; 16]>::try_from(value.as_blob()?)
-            .map_err(|error| FromSqlError::Other(Box::new(error)))?;
-        Ok(Self(u128::from_be_bytes(bytes)))
+        <[u8; 16]>::column_result(value).map(|bytes| Self(u128::from_be_bytes(bytes)))
     }
 }
 

@@ -16,11 +16,10 @@ pub struct LadderRow {
 }
 
 pub(crate) fn insert(db: &Write<'_>, row: &LadderRow) -> Result<()> {
-    let mut statement = db.sql.prepare_cached(
-        "INSERT INTO ladder (call, at, part, rows) VALUES (?1, ?2, \
-         (SELECT count(*) FROM ladder WHERE call = ?1 AND at = ?2), ?3)",
-    )?;
-    statement.execute(params![row.call, row.at, row.rows])?;
+    let mut statement = db
+        .sql
+        .prepare_cached("INSERT INTO ladder (call, at, rows) VALUES (?1, ?2, ?3)")?;
+    statement.execute(params![row.call.bytes(), row.at, row.rows])?;
     Ok(())
 }
 
@@ -28,8 +27,8 @@ pub(crate) fn insert(db: &Write<'_>, row: &LadderRow) -> Result<()> {
 pub fn of_call(db: &Read<'_>, call: CallKey) -> Result<Vec<LadderRow>> {
     let mut statement = db
         .sql
-        .prepare_cached("SELECT call, at, rows FROM ladder WHERE call = ?1 ORDER BY at, part")?;
-    let rows = statement.query_map([call], |row| {
+        .prepare_cached("SELECT call, at, rows FROM ladder WHERE call = ?1 ORDER BY at, serial")?;
+    let rows = statement.query_map([call.bytes()], |row| {
         Ok(LadderRow {
             call: row.get(0)?,
             at: row.get(1)?,
@@ -42,7 +41,7 @@ pub fn of_call(db: &Read<'_>, call: CallKey) -> Result<Vec<LadderRow>> {
 /// Removes up to `limit` batches of calls older than `before`, returning how many; see [`CallKey::oldest_from`].
 pub fn sweep(db: &Write<'_>, before: CallKey, limit: u32) -> Result<usize> {
     let mut statement = db.sql.prepare_cached(
-        "DELETE FROM ladder WHERE (call, at, part) IN (SELECT call, at, part FROM ladder WHERE call < ?1 LIMIT ?2)",
+        "DELETE FROM ladder WHERE serial IN (SELECT serial FROM ladder WHERE call < ?1 LIMIT ?2)",
     )?;
-    Ok(statement.execute(params![before, limit])?)
+    Ok(statement.execute(params![before.bytes(), limit])?)
 }

@@ -7,9 +7,9 @@ use crate::{CallKey, Read, Result, Write};
 /// Keeps or replaces a call's snapshot.
 pub(crate) fn put(db: &Write<'_>, call: CallKey, body: &[u8]) -> Result<()> {
     let mut statement = db.sql.prepare_cached(
-        "INSERT INTO snapshots (call, body) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET body = excluded.body",
+        "INSERT INTO snapshots (call, body) VALUES (?1, ?2) ON CONFLICT (call) DO UPDATE SET body = excluded.body",
     )?;
-    statement.execute(params![call, body])?;
+    statement.execute(params![call.bytes(), body])?;
     Ok(())
 }
 
@@ -18,7 +18,7 @@ pub(crate) fn delete(db: &Write<'_>, call: CallKey) -> Result<()> {
     let mut statement = db
         .sql
         .prepare_cached("DELETE FROM snapshots WHERE call = ?1")?;
-    statement.execute([call])?;
+    statement.execute([call.bytes()])?;
     Ok(())
 }
 

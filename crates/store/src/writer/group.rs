@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -73,8 +74,13 @@ impl Thread {
         loop {
             let job = match self.patience() {
                 Patience::Endless => self.jobs.recv().map_err(RecvTimeoutError::from),
-                Patience::Ends(left) => self.jobs.recv_timeout(left),
-                Patience::Over => return true,
+                Patience::Wakeful(left) => self.jobs.recv_timeout(left),
+                Patience::Asleep(left) => {
+                    // Not waiting on the queue spares both sides a wake-up per job.
+                    thread::sleep(left);
+                    return self.take_waiting();
+                }
+                Patience::Over => return self.take_waiting(),
             };
             match job {
                 Ok(job) => self.take(job),
@@ -82,6 +88,18 @@ impl Thread {
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
+    }
+
+    /// Takes what is in the queue, as far as it fits into the group.
+    fn take_waiting(&mut self) -> bool {
+        while self.group.len() < GROUP {
+            match self.jobs.try_recv() {
+                Ok(job) => self.take(job),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
     }
 
     fn take(&mut self, job: Job) {
@@ -102,26 +120,24 @@ impl Thread {
 
     /// How long the group may wait for another job.
     fn patience(&mut self) -> Patience {
-        let group = &self.group;
-        let (since, most) = match (group.batches_since, group.lazy_since) {
-            (Some(since), _) => (since, self.gather),
-            (None, Some(since)) => (since, self.gather_lazily),
-            (None, None) if group.changes.is_empty() => return Patience::Endless,
-            (None, None) => return Patience::Ends(Duration::ZERO),
-        };
-        if group.batches.len() + group.lazy.len() + group.changes.len() >= GROUP {
-            return Patience::Over;
-        }
         let now = Instant::now();
-        let Some(left) = most.checked_sub(now.saturating_duration_since(since)) else {
-            return Patience::Over;
-        };
-        // Whoever makes a change blocks until it is done, and may have the next one ready only then: no use waiting.
-        if group.changes.is_empty() && self.pace.is_busy(now) {
-            Patience::Ends(left)
-        } else {
-            Patience::Ends(Duration::ZERO)
+        let group = &self.group;
+        if group.len() == 0 {
+            return Patience::Endless;
         }
+        // Whoever makes a change blocks until it is done, and may have the next one ready only then: no use waiting.
+        if group.len() >= GROUP || !group.changes.is_empty() || !self.pace.is_busy(now) {
+            return Patience::Over;
+        }
+        let left =
+            |most: Duration, since: Instant| most.checked_sub(now.saturating_duration_since(since));
+        let patience = match (group.batches_since, group.lazy_since) {
+            (Some(since), _) => left(self.gather, since).map(Patience::Asleep),
+            (None, since) => since
+                .and_then(|since| left(self.gather_lazily, since))
+                .map(Patience::Wakeful),
+        };
+        patience.unwrap_or(Patience::Over)
     }
 
     /// The batches of the next transaction: all but those that can wait and have not waited long.
@@ -173,7 +189,18 @@ impl Thread {
 }
 
 enum Patience {
+    /// There is nothing to commit.
     Endless,
-    Ends(Duration),
+    /// Another job ends the wait.
+    Wakeful(Duration),
+    /// Whatever comes can wait as long.
+    Asleep(Duration),
+    /// Not at all.
     Over,
+}
+
+impl Group {
+    fn len(&self) -> usize {
+        self.batches.len() + self.lazy.len() + self.changes.len()
+    }
 }

@@ -58,10 +58,11 @@ CREATE TABLE replies (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX replies_age ON replies (created_at);
 
--- Calls. No foreign keys here: a call outlives a removed domain, and the call path pays for no look-ups. Call ids
--- are led by the clock, so a key that begins with one is appended to, and the newest calls have the highest ids.
+-- Calls. A call outlives a removed domain, and the call path pays for no look-ups: no foreign keys here. Call ids are
+-- led by the clock, so an index that begins with one is appended to, and the newest calls have the highest ids.
 CREATE TABLE calls (
-    id                   BLOB PRIMARY KEY,
+    serial               INTEGER PRIMARY KEY,
+    id                   BLOB NOT NULL UNIQUE,
     domain               TEXT NOT NULL,
     direction            TEXT NOT NULL,
     source_user          TEXT NOT NULL,
@@ -74,17 +75,18 @@ CREATE TABLE calls (
     ended_at             INTEGER,
     class                TEXT,
     record               TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 -- One index for the list and every search in it: it is only ever appended to, while an index per number or Call-ID
 -- would make each call write a page of its own in each of them. A search reads a domain's part of it, newest first.
 CREATE INDEX calls_search
     ON calls (domain, id, source_user, destination_user, sip_call_id, session_reference_id);
-CREATE INDEX calls_live ON calls (domain) WHERE ended_at IS NULL;
+CREATE INDEX calls_live ON calls (domain, id) WHERE ended_at IS NULL;
 
 CREATE TABLE snapshots (
-    call BLOB PRIMARY KEY,
-    body BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+    serial INTEGER PRIMARY KEY,
+    call   BLOB NOT NULL UNIQUE,
+    body   BLOB NOT NULL
+) STRICT;
 
 -- The cursor rises with every commit; the newest row is never removed, so no cursor comes back.
 -- state: 0 pending, 1 delivered, 2 failed.
@@ -115,9 +117,9 @@ CREATE INDEX events_pending ON events (cursor) WHERE state = 0;
 CREATE INDEX events_domain ON events (domain, cursor);
 
 CREATE TABLE ladder (
+    serial INTEGER PRIMARY KEY,
     call   BLOB NOT NULL,
     at     INTEGER NOT NULL,
-    part   INTEGER NOT NULL,
-    rows   BLOB NOT NULL,
-    PRIMARY KEY (call, at, part)
-) STRICT, WITHOUT ROWID;
+    rows   BLOB NOT NULL
+) STRICT;
+CREATE INDEX ladder_call ON ladder (call, at);
