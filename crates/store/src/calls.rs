@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 
+use crate::key::to_sql_integer;
 use crate::{CallKey, Read, Result, UnixMicros, Write};
 
 /// One call's record, as it is now.
@@ -39,6 +40,24 @@ pub struct CallRow {
     pub record: String,
 }
 
+/// A record read back, with its place in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCall {
+    /// Where the list goes on behind it.
+    pub position: Position,
+    /// The record.
+    pub row: CallRow,
+}
+
+/// A place in the list of calls, newest first; stays right while calls are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Start of the call.
+    pub started_at: UnixMicros,
+    /// Settles calls that started together.
+    pub serial: i64,
+}
+
 /// Which calls to list; every member that is set must fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -60,9 +79,9 @@ pub struct Filter {
     pub session_reference_id: Option<String>,
     /// Ended in this class.
     pub class: Option<String>,
-    /// Begun at this time or later, by the id's milliseconds.
+    /// Started at this time or later.
     pub started_from: Option<UnixMicros>,
-    /// Begun before this time, by the id's milliseconds.
+    /// Started before this time.
     pub started_before: Option<UnixMicros>,
 }
 
@@ -70,7 +89,7 @@ macro_rules! select {
     ($rest:literal $(,)?) => {
         concat!(
             "SELECT id, domain, direction, source_user, destination_user, sip_call_id, started_at, state, \
-             session_reference_id, answered_at, ended_at, class, record FROM calls ",
+             session_reference_id, answered_at, ended_at, class, record, serial FROM calls ",
             $rest
         )
     };
@@ -91,6 +110,17 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         ended_at: row.get(10)?,
         class: row.get::<_, Option<String>>(11)?.map(Cow::Owned),
         record: row.get(12)?,
+    })
+}
+
+fn stored_call(row: &Row<'_>) -> rusqlite::Result<StoredCall> {
+    let row_read = call_row(row)?;
+    Ok(StoredCall {
+        position: Position {
+            started_at: row_read.started_at,
+            serial: row.get(13)?,
+        },
+        row: row_read,
     })
 }
 
@@ -163,14 +193,14 @@ pub fn find(db: &Read<'_>, domain: &str, id: CallKey) -> Result<Option<CallRow>>
     Ok(found)
 }
 
-/// A page of the domain's calls that fit, newest first, behind the call `after`; new calls do not shift it.
+/// A page of the domain's calls that fit, newest first, behind `after`.
 pub fn list(
     db: &Read<'_>,
     domain: &str,
     filter: &Filter,
-    after: Option<CallKey>,
+    after: Option<Position>,
     limit: u32,
-) -> Result<Vec<CallRow>> {
+) -> Result<Vec<StoredCall>> {
     let mut sql = String::from(select!("WHERE domain = ?"));
     let mut values = vec![Value::from(domain.to_owned())];
     let mut narrow = |condition: &str, with: &[Value]| {
@@ -204,28 +234,32 @@ pub fn list(
         Some(false) => narrow("ended_at IS NOT NULL", &[]),
         None => {}
     }
-    let bounds = [
-        ("id >= ?", filter.started_from.map(CallKey::oldest_from)),
-        ("id < ?", filter.started_before.map(CallKey::oldest_from)),
-        ("id < ?", after),
-    ];
-    for (condition, bound) in bounds {
-        if let Some(bound) = bound {
-            narrow(condition, &[Value::from(bound.bytes().to_vec())]);
-        }
+    let time = |time: UnixMicros| Value::from(to_sql_integer(time.0));
+    if let Some(from) = filter.started_from {
+        narrow("started_at >= ?", &[time(from)]);
     }
-    sql.push_str(" ORDER BY id DESC LIMIT ?");
+    if let Some(before) = filter.started_before {
+        narrow("started_at < ?", &[time(before)]);
+    }
+    if let Some(after) = after {
+        narrow(
+            "(started_at, serial) < (?, ?)",
+            &[time(after.started_at), Value::from(after.serial)],
+        );
+    }
+    sql.push_str(" ORDER BY started_at DESC, serial DESC LIMIT ?");
     values.push(Value::from(limit));
     let mut statement = db.sql.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), call_row)?;
+    let rows = statement.query_map(params_from_iter(values), stored_call)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Removes up to `limit` of the calls older than `before` that are over, returning how many; see [`CallKey::oldest_from`].
-pub fn sweep(db: &Write<'_>, before: CallKey, limit: u32) -> Result<usize> {
+/// Removes up to `limit` of the oldest calls that began before `before` and are over, returning how many.
+pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
     let mut statement = db.sql.prepare_cached(
-        "DELETE FROM calls WHERE id IN \
-         (SELECT id FROM (SELECT id, ended_at FROM calls WHERE id < ?1 ORDER BY id LIMIT ?2) WHERE ended_at IS NOT NULL)",
+        "DELETE FROM calls WHERE serial IN (SELECT serial FROM \
+         (SELECT serial, started_at, ended_at FROM calls ORDER BY serial LIMIT ?2) \
+         WHERE started_at < ?1 AND ended_at IS NOT NULL)",
     )?;
-    Ok(statement.execute(params![before.bytes(), limit])?)
+    Ok(statement.execute(params![before, limit])?)
 }

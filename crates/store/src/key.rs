@@ -5,16 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-/// A call's id, led by 48 bits of Unix milliseconds; the tables hold it as 16 bytes, so that ids sort by age.
+/// A call's id; the tables hold it as 16 bytes. Ids led by the clock are cheapest, as their index then only grows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallKey(pub u128);
 
 impl CallKey {
-    /// The lowest id of a call that began at `time`: what lies below is older.
-    pub fn oldest_from(time: UnixMicros) -> Self {
-        Self(u128::from(time.0 / 1_000) << 80)
-    }
-
     /// What the tables hold.
     pub(crate) fn bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()

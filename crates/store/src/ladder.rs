@@ -38,10 +38,11 @@ pub fn of_call(db: &Read<'_>, call: CallKey) -> Result<Vec<LadderRow>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Removes up to `limit` batches of calls older than `before`, returning how many; see [`CallKey::oldest_from`].
-pub fn sweep(db: &Write<'_>, before: CallKey, limit: u32) -> Result<usize> {
+/// Removes up to `limit` of the oldest batches when they are from before `before`, returning how many.
+pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
     let mut statement = db.sql.prepare_cached(
-        "DELETE FROM ladder WHERE serial IN (SELECT serial FROM ladder WHERE call < ?1 LIMIT ?2)",
+        "DELETE FROM ladder WHERE serial IN (SELECT serial FROM \
+         (SELECT serial, at FROM ladder ORDER BY serial LIMIT ?2) WHERE at < ?1)",
     )?;
-    Ok(statement.execute(params![before.bytes(), limit])?)
+    Ok(statement.execute(params![before, limit])?)
 }

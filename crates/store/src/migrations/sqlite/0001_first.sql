@@ -59,7 +59,7 @@ CREATE TABLE replies (
 CREATE INDEX replies_age ON replies (created_at);
 
 -- Calls. A call outlives a removed domain, and the call path pays for no look-ups: no foreign keys here. Call ids are
--- led by the clock, so an index that begins with one is appended to, and the newest calls have the highest ids.
+-- led by the clock, so an index that begins with one is appended to.
 CREATE TABLE calls (
     serial               INTEGER PRIMARY KEY,
     id                   BLOB NOT NULL UNIQUE,
@@ -79,8 +79,8 @@ CREATE TABLE calls (
 -- One index for the list and every search in it: it is only ever appended to, while an index per number or Call-ID
 -- would make each call write a page of its own in each of them. A search reads a domain's part of it, newest first.
 CREATE INDEX calls_search
-    ON calls (domain, id, source_user, destination_user, sip_call_id, session_reference_id);
-CREATE INDEX calls_live ON calls (domain, id) WHERE ended_at IS NULL;
+    ON calls (domain, started_at, serial, source_user, destination_user, sip_call_id, session_reference_id);
+CREATE INDEX calls_live ON calls (domain, started_at) WHERE ended_at IS NULL;
 
 CREATE TABLE snapshots (
     serial INTEGER PRIMARY KEY,
