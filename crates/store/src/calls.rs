@@ -40,24 +40,6 @@ pub struct CallRow {
     pub record: String,
 }
 
-/// A record read back, with its place in the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredCall {
-    /// Where the list goes on behind it.
-    pub position: Position,
-    /// The record.
-    pub row: CallRow,
-}
-
-/// A place in the list of calls, newest first; stays right while calls are added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// Start of the call.
-    pub started_at: UnixMicros,
-    /// Settles calls that started together.
-    pub serial: i64,
-}
-
 /// Which calls to list; every member that is set must fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -89,7 +71,7 @@ macro_rules! select {
     ($rest:literal $(,)?) => {
         concat!(
             "SELECT id, domain, direction, source_user, destination_user, sip_call_id, started_at, state, \
-             session_reference_id, answered_at, ended_at, class, record, serial FROM calls ",
+             session_reference_id, answered_at, ended_at, class, record FROM calls ",
             $rest
         )
     };
@@ -110,17 +92,6 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         ended_at: row.get(10)?,
         class: row.get::<_, Option<String>>(11)?.map(Cow::Owned),
         record: row.get(12)?,
-    })
-}
-
-fn stored_call(row: &Row<'_>) -> rusqlite::Result<StoredCall> {
-    let row_read = call_row(row)?;
-    Ok(StoredCall {
-        position: Position {
-            started_at: row_read.started_at,
-            serial: row.get(13)?,
-        },
-        row: row_read,
     })
 }
 
@@ -193,14 +164,14 @@ pub fn find(db: &Read<'_>, domain: &str, id: CallKey) -> Result<Option<CallRow>>
     Ok(found)
 }
 
-/// A page of the domain's calls that fit, newest first, behind `after`.
+/// A page of the domain's calls that fit, newest first, behind the call `after`; calls that are added do not shift it.
 pub fn list(
     db: &Read<'_>,
     domain: &str,
     filter: &Filter,
-    after: Option<Position>,
+    after: Option<CallKey>,
     limit: u32,
-) -> Result<Vec<StoredCall>> {
+) -> Result<Vec<CallRow>> {
     let mut sql = String::from(select!("WHERE domain = ?"));
     let mut values = vec![Value::from(domain.to_owned())];
     let mut narrow = |condition: &str, with: &[Value]| {
@@ -243,14 +214,14 @@ pub fn list(
     }
     if let Some(after) = after {
         narrow(
-            "(started_at, serial) < (?, ?)",
-            &[time(after.started_at), Value::from(after.serial)],
+            "(started_at, serial) < (SELECT started_at, serial FROM calls WHERE id = ?)",
+            &[Value::from(after.bytes().to_vec())],
         );
     }
     sql.push_str(" ORDER BY started_at DESC, serial DESC LIMIT ?");
     values.push(Value::from(limit));
     let mut statement = db.sql.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), stored_call)?;
+    let rows = statement.query_map(params_from_iter(values), call_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
