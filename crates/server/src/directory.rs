@@ -1,0 +1,252 @@
+//! Provisioning as the calls see it: built from the store's documents once, then changed tenant by
+//! tenant with every write, and announced to whoever routes or calls back. Drafts (`provisory`) never
+//! show here. A write to one of many devices costs a part of its tenant's map, not the whole of it.
+
+mod load;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use hookswitch_api::cloudsipua::RestAuthentication;
+use hookswitch_api::secret::Secret;
+use hookswitch_call::directory::{Directory, Tenant};
+use hookswitch_store::{MasterKey, Result, Store, UnixMicros, Write, documents};
+use tokio::sync::watch;
+
+/// Kind of the documents that say that a service's callback was switched off with 410.
+const CALLBACK: &str = "callback";
+
+/// One version of everything the calls see.
+#[derive(Clone, Debug, Default)]
+pub struct Published {
+    /// What routing needs.
+    pub directory: Arc<Directory>,
+    callbacks: BTreeMap<Arc<str>, Arc<Callbacks>>,
+}
+
+impl Published {
+    /// What a tenant's callbacks need.
+    pub fn callbacks(&self, domain: &str) -> Option<&Arc<Callbacks>> {
+        self.callbacks.get(domain)
+    }
+
+    /// The callback of one service.
+    pub fn callback(&self, domain: &str, service: &str) -> Option<&Arc<ServiceCallback>> {
+        self.callbacks.get(domain)?.services.get(service)
+    }
+
+    /// Every tenant, in the order of names.
+    pub fn domains(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.callbacks.keys()
+    }
+}
+
+/// What the callbacks of one tenant are signed with, and where they go.
+#[derive(Clone, Debug)]
+pub struct Callbacks {
+    /// The webhook secret.
+    pub secret: Secret,
+    /// The one before a rotation, and until when it signs too.
+    pub previous_secret: Option<(Secret, UnixMicros)>,
+    /// By the service's id.
+    pub services: BTreeMap<Arc<str>, Arc<ServiceCallback>>,
+}
+
+/// The callback of one service.
+#[derive(Clone, Debug)]
+pub struct ServiceCallback {
+    /// `callbackId`.
+    pub callback_id: Arc<str>,
+    /// `callbackBaseUrl`.
+    pub base_url: Arc<str>,
+    /// The whole budget of an ask.
+    pub timeout: Duration,
+    /// In the order in which they are tried.
+    pub authentication: Arc<[RestAuthentication]>,
+    /// Switched off with 410.
+    pub disabled: bool,
+}
+
+/// Builds, changes and announces what the calls see. Its functions block on the store.
+pub struct Publisher {
+    store: Store,
+    master_key: Arc<MasterKey>,
+    working: Mutex<Published>,
+    current: ArcSwap<Published>,
+    announce: watch::Sender<Arc<Published>>,
+}
+
+impl Publisher {
+    /// Reads the whole store. `own` are the hosts that name this node: addresses without brackets, names.
+    pub fn load<'o>(
+        store: Store,
+        master_key: Arc<MasterKey>,
+        own: impl IntoIterator<Item = &'o str>,
+    ) -> Result<Self> {
+        let mut published = Published {
+            directory: Arc::new(Directory::new(own)),
+            callbacks: BTreeMap::new(),
+        };
+        store.read(|db| {
+            for row in load::all_domains(db)? {
+                let devices = load::devices(db, &row.domain)?;
+                published.put(load::tenant(db, &master_key, &row, devices)?);
+            }
+            published.put_grants(&load::grants(db)?);
+            Ok(())
+        })?;
+        let first = Arc::new(published.clone());
+        Ok(Self {
+            store,
+            master_key,
+            working: Mutex::new(published),
+            current: ArcSwap::new(first.clone()),
+            announce: watch::Sender::new(first),
+        })
+    }
+
+    /// The newest version.
+    pub fn current(&self) -> Arc<Published> {
+        self.current.load_full()
+    }
+
+    /// Tells of every newer version; a slow listener sees the newest only.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Published>> {
+        self.announce.subscribe()
+    }
+
+    /// Takes up what was written to a tenant or its services.
+    pub fn refresh_tenant(&self, domain: &str) -> Result<()> {
+        // The lock is held from reading to announcing, so that a later write is never overtaken by an
+        // earlier one.
+        let mut working = self.lock();
+        let found = self.store.read(|db| {
+            let Some(row) = hookswitch_store::domains::find(db, domain)? else {
+                return Ok(None);
+            };
+            let devices = match working.directory.tenant(domain) {
+                Some(tenant) => tenant.devices.clone(),
+                None => load::devices(db, domain)?,
+            };
+            load::tenant(db, &self.master_key, &row, devices).map(Some)
+        })?;
+        match found {
+            Some(loaded) => working.put(loaded),
+            None => working.remove(domain),
+        }
+        self.announce(&working);
+        Ok(())
+    }
+
+    /// Takes up what was written to one device.
+    pub fn refresh_device(&self, domain: &str, id: &str) -> Result<()> {
+        let mut working = self.lock();
+        let key = documents::Key {
+            domain,
+            kind: crate::kind::DEVICE.name,
+            id,
+            draft: false,
+        };
+        let found = self.store.read(|db| documents::find(db, key))?;
+        if let Some(tenant) = working.directory.tenant(domain) {
+            let devices = match found.as_ref().map(load::device) {
+                Some(device) => tenant.devices.with(id, device),
+                None => tenant.devices.without(id),
+            };
+            let mut changed = Tenant::clone(tenant);
+            changed.devices = devices;
+            working.directory_mut().put_tenant(Arc::new(changed));
+            self.announce(&working);
+        }
+        Ok(())
+    }
+
+    /// Takes up that many devices were written or deleted.
+    pub fn refresh_devices(&self, domain: &str) -> Result<()> {
+        let mut working = self.lock();
+        let devices = self.store.read(|db| load::devices(db, domain))?;
+        if let Some(tenant) = working.directory.tenant(domain) {
+            let mut changed = Tenant::clone(tenant);
+            changed.devices = devices;
+            working.directory_mut().put_tenant(Arc::new(changed));
+            self.announce(&working);
+        }
+        Ok(())
+    }
+
+    /// Takes up which networks the operator granted.
+    pub fn refresh_networks(&self) -> Result<()> {
+        let mut working = self.lock();
+        let grants = self.store.read(load::grants)?;
+        working.put_grants(&grants);
+        self.announce(&working);
+        Ok(())
+    }
+
+    /// Switches a service's callback off (its application answered 410) or on again.
+    pub fn switch_callback(&self, domain: &str, service: &str, on: bool) -> Result<()> {
+        let (owned_domain, owned_service) = (domain.to_owned(), service.to_owned());
+        self.store.write(move |db| {
+            if on {
+                return switch_on(db, &owned_domain, &owned_service);
+            }
+            let key = callback_key(&owned_domain, &owned_service);
+            documents::put(db, key, "{}", documents::Expected::Any).map(|_| ())
+        })?;
+        self.refresh_tenant(domain)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Published> {
+        self.working
+            .lock()
+            .expect("no panic while the lock is held")
+    }
+
+    fn announce(&self, working: &Published) {
+        let version = Arc::new(working.clone());
+        self.current.store(version.clone());
+        self.announce.send_replace(version);
+    }
+}
+
+/// Switches a service's callback on, as part of a larger change.
+pub(crate) fn switch_on(db: &Write<'_>, domain: &str, service: &str) -> Result<()> {
+    let key = callback_key(domain, service);
+    documents::delete(db, key, documents::Expected::Any).map(|_| ())
+}
+
+fn callback_key<'a>(domain: &'a str, service: &'a str) -> documents::Key<'a> {
+    documents::Key {
+        domain,
+        kind: CALLBACK,
+        id: service,
+        draft: false,
+    }
+}
+
+impl Published {
+    fn directory_mut(&mut self) -> &mut Directory {
+        Arc::make_mut(&mut self.directory)
+    }
+
+    fn put(&mut self, loaded: load::Loaded) {
+        self.callbacks
+            .insert(loaded.tenant.domain.clone(), Arc::new(loaded.callbacks));
+        self.directory_mut().put_tenant(loaded.tenant);
+    }
+
+    fn remove(&mut self, domain: &str) {
+        self.callbacks.remove(domain);
+        self.directory_mut().remove_tenant(domain);
+    }
+
+    fn put_grants(&mut self, grants: &[(ipnet::IpNet, Arc<str>)]) {
+        let directory = self.directory_mut();
+        directory.clear_grants();
+        for (network, domain) in grants {
+            directory.grant(*network, domain.clone());
+        }
+    }
+}
