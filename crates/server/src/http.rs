@@ -1,0 +1,174 @@
+//! REST: provisioning, call commands, what became of calls, and what the node says of itself. Handlers
+//! check and translate; what they change lies in the store, and calls live behind [`CallControl`].
+
+mod allowed;
+mod api_keys;
+mod body;
+mod call_control;
+mod calls;
+mod cloudsipua;
+mod commands;
+mod cors;
+mod devices;
+mod docs;
+mod document;
+mod documents;
+mod error;
+mod explain;
+mod health;
+mod idempotency;
+mod ladder;
+mod listen;
+mod query;
+mod rate;
+mod settings;
+mod source;
+mod trace;
+mod webhook_secret;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ::http::{StatusCode, header};
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use hookswitch_store::{MasterKey, Store};
+use ipnet::IpNet;
+use serde::Serialize;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use call_control::{CallControl, Pending};
+pub use commands::endpoint;
+pub use document::document;
+pub use error::ApiError;
+pub use health::Readiness;
+pub use ladder::{decode as decode_ladder, draw as draw_ladder, encode as encode_ladder};
+pub use listen::{serve, tls};
+pub use rate::Failures;
+
+use crate::auth::Keys;
+use crate::directory::Publisher;
+use crate::reply_id::ReplyIds;
+use crate::telemetry::Metrics;
+
+/// Everything the handlers work with.
+pub struct Rest {
+    /// The database.
+    pub store: Store,
+    /// Seals what has to be read back.
+    pub master_key: Arc<MasterKey>,
+    /// Who may call.
+    pub keys: Arc<Keys>,
+    /// What routing and callbacks see.
+    pub publisher: Arc<Publisher>,
+    /// Names calls in commands.
+    pub reply_ids: Arc<ReplyIds>,
+    /// Where the calls are.
+    pub calls: Arc<dyn CallControl>,
+    /// What `/metrics` shows.
+    pub metrics: Arc<Metrics>,
+    /// What `/readyz` says.
+    pub readiness: Arc<Readiness>,
+    /// Failed sign-ins by source.
+    pub failures: Failures,
+    /// Proxies whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Private networks that callbacks may reach, also in the clear.
+    pub callback_allow: Vec<IpNet>,
+    /// Whether loopback callers reach services, for `explain`.
+    pub dev: bool,
+}
+
+/// Every path with its handlers and its description.
+fn routes() -> OpenApiRouter<Arc<Rest>> {
+    let tenant = OpenApiRouter::with_openapi(document::skeleton())
+        .routes(routes!(commands::answer))
+        .routes(routes!(commands::ringback))
+        .routes(routes!(commands::hangup))
+        .routes(routes!(commands::place))
+        .routes(routes!(cloudsipua::list, cloudsipua::create))
+        .routes(routes!(
+            cloudsipua::find,
+            cloudsipua::overwrite,
+            cloudsipua::delete,
+            cloudsipua::patch
+        ))
+        .routes(routes!(
+            devices::list,
+            devices::put,
+            devices::post,
+            devices::delete_all
+        ))
+        .routes(routes!(devices::find, devices::delete, devices::patch))
+        .routes(routes!(api_keys::list, api_keys::create, api_keys::put))
+        .routes(routes!(api_keys::delete))
+        .routes(routes!(settings::find, settings::overwrite))
+        .routes(routes!(webhook_secret::rotate))
+        .routes(routes!(explain::explain))
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::find))
+        .routes(routes!(ladder::show));
+    tenant
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+}
+
+/// The whole REST interface.
+pub fn router(rest: Arc<Rest>) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .merge(commands::suffixless())
+        .route_layer(middleware::from_fn_with_state(
+            rest.clone(),
+            idempotency::repeat,
+        ))
+        .merge(docs::routes())
+        .method_not_allowed_fallback(|| async { StatusCode::METHOD_NOT_ALLOWED })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(error::render))
+        .layer(middleware::from_fn_with_state(rest.clone(), measure))
+        .layer(middleware::from_fn(cors::allow))
+        .layer(middleware::from_fn(trace::assign))
+        .with_state(rest)
+}
+
+/// Middleware: counts and times.
+async fn measure(State(rest): State<Arc<Rest>>, request: Request, next: Next) -> Response {
+    let since = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
+    rest.metrics
+        .http_answered(&method, route, response.status().as_u16(), since.elapsed());
+    response
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    ApiError::internal(&"a handler panicked").into_response()
+}
+
+/// Runs work that blocks (on the store, on much computing) where it holds nobody up.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> hookswitch_store::Result<T> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(ApiError::from),
+        Err(panic) => Err(ApiError::internal(&panic)),
+    }
+}
+
+/// 200 with a JSON body.
+fn reply(body: &impl Serialize) -> Result<Response, ApiError> {
+    let bytes = serde_json::to_vec(body).map_err(|error| ApiError::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
+}
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

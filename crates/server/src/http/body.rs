@@ -1,0 +1,116 @@
+//! Request bodies: JSON of a bounded size, read whole, with errors that name the member at fault.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use hookswitch_api::error::FieldError;
+use hookswitch_api::lenient::{self, Parsed};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+
+/// The longest JSON body, in bytes.
+const MAX_JSON: usize = 1024 * 1024;
+
+/// A JSON body of type `T`, with the members that meant nothing.
+pub(super) struct Json<T> {
+    pub(super) value: T,
+    pub(super) unknown: Vec<FieldError>,
+}
+
+impl<T> Json<T> {
+    /// The body, when all of it was understood or that was not asked for; what meant nothing is told.
+    pub(super) fn known(self, strict: bool) -> Result<(T, Vec<FieldError>), ApiError> {
+        if strict && !self.unknown.is_empty() {
+            let refuse = |error: FieldError| FieldError::new(error.pointer, "is not known");
+            return Err(ApiError::fields(
+                self.unknown.into_iter().map(refuse).collect(),
+            ));
+        }
+        Ok((self.value, self.unknown))
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        check_media_type(request.headers())?;
+        parse(&read(request.into_body()).await?)
+    }
+}
+
+/// A JSON body that may be missing altogether.
+pub(super) struct OptionalJson<T>(pub(super) Json<T>);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let headers = request.headers().clone();
+        let bytes = read(request.into_body()).await?;
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Self(Json {
+                value: T::default(),
+                unknown: Vec::new(),
+            }));
+        }
+        check_media_type(&headers)?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// The whole body, no longer than JSON may be.
+pub(super) async fn read(body: Body) -> Result<Bytes, ApiError> {
+    match Limited::new(body, MAX_JSON).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "a JSON body may have 1 MiB at most",
+        )),
+        Err(_) => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "incomplete_body",
+            "the body broke off before its end",
+        )),
+    }
+}
+
+/// A missing type is taken for JSON, as the original interface does; a wrong one is refused.
+fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let media = value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    let media = media.trim().to_ascii_lowercase();
+    if media == "application/json" || media.starts_with("application/") && media.ends_with("+json")
+    {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        format!("the body must be application/json, not {media}"),
+    ))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Json<T>, ApiError> {
+    match lenient::parse(bytes) {
+        Ok(Parsed { value, unknown }) => Ok(Json { value, unknown }),
+        Err(error) if error.pointer.is_empty() => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_body",
+            error.detail,
+        )),
+        Err(error) => Err(ApiError::fields(vec![error])),
+    }
+}

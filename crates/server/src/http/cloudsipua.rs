@@ -1,0 +1,193 @@
+//! `/provisioning/cloudsipua/{domain}`: services that hand calls to an application.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use hookswitch_api::cloudsipua::{CloudSipUa, CloudSipUaList, CloudSipUaReply, CloudSipUaWritten};
+use hookswitch_api::done::Done;
+use hookswitch_api::error::FieldError;
+use hookswitch_api::page::{DocumentQuery, ListQuery};
+use hookswitch_api::patch::Patch;
+use hookswitch_call::pattern::Pattern;
+use hookswitch_store::{Error, Write};
+
+use super::allowed::{Allowed, Change, Look};
+use super::body::Json;
+use super::documents::{self, Missing, Provisioned, Target, tagged};
+use super::error::ApiError;
+use super::query::{Id, Query};
+use super::{Rest, reply};
+use crate::directory;
+use crate::kind::{CLOUD_SIP_UA, Kind, Members};
+use crate::random::uuid;
+
+impl Provisioned for CloudSipUa {
+    const KIND: &'static Kind = &CLOUD_SIP_UA;
+
+    fn check(&self, rest: &Rest) -> Vec<FieldError> {
+        let mut faults = self.validate(rest.plain_http());
+        faults.extend(rest.check_plain_target("/callbackBaseUrl", &self.callback_base_url));
+        if !self.destination_match.is_empty()
+            && let Err(why) = Pattern::compile(&self.destination_match)
+        {
+            faults.push(FieldError::new("/destinationMatch", why.to_string()));
+        }
+        faults
+    }
+
+    fn complete(&mut self, id: &str, previous: Option<&Self>) {
+        self.id = Some(id.to_owned());
+        self.callback_id = previous
+            .and_then(|previous| previous.callback_id.clone())
+            .or_else(|| Some(uuid()));
+        self.callback_disabled = None;
+    }
+
+    fn show(rest: &Rest, domain: &str, id: &str, members: &mut Members) {
+        let published = rest.publisher.current();
+        if published
+            .callback(domain, id)
+            .is_some_and(|callback| callback.disabled)
+        {
+            members.insert("callbackDisabled".to_owned(), true.into());
+        }
+    }
+
+    fn write_along(db: &Write<'_>, domain: &str, id: &str) -> Result<(), Error> {
+        directory::switch_on(db, domain, id)
+    }
+
+    fn publish(rest: &Rest, domain: &str, _: &str) -> Result<(), Error> {
+        rest.publisher.refresh_tenant(domain)
+    }
+}
+
+/// Lists the services
+#[utoipa::path(
+    get, path = "/provisioning/cloudsipua/{domain}", tag = "Services", operation_id = "listCloudSipUas",
+    params(("domain", Path, description = "The tenant's SIP domain"), ListQuery),
+    responses((status = 200, description = "A page of services", body = CloudSipUaList)),
+)]
+pub(super) async fn list(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Look>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, ApiError> {
+    documents::list::<CloudSipUa>(&rest, &caller, &query).await
+}
+
+/// Creates a service
+#[utoipa::path(
+    post, path = "/provisioning/cloudsipua/{domain}", tag = "Services", operation_id = "createCloudSipUa",
+    params(("domain", Path, description = "The tenant's SIP domain"), DocumentQuery),
+    request_body = CloudSipUa,
+    responses((status = 200, description = "It exists", body = CloudSipUaWritten)),
+)]
+pub(super) async fn create(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Change>,
+    Query(query): Query<DocumentQuery>,
+    headers: HeaderMap,
+    body: Json<CloudSipUa>,
+) -> Result<Response, ApiError> {
+    let target = Target::new(&caller, uuid(), &query, &headers)?;
+    write(&rest, target, body, &query, Missing::Create).await
+}
+
+/// Shows one service
+#[utoipa::path(
+    get, path = "/provisioning/cloudsipua/{domain}/{cloudSipUAId}", tag = "Services", operation_id = "getCloudSipUa",
+    params(("domain", Path, description = "The tenant's SIP domain"), ("cloudSipUAId", Path, description = "The service"), DocumentQuery),
+    responses((status = 200, description = "The service", body = CloudSipUaReply)),
+)]
+pub(super) async fn find(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Look>,
+    Id(id): Id,
+    Query(query): Query<DocumentQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let target = Target::new(&caller, id, &query, &headers)?;
+    documents::find::<CloudSipUa>(&rest, &caller, target).await
+}
+
+/// Overwrites a service
+///
+/// With `provisory=true` its draft, which the calls do not see; without, what is in force.
+#[utoipa::path(
+    put, path = "/provisioning/cloudsipua/{domain}/{cloudSipUAId}", tag = "Services", operation_id = "putCloudSipUa",
+    params(("domain", Path, description = "The tenant's SIP domain"), ("cloudSipUAId", Path, description = "The service"), DocumentQuery),
+    request_body = CloudSipUa,
+    responses((status = 200, description = "It is overwritten", body = CloudSipUaWritten)),
+)]
+pub(super) async fn overwrite(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Change>,
+    Id(id): Id,
+    Query(query): Query<DocumentQuery>,
+    headers: HeaderMap,
+    body: Json<CloudSipUa>,
+) -> Result<Response, ApiError> {
+    let target = Target::new(&caller, id, &query, &headers)?;
+    write(&rest, target, body, &query, Missing::NeedsOtherForm).await
+}
+
+/// Deletes a service
+#[utoipa::path(
+    delete, path = "/provisioning/cloudsipua/{domain}/{cloudSipUAId}", tag = "Services", operation_id = "deleteCloudSipUa",
+    params(("domain", Path, description = "The tenant's SIP domain"), ("cloudSipUAId", Path, description = "The service"), DocumentQuery),
+    responses((status = 200, description = "It is gone", body = Done)),
+)]
+pub(super) async fn delete(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Change>,
+    Id(id): Id,
+    Query(query): Query<DocumentQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let target = Target::new(&caller, id, &query, &headers)?;
+    documents::delete::<CloudSipUa>(&rest, target).await?;
+    reply(&Done::new())
+}
+
+/// Patches a service (RFC 6902)
+///
+/// All operations or none: a failed test, or a result that is no service, changes nothing.
+#[utoipa::path(
+    patch, path = "/provisioning/cloudsipua/{domain}/{cloudSipUAId}", tag = "Services", operation_id = "patchCloudSipUa",
+    params(("domain", Path, description = "The tenant's SIP domain"), ("cloudSipUAId", Path, description = "The service"), DocumentQuery),
+    request_body = Patch,
+    responses((status = 200, description = "It is patched", body = Done)),
+)]
+pub(super) async fn patch(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Change>,
+    Id(id): Id,
+    Query(query): Query<DocumentQuery>,
+    headers: HeaderMap,
+    body: Json<Patch>,
+) -> Result<Response, ApiError> {
+    let target = Target::new(&caller, id, &query, &headers)?;
+    let written = documents::patch::<CloudSipUa>(&rest, target, body).await?;
+    Ok(tagged(reply(&Done::new())?, written.version))
+}
+
+async fn write(
+    rest: &Arc<Rest>,
+    target: Target,
+    body: Json<CloudSipUa>,
+    query: &DocumentQuery,
+    missing_is: Missing,
+) -> Result<Response, ApiError> {
+    let id = target.id.clone();
+    let strict = query.strict.unwrap_or(false);
+    let written = documents::put(rest, target, body, strict, missing_is).await?;
+    let body = CloudSipUaWritten {
+        success: true,
+        id,
+        warnings: written.warnings,
+    };
+    Ok(tagged(reply(&body)?, written.version))
+}

@@ -1,0 +1,256 @@
+//! `/provisioning/device/{domain}`: the devices of a tenant.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use hookswitch_api::device::{
+    AuthType, DeleteAllDevices, Device, DeviceList, DeviceReply, DeviceWritten, DevicesDeleted,
+};
+use hookswitch_api::done::Done;
+use hookswitch_api::error::FieldError;
+use hookswitch_api::page::{DocumentQuery, ListQuery};
+use hookswitch_api::patch::Patch;
+use hookswitch_api::secret::Secret;
+use hookswitch_call::pattern::Pattern;
+use hookswitch_store::{Error, documents as stored};
+
+use super::allowed::{Allowed, Change, Look};
+use super::body::{Json, OptionalJson};
+use super::documents::{self, Missing, Provisioned, Target, tagged, work_off_the_loop};
+use super::error::ApiError;
+use super::idempotency::CarriesSecret;
+use super::query::{Id, Query};
+use super::{Rest, reply};
+use crate::kind::{DEVICE, Kind, Members};
+use crate::random;
+
+/// Bytes of a password the platform makes.
+const PASSWORD_BYTES: usize = 24;
+
+impl Provisioned for Device {
+    const KIND: &'static Kind = &DEVICE;
+
+    fn check(&self, _: &Rest) -> Vec<FieldError> {
+        let mut faults = self.validate();
+        let invite = self
+            .authorized
+            .as_ref()
+            .and_then(|authorized| authorized.invite.as_deref());
+        if let Some(pattern) = invite.filter(|pattern| !pattern.is_empty())
+            && let Err(why) = Pattern::compile(pattern)
+        {
+            faults.push(FieldError::new("/authorized/invite", why.to_string()));
+        }
+        faults
+    }
+
+    /// A `credentials` device has a password of ours, kept while it stays one, or the hash it was given.
+    fn complete(&mut self, id: &str, previous: Option<&Self>) {
+        id.clone_into(&mut self.device_id);
+        match self.auth_type {
+            AuthType::Credentials if self.ha1.is_some() => self.password = None,
+            AuthType::Credentials => {
+                let kept = previous
+                    .filter(|previous| previous.auth_type == AuthType::Credentials)
+                    .and_then(|previous| previous.password.clone());
+                let made = || Secret::from(random::secret(PASSWORD_BYTES));
+                self.password = Some(kept.unwrap_or_else(made));
+            }
+            AuthType::UserId => self.ha1 = None,
+            AuthType::DeviceId | AuthType::Disabled => {
+                self.password = None;
+                self.ha1 = None;
+            }
+        }
+    }
+
+    /// The password of an end user is its own secret; nobody reads it back.
+    fn show(_: &Rest, _: &str, _: &str, members: &mut Members) {
+        if members.get("authType").and_then(|value| value.as_str()) == Some("userid") {
+            members.remove("password");
+        }
+    }
+
+    fn publish(rest: &Rest, domain: &str, id: &str) -> Result<(), Error> {
+        rest.publisher.refresh_device(domain, id)
+    }
+}
+
+/// Lists the devices
+#[utoipa::path(
+    get, path = "/provisioning/device/{domain}", tag = "Devices", operation_id = "listDevices",
+    params(("domain", Path, description = "The tenant's SIP domain"), ListQuery),
+    responses((status = 200, description = "A page of devices", body = DeviceList)),
+)]
+pub(super) async fn list(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Look>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, ApiError> {
+    let query = ListQuery {
+        provisory: None,
+        ..query
+    };
+    documents::list::<Device>(&rest, &caller, &query).await
+}
+
+/// Adds or modifies a device
+///
+/// A `credentials` device without `ha1` gets a SIP password, which the reply carries; modifying it keeps
+/// the password.
+#[utoipa::path(
+    put, path = "/provisioning/device/{domain}", tag = "Devices", operation_id = "putDevice",
+    params(("domain", Path, description = "The tenant's SIP domain"), DocumentQuery),
+    request_body = Device,
+    responses((status = 200, description = "The device is as given", body = DeviceWritten)),
+)]
+pub(super) async fn put(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Change>,
+    Query(query): Query<DocumentQuery>,
+    headers: HeaderMap,
+    body: Json<Device>,
+) -> Result<Response, ApiError> {
+    let mut target = Target::new(&caller, body.value.device_id.clone(), &query, &headers)?;
+    target.draft = false;
+    let strict = query.strict.unwrap_or(false);
+    let written = documents::put(&rest, target, body, strict, Missing::Create).await?;
+    let password = match written.value.auth_type {
+        AuthType::Credentials => written.value.password,
+        _ => None,
+    };
+    let carries_secret = password.is_some();
+    let body = DeviceWritten {
+        success: true,
+        password,
+        warnings: written.warnings,
+    };
+    let mut response = tagged(reply(&body)?, written.version);
+    if carries_secret {
+        response.extensions_mut().insert(CarriesSecret);
+    }
+    Ok(response)
+}
+
+/// Adds or modifies a device
+///
+/// The same as PUT.
+#[utoipa::path(
+    post, path = "/provisioning/device/{domain}", tag = "Devices", operation_id = "postDevice",
+    params(("domain", Path, description = "The tenant's SIP domain"), DocumentQuery),
+    request_body = Device,
+    responses((status = 200, description = "The device is as given", body = DeviceWritten)),
+)]
+pub(super) async fn post(
+    state: State<Arc<Rest>>,
+    caller: Allowed<Change>,
+    query: Query<DocumentQuery>,
+    headers: HeaderMap,
+    body: Json<Device>,
+) -> Result<Response, ApiError> {
+    put(state, caller, query, headers, body).await
+}
+
+/// Deletes all devices
+///
+/// Without `confirmDeleteAll` nothing is deleted, and the reply says what would be.
+#[utoipa::path(
+    delete, path = "/provisioning/device/{domain}", tag = "Devices", operation_id = "deleteAllDevices",
+    params(("domain", Path, description = "The tenant's SIP domain")),
+    request_body = DeleteAllDevices,
+    responses((status = 200, description = "How many were, or would be, deleted", body = DevicesDeleted)),
+)]
+pub(super) async fn delete_all(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Change>,
+    OptionalJson(body): OptionalJson<DeleteAllDevices>,
+) -> Result<Response, ApiError> {
+    let confirmed = body.value.confirm_delete_all.unwrap_or(false);
+    let domain = caller.domain.clone();
+    let count = work_off_the_loop(move || {
+        if !confirmed {
+            let count = rest
+                .store
+                .read(|db| stored::count(db, &domain, DEVICE.name, false))?;
+            return Ok(count);
+        }
+        let name = domain.clone();
+        let count = rest
+            .store
+            .write(move |db| stored::delete_all(db, &name, DEVICE.name, false))?;
+        rest.publisher.refresh_devices(&domain)?;
+        Ok(count as u64)
+    })
+    .await?;
+    let devices = if count == 1 {
+        "1 device".to_owned()
+    } else {
+        format!("{count} devices")
+    };
+    let message = if confirmed {
+        format!("{devices} deleted")
+    } else {
+        format!("{devices} would be deleted; send confirmDeleteAll true to do so")
+    };
+    reply(&DevicesDeleted {
+        success: true,
+        message,
+        count,
+    })
+}
+
+/// Shows one device
+#[utoipa::path(
+    get, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "getDevice",
+    params(("domain", Path, description = "The tenant's SIP domain"), ("deviceId", Path, description = "The device")),
+    responses((status = 200, description = "The device", body = DeviceReply)),
+)]
+pub(super) async fn find(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Look>,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let target = Target::new(&caller, id, &DocumentQuery::default(), &headers)?;
+    documents::find::<Device>(&rest, &caller, target).await
+}
+
+/// Deletes a device
+#[utoipa::path(
+    delete, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "deleteDevice",
+    params(("domain", Path, description = "The tenant's SIP domain"), ("deviceId", Path, description = "The device")),
+    responses((status = 200, description = "It is gone", body = Done)),
+)]
+pub(super) async fn delete(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Change>,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let target = Target::new(&caller, id, &DocumentQuery::default(), &headers)?;
+    documents::delete::<Device>(&rest, target).await?;
+    reply(&Done::new())
+}
+
+/// Patches a device (RFC 6902)
+///
+/// All operations or none: a failed test, or a result that is no device, changes nothing.
+#[utoipa::path(
+    patch, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "patchDevice",
+    params(("domain", Path, description = "The tenant's SIP domain"), ("deviceId", Path, description = "The device")),
+    request_body = Patch,
+    responses((status = 200, description = "It is patched", body = Done)),
+)]
+pub(super) async fn patch(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Change>,
+    Id(id): Id,
+    headers: HeaderMap,
+    body: Json<Patch>,
+) -> Result<Response, ApiError> {
+    let target = Target::new(&caller, id, &DocumentQuery::default(), &headers)?;
+    let written = documents::patch::<Device>(&rest, target, body).await?;
+    Ok(tagged(reply(&Done::new())?, written.version))
+}

@@ -1,0 +1,224 @@
+//! The OpenAPI 3.1 document: written down with the handlers, completed here with what they share.
+
+use hookswitch_api::callback::{CallAnswered, CallFailed, CallHungup, CallNotify, NewRemoteCall};
+use hookswitch_api::error::ErrorBody;
+use hookswitch_api::reply::NewRemoteCallReply;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{OpenApi, openapi};
+
+use super::{commands, routes};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Hookswitch",
+        description = "SIP calls for programs. Provision a service and its devices, take calls as signed webhooks, steer them with four commands.\n\nEvery path answers `OPTIONS` with CORS headers. `Authorization: Bearer` takes an API token (`hs_…`) or a JWT signed with a key uploaded at `/provisioning/apiKey/{domain}`. Every POST honours `Idempotency-Key` for 24 hours. Numbers are accepted where text is documented; unknown members are ignored, and on provisioning reported in `warnings` (`strict=true` refuses them).",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "Calls", description = "The four commands, and what became of calls"),
+        (name = "Services", description = "Which calls go to which application"),
+        (name = "Devices", description = "The devices of a tenant"),
+        (name = "Keys", description = "What opens the interface"),
+        (name = "Tenant", description = "What holds for the whole tenant"),
+        (name = "Node", description = "How the node is doing"),
+        (name = "Callbacks", description = "What an application is told"),
+    ),
+    paths(new_remote_call, call_answered, call_notify, call_failed, call_hungup),
+    components(schemas(ErrorBody)),
+)]
+struct Described;
+
+/// An inbound call waits for an answer
+///
+/// The 2xx reply may carry a command (`ringback`, `answer` or `hangup`), which saves a round trip.
+#[utoipa::path(
+    post, path = "newRemoteCall", tag = "Callbacks", operation_id = "newRemoteCall",
+    request_body = NewRemoteCall<'static>,
+    responses(
+        (status = 200, description = "The application takes the call", body = NewRemoteCallReply),
+        (status = 410, description = "The application wants no more calls of this service"),
+    ),
+)]
+#[expect(dead_code, reason = "it only carries the description of a callback")]
+fn new_remote_call() {}
+
+/// Both sides of a call are connected
+#[utoipa::path(
+    post, path = "callAnswered", tag = "Callbacks", operation_id = "callAnswered",
+    request_body = CallAnswered<'static>,
+    responses((status = "2XX", description = "Taken; anything else is tried again")),
+)]
+#[expect(dead_code, reason = "it only carries the description of a callback")]
+fn call_answered() {}
+
+/// A call makes progress
+#[utoipa::path(
+    post, path = "callNotify", tag = "Callbacks", operation_id = "callNotify",
+    request_body = CallNotify<'static>,
+    responses((status = "2XX", description = "Taken; anything else is tried again")),
+)]
+#[expect(dead_code, reason = "it only carries the description of a callback")]
+fn call_notify() {}
+
+/// An outbound call was never answered
+///
+/// The last callback of its call.
+#[utoipa::path(
+    post, path = "callFailed", tag = "Callbacks", operation_id = "callFailed",
+    request_body = CallFailed<'static>,
+    responses((status = "2XX", description = "Taken; anything else is tried again")),
+)]
+#[expect(dead_code, reason = "it only carries the description of a callback")]
+fn call_failed() {}
+
+/// A call has ended
+///
+/// The last callback of its call.
+#[utoipa::path(
+    post, path = "callHungup", tag = "Callbacks", operation_id = "callHungup",
+    request_body = CallHungup<'static>,
+    responses((status = "2XX", description = "Taken; anything else is tried again")),
+)]
+#[expect(dead_code, reason = "it only carries the description of a callback")]
+fn call_hungup() {}
+
+/// What the document has before any path is added: callbacks as webhooks, the scheme of keys, the shape
+/// of refusals.
+pub(super) fn skeleton() -> openapi::OpenApi {
+    let mut document = Described::openapi();
+    document.webhooks = Some(std::mem::take(&mut document.paths));
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API token, or a JWT signed with an uploaded key"))
+        .build();
+    let refusal = ResponseBuilder::new()
+        .description("Refused: `code` is stable, `reason` is for people, `errors` points at fields")
+        .content(
+            "application/json",
+            ContentBuilder::new().schema(Some(error_body())).build(),
+        )
+        .content(
+            "application/problem+json",
+            ContentBuilder::new().schema(Some(error_body())).build(),
+        )
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components
+        .responses
+        .insert("Refusal".to_owned(), RefOr::T(refusal));
+    document.security = Some(vec![SecurityRequirement::new(
+        "bearer",
+        Vec::<String>::new(),
+    )]);
+    document
+}
+
+/// The whole document.
+pub fn document() -> openapi::OpenApi {
+    let (_, mut document) = routes().split_for_parts();
+    for name in commands::NAMES {
+        let suffixed = format!("/mediaservice/{{domain}}/{name}jwt");
+        let mut twin = document.paths.paths[&suffixed].clone();
+        if let Some(post) = &mut twin.post {
+            post.operation_id = post.operation_id.as_ref().map(|id| format!("{id}Plain"));
+        }
+        document
+            .paths
+            .paths
+            .insert(format!("/mediaservice/{{domain}}/{name}"), twin);
+    }
+    for (path, item) in &mut document.paths.paths {
+        if path.contains("{domain}") {
+            operations(item).for_each(add_refusal);
+        }
+    }
+    document
+}
+
+fn error_body() -> RefOr<openapi::schema::Schema> {
+    RefOr::Ref(Ref::from_schema_name("ErrorBody"))
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.patch,
+    ]
+    .into_iter()
+    .filter_map(Option::as_mut)
+}
+
+fn add_refusal(operation: &mut Operation) {
+    let refusal = RefOr::Ref(Ref::from_response_name("Refusal"));
+    operation
+        .responses
+        .responses
+        .insert("default".to_owned(), refusal);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_five_callbacks_are_webhooks() {
+        let document = serde_json::to_value(document()).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        let webhooks: Vec<&String> = document["webhooks"].as_object().unwrap().keys().collect();
+        assert_eq!(
+            webhooks,
+            [
+                "callAnswered",
+                "callFailed",
+                "callHungup",
+                "callNotify",
+                "newRemoteCall"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere_and_every_operation_has_its_own_name() {
+        let document = serde_json::to_value(document()).unwrap();
+        let mut names = Vec::new();
+        let mut unvisited = vec![&document];
+        while let Some(value) = unvisited.pop() {
+            if let Some(reference) = value.get("$ref").and_then(|value| value.as_str()) {
+                let pointer = reference.strip_prefix('#').unwrap();
+                assert!(
+                    document.pointer(pointer).is_some(),
+                    "{reference} leads nowhere"
+                );
+            }
+            names.extend(value.get("operationId").and_then(|value| value.as_str()));
+            match value {
+                serde_json::Value::Object(members) => unvisited.extend(members.values()),
+                serde_json::Value::Array(items) => unvisited.extend(items),
+                _ => {}
+            }
+        }
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert!(count > 30);
+    }
+
+    #[test]
+    fn commands_stand_under_both_of_their_paths() {
+        let document = document();
+        for name in commands::NAMES {
+            for suffix in ["jwt", ""] {
+                let path = format!("/mediaservice/{{domain}}/{name}{suffix}");
+                assert!(document.paths.paths[&path].post.is_some(), "{path}");
+            }
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! The one way of provisioning: documents of any kind, listed, read, written, patched and deleted. A kind
+//! says what it is called, how it is checked and what follows a write; everything else is the same.
+
+use std::sync::Arc;
+
+use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use hookswitch_api::error::FieldError;
+use hookswitch_api::lenient;
+use hookswitch_api::page::{DocumentQuery, ListQuery, next_token};
+use hookswitch_api::patch::{self, Patch};
+use hookswitch_store::documents::{self, Document, Expected, Key, Page};
+use hookswitch_store::{Error, Write};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::body::Json;
+use super::error::ApiError;
+use super::{Rest, blocking, reply};
+use crate::auth::{Caller, Scope};
+use crate::kind::{Kind, Members};
+
+/// How often a write is tried again when another one came between reading and writing.
+const TRIES: u32 = 8;
+/// Bytes of JSON a patch may make of a document.
+const MAX_PATCHED: usize = 1024 * 1024;
+
+/// A type whose documents are provisioned.
+pub(super) trait Provisioned: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// What the kind is called, and its secrets.
+    const KIND: &'static Kind;
+
+    /// What is wrong with it.
+    fn check(&self, rest: &Rest) -> Vec<FieldError>;
+
+    /// Gives it its id and what the platform generates; `previous` is what it replaces.
+    fn complete(&mut self, id: &str, previous: Option<&Self>);
+
+    /// Adds what only the platform knows, takes out what nobody reads back.
+    fn show(_rest: &Rest, _domain: &str, _id: &str, _members: &mut Members) {}
+
+    /// What is written along with a document in force.
+    fn write_along(_db: &Write<'_>, _domain: &str, _id: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Lets the calls see a document that was written or deleted.
+    fn publish(rest: &Rest, domain: &str, id: &str) -> Result<(), Error>;
+}
+
+/// Which form of a document is meant, and what the caller believes of it.
+pub(super) struct Target {
+    pub(super) domain: Arc<str>,
+    pub(super) id: String,
+    pub(super) draft: bool,
+    pub(super) expected: Expected,
+}
+
+impl Target {
+    /// From the path, the query and the conditional headers (RFC 9110 §13).
+    pub(super) fn new(
+        caller: &Caller,
+        id: String,
+        query: &DocumentQuery,
+        headers: &HeaderMap,
+    ) -> Result<Self, ApiError> {
+        Ok(Self {
+            domain: caller.domain.clone(),
+            id,
+            draft: query.provisory.unwrap_or(false),
+            expected: expected(headers)?,
+        })
+    }
+
+    fn key<'a>(&'a self, kind: &'static Kind) -> Key<'a> {
+        Key {
+            domain: &self.domain,
+            kind: kind.name,
+            id: &self.id,
+            draft: self.draft,
+        }
+    }
+}
+
+/// A page of documents.
+pub(super) async fn list<K: Provisioned>(
+    rest: &Arc<Rest>,
+    caller: &Caller,
+    query: &ListQuery,
+) -> Result<Response, ApiError> {
+    let page = query
+        .page()
+        .map_err(|error| ApiError::fields(vec![error]))?;
+    let filter = query.filter.clone();
+    let draft = query.provisory.unwrap_or(false);
+    let (reader, domain) = (rest.clone(), caller.domain.clone());
+    let (limit, mut found) = blocking(move || {
+        // One more than asked for shows whether there is a next page.
+        let wanted = Page {
+            limit: page.limit + 1,
+            after: page.after.as_deref(),
+            prefix: filter.as_deref(),
+        };
+        let found = reader
+            .store
+            .read(|db| documents::list(db, &domain, K::KIND.name, draft, wanted))?;
+        Ok((page.limit as usize, found))
+    })
+    .await?;
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let rows: Vec<Members> = found
+        .iter()
+        .map(|document| shown::<K>(rest, caller, document))
+        .collect::<Result<_, _>>()?;
+    let mut body = json!({ "success": true, K::KIND.list: rows });
+    if let (true, Some(last)) = (has_more, found.last()) {
+        body["nextToken"] = next_token(&last.id).into();
+    }
+    reply(&body)
+}
+
+/// One document.
+pub(super) async fn find<K: Provisioned>(
+    rest: &Arc<Rest>,
+    caller: &Caller,
+    target: Target,
+) -> Result<Response, ApiError> {
+    let reader = rest.clone();
+    let (target, found) = blocking(move || {
+        let found = reader
+            .store
+            .read(|db| documents::find(db, target.key(K::KIND)))?;
+        Ok((target, found))
+    })
+    .await?;
+    let document = found.ok_or_else(|| missing(K::KIND, &target))?;
+    let members = shown::<K>(rest, caller, &document)?;
+    let mut body = Map::new();
+    match K::KIND.single {
+        Some(name) => {
+            body.insert(name.to_owned(), Value::Object(members));
+        }
+        None => body = members,
+    }
+    body.insert("success".to_owned(), true.into());
+    Ok(tagged(reply(&body)?, document.version))
+}
+
+/// What a write left behind.
+pub(super) struct Written<K> {
+    /// The document as stored.
+    pub(super) value: K,
+    /// Its new version.
+    pub(super) version: u64,
+    /// Members of the request that meant nothing.
+    pub(super) warnings: Vec<FieldError>,
+}
+
+/// Whether a write may make a document where there is none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// It may.
+    Create,
+    /// Only when the other form, published or draft, is there.
+    NeedsOtherForm,
+}
+
+/// Writes a whole document.
+pub(super) async fn put<K: Provisioned + Clone>(
+    rest: &Arc<Rest>,
+    target: Target,
+    body: Json<K>,
+    strict: bool,
+    missing_is: Missing,
+) -> Result<Written<K>, ApiError> {
+    let (value, warnings) = body.known(strict)?;
+    refuse_faults(value.check(rest))?;
+    let work = rest.clone();
+    work_off_the_loop(move || {
+        change(&work, &target, missing_is, |previous| {
+            let mut value = value.clone();
+            value.complete(&target.id, previous);
+            refuse_faults(value.check(&work))?;
+            Ok(value)
+        })
+    })
+    .await
+    .map(|written| Written {
+        warnings,
+        ..written
+    })
+}
+
+/// Applies a patch: all of it or nothing.
+pub(super) async fn patch<K: Provisioned>(
+    rest: &Arc<Rest>,
+    target: Target,
+    body: Json<Patch>,
+) -> Result<Written<K>, ApiError> {
+    let operations = body.value;
+    refuse_faults(patch::validate(&operations))?;
+    let operations =
+        serde_json::to_value(&operations).map_err(|error| ApiError::internal(&error))?;
+    let operations: json_patch::Patch = serde_json::from_value(operations)
+        .map_err(|error| ApiError::field("", error.to_string()))?;
+    let work = rest.clone();
+    work_off_the_loop(move || {
+        change(&work, &target, Missing::NeedsOtherForm, |previous| {
+            let previous: &K = previous.ok_or_else(|| missing(K::KIND, &target))?;
+            let mut document =
+                serde_json::to_value(previous).map_err(|error| ApiError::internal(&error))?;
+            apply(&mut document, &operations)?;
+            if document[K::KIND.id].as_str() != Some(&target.id) {
+                let detail = format!("names the {} and cannot change", K::KIND.noun);
+                return Err(ApiError::field(format!("/{}", K::KIND.id), detail));
+            }
+            let parsed = lenient::parse_value::<K>(document)
+                .map_err(|error| ApiError::fields(vec![error]))?;
+            if !parsed.unknown.is_empty() {
+                let refuse = |error: FieldError| FieldError::new(error.pointer, "is not known");
+                return Err(ApiError::fields(
+                    parsed.unknown.into_iter().map(refuse).collect(),
+                ));
+            }
+            let mut value = parsed.value;
+            value.complete(&target.id, Some(previous));
+            refuse_faults(value.check(&work))?;
+            Ok(value)
+        })
+    })
+    .await
+}
+
+/// Applies one operation after the other, so that no chain of copies grows without bound.
+fn apply(document: &mut Value, operations: &json_patch::Patch) -> Result<(), ApiError> {
+    for (index, operation) in operations.iter().enumerate() {
+        json_patch::patch(document, std::slice::from_ref(operation))
+            .map_err(|error| patch_failed(index, &error))?;
+        let is_copy = matches!(operation, json_patch::PatchOperation::Copy(_));
+        if is_copy && document.to_string().len() > MAX_PATCHED {
+            return Err(ApiError::field(
+                format!("/{index}"),
+                "makes the document too large",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Deletes a document.
+pub(super) async fn delete<K: Provisioned>(
+    rest: &Arc<Rest>,
+    target: Target,
+) -> Result<(), ApiError> {
+    let work = rest.clone();
+    work_off_the_loop(move || {
+        let (domain, id) = (target.domain.clone(), target.id.clone());
+        let (draft, expected) = (target.draft, target.expected);
+        let deleted = work.store.write(move |db| {
+            let key = Key {
+                domain: &domain,
+                kind: K::KIND.name,
+                id: &id,
+                draft,
+            };
+            if !draft {
+                K::write_along(db, &domain, &id)?;
+            }
+            documents::delete(db, key, expected)
+        });
+        match deleted {
+            Ok(true) if target.draft => Ok(()),
+            Ok(true) => Ok(K::publish(&work, &target.domain, &target.id)?),
+            Ok(false) | Err(Error::Version(None)) => Err(missing(K::KIND, &target)),
+            Err(Error::Version(Some(_))) => Err(stale()),
+            Err(error) => Err(error.into()),
+        }
+    })
+    .await
+}
+
+/// Reads, computes and writes, again when another write came between. Blocks.
+fn change<K: Provisioned>(
+    rest: &Rest,
+    target: &Target,
+    missing_is: Missing,
+    compute: impl Fn(Option<&K>) -> Result<K, ApiError>,
+) -> Result<Written<K>, ApiError> {
+    let key = target.key(K::KIND);
+    let other = Key {
+        draft: !target.draft,
+        ..key
+    };
+    for _ in 0..TRIES {
+        let (found, elsewhere) = rest
+            .store
+            .read(|db| Ok((documents::find(db, key)?, documents::find(db, other)?)))?;
+        let version = found.as_ref().map(|document| document.version);
+        match (target.expected, version) {
+            (Expected::Absent, Some(_)) | (Expected::Present, None) => return Err(stale()),
+            (Expected::Version(wanted), version) if version != Some(wanted) => return Err(stale()),
+            _ => {}
+        }
+        if found.is_none() && elsewhere.is_none() && missing_is == Missing::NeedsOtherForm {
+            return Err(missing(K::KIND, target));
+        }
+        let previous = match found.as_ref().or(elsewhere.as_ref()) {
+            Some(document) => Some(opened::<K>(rest, document)?),
+            None => None,
+        };
+        let value = compute(previous.as_ref())?;
+        let body = K::KIND.seal(
+            &rest.master_key,
+            &target.domain,
+            &target.id,
+            &members(&value)?,
+        );
+        let (domain, id, draft) = (target.domain.clone(), target.id.clone(), target.draft);
+        let expected = version.map_or(Expected::Absent, Expected::Version);
+        let written = rest.store.write(move |db| {
+            if !draft {
+                K::write_along(db, &domain, &id)?;
+            }
+            let key = Key {
+                domain: &domain,
+                kind: K::KIND.name,
+                id: &id,
+                draft,
+            };
+            documents::put(db, key, &body, expected)
+        });
+        match written {
+            Ok(written) => {
+                if !target.draft {
+                    K::publish(rest, &target.domain, &target.id)?;
+                }
+                return Ok(Written {
+                    value,
+                    version: written.version,
+                    warnings: Vec::new(),
+                });
+            }
+            Err(Error::Version(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ApiError::new(
+        StatusCode::CONFLICT,
+        "busy",
+        "others keep changing the same document; send the request again",
+    ))
+}
+
+/// A document as its reader may see it.
+fn shown<K: Provisioned>(
+    rest: &Rest,
+    caller: &Caller,
+    document: &Document,
+) -> Result<Members, ApiError> {
+    let mut members = K::KIND.open(&rest.master_key, document)?;
+    K::KIND.redact(&mut members, caller.scopes.has(Scope::Provisioning));
+    K::show(rest, &document.domain, &document.id, &mut members);
+    Ok(members)
+}
+
+fn opened<K: Provisioned>(rest: &Rest, document: &Document) -> Result<K, ApiError> {
+    let members = K::KIND.open(&rest.master_key, document)?;
+    serde_json::from_value(Value::Object(members)).map_err(|error| ApiError::internal(&error))
+}
+
+fn members<K: Provisioned>(value: &K) -> Result<Members, ApiError> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(ApiError::internal(&"a document is no object")),
+        Err(error) => Err(ApiError::internal(&error)),
+    }
+}
+
+/// Runs work that blocks and may refuse.
+pub(super) async fn work_off_the_loop<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panic) => Err(ApiError::internal(&panic)),
+    }
+}
+
+/// The reply with the document's version as its entity tag.
+pub(super) fn tagged(mut response: Response, version: u64) -> Response {
+    let tag = HeaderValue::from_str(&format!("\"{version}\"")).expect("digits are a header value");
+    response.headers_mut().insert(ETAG, tag);
+    response
+}
+
+pub(super) fn refuse_faults(faults: Vec<FieldError>) -> Result<(), ApiError> {
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(ApiError::fields(faults))
+    }
+}
+
+fn missing(kind: &Kind, target: &Target) -> ApiError {
+    let draft = if target.draft { "provisory " } else { "" };
+    ApiError::not_found(format!("there is no {draft}{} {}", kind.noun, target.id))
+}
+
+pub(super) fn stale() -> ApiError {
+    ApiError::new(
+        StatusCode::PRECONDITION_FAILED,
+        "version_mismatch",
+        "it was changed since you read it: read it again and apply your change to that",
+    )
+}
+
+fn patch_failed(index: usize, error: &json_patch::PatchError) -> ApiError {
+    let at = error.path.to_string();
+    let detail = format!("the operation at {at} failed: {}", error.kind);
+    let (code, reason) = match error.kind {
+        json_patch::PatchErrorKind::TestFailed => (
+            "patch_test_failed",
+            format!("the test at {at} failed; nothing was changed"),
+        ),
+        _ => ("patch_failed", format!("{detail}; nothing was changed")),
+    };
+    ApiError {
+        errors: vec![FieldError::new(format!("/{index}"), detail)],
+        ..ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, reason)
+    }
+}
+
+/// What `If-Match` and `If-None-Match` demand.
+pub(super) fn expected(headers: &HeaderMap) -> Result<Expected, ApiError> {
+    if headers
+        .get(IF_NONE_MATCH)
+        .is_some_and(|value| value.as_bytes() == b"*")
+    {
+        return Ok(Expected::Absent);
+    }
+    let Some(value) = headers.get(IF_MATCH) else {
+        return Ok(Expected::Any);
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(Expected::Present);
+    }
+    // A tag that is none of ours matches no version (RFC 9110 §13.1.1).
+    let version = text.trim_start_matches("W/").trim_matches('"').parse();
+    version.map(Expected::Version).map_err(|_| stale())
+}

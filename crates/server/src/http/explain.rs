@@ -1,0 +1,207 @@
+//! `/v1/{domain}/explain`: where a call would go that has not happened, by the very rules that route one.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use hookswitch_api::call::{CallDirection, TraceStep};
+use hookswitch_api::lenient;
+use hookswitch_call::route::{self, Destined, Route, ServingRefusal};
+use hookswitch_sip::message::{Host, Uri};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::allowed::{Allowed, Look};
+use super::body::Json;
+use super::error::ApiError;
+use super::{Rest, reply};
+
+/// The facts of a call that might happen.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ExplainRequest {
+    /// `inbound` (the default) or `outbound`.
+    direction: Option<CallDirection>,
+    /// Inbound: whom the peer calls, a SIP URI or a user of the domain.
+    #[serde(deserialize_with = "lenient::text")]
+    #[schema(example = "sip:+46890510@acme.example.com")]
+    destination_uri: Option<String>,
+    /// Inbound: the address the request comes from.
+    #[serde(deserialize_with = "lenient::text")]
+    #[schema(example = "192.0.2.10")]
+    source_ip: Option<String>,
+    /// Outbound: the user part of From.
+    #[serde(deserialize_with = "lenient::text")]
+    source_user: Option<String>,
+    /// Outbound: the service that is to serve the call.
+    #[serde(rename = "cloudSipUAId", deserialize_with = "lenient::text")]
+    cloud_sip_ua_id: Option<String>,
+}
+
+/// Where the call would go.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExplainReply {
+    /// Always true: the question was answered.
+    #[schema(example = true)]
+    success: bool,
+    /// The service that would take the call.
+    #[serde(rename = "cloudSipUAId", skip_serializing_if = "Option::is_none")]
+    cloud_sip_ua_id: Option<String>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// Why nothing would take it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<ExplainRefusal>,
+    /// Every step of the decision.
+    trace: Vec<TraceStep>,
+}
+
+/// Why a call would go nowhere.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExplainRefusal {
+    /// In one word.
+    #[schema(example = "unknown_user")]
+    code: String,
+    /// The SIP status an inbound call would get.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sip_status: Option<u16>,
+}
+
+/// Explains where a call would go
+#[utoipa::path(
+    post, path = "/v1/{domain}/explain", tag = "Calls", operation_id = "explain",
+    params(("domain", Path, description = "The tenant's SIP domain")),
+    request_body = ExplainRequest,
+    responses((status = 200, description = "The decision with its steps", body = ExplainReply)),
+)]
+pub(super) async fn explain(
+    State(rest): State<Arc<Rest>>,
+    caller: Allowed<Look>,
+    Json { value: request, .. }: Json<ExplainRequest>,
+) -> Result<Response, ApiError> {
+    match request.direction.unwrap_or(CallDirection::Inbound) {
+        CallDirection::Inbound => reply(&inbound(&rest, &caller.domain, &request)?),
+        CallDirection::Outbound => reply(&outbound(&rest, &caller.domain, &request)?),
+    }
+}
+
+fn inbound(rest: &Rest, domain: &str, request: &ExplainRequest) -> Result<ExplainReply, ApiError> {
+    let destination = request.destination_uri.as_deref().unwrap_or_default();
+    if destination.is_empty() {
+        return Err(ApiError::field("/destinationUri", "is required"));
+    }
+    let source = request.source_ip.as_deref().unwrap_or_default();
+    let source: IpAddr = source.parse().map_err(|_| {
+        ApiError::field(
+            "/sourceIp",
+            "must be the address the request would come from",
+        )
+    })?;
+    let has_scheme = destination.contains(':');
+    let written = if has_scheme {
+        destination.to_owned()
+    } else {
+        format!("sip:{destination}@{domain}")
+    };
+    let uri =
+        Uri::parse(&written).map_err(|why| ApiError::field("/destinationUri", why.to_string()))?;
+    let host = match (uri.host, uri.host.ip()) {
+        (Host::Name(""), _) => domain.to_owned(),
+        (_, Some(ip)) => ip.to_string(),
+        (host, None) => host.to_string().to_ascii_lowercase(),
+    };
+    let user = uri.user_decoded().unwrap_or_default();
+    let directory = rest.publisher.current().directory.clone();
+    if host != domain && !directory.is_own(&host) {
+        return Err(ApiError::field(
+            "/destinationUri",
+            format!("is not of the domain {domain}"),
+        ));
+    }
+    let facts = Destined {
+        user: &user,
+        host: &host,
+        source,
+        dev: rest.dev,
+    };
+    let Route {
+        tenant,
+        destination,
+        trace,
+    } = route::route(&directory, facts);
+    if tenant.is_some_and(|tenant| *tenant.domain != *domain) {
+        // Whose call it is, is none of this caller's business.
+        let why = "the source network is not granted to this domain, and the Request-URI does not name it";
+        let step = route::TraceStep::new("tenant", "refused", why);
+        return Ok(refused("unknown_domain", Some(404), &[step]));
+    }
+    Ok(match destination {
+        Ok(service) => taken(&service.id, &service.name, &trace),
+        Err(refusal) => refused(refusal.code(), Some(refusal.status()), &trace),
+    })
+}
+
+fn outbound(rest: &Rest, domain: &str, request: &ExplainRequest) -> Result<ExplainReply, ApiError> {
+    let directory = rest.publisher.current().directory.clone();
+    let tenant = directory
+        .tenant(domain)
+        .ok_or_else(|| ApiError::not_found("the domain was removed"))?;
+    let source_user = request.source_user.as_deref().unwrap_or_default();
+    Ok(
+        match route::serving(tenant, request.cloud_sip_ua_id.as_deref(), source_user) {
+            Ok((service, step)) => taken(&service.id, &service.name, &[step]),
+            Err(refusal) => {
+                let (code, why) = match refusal {
+                    ServingRefusal::UnknownService => {
+                        ("unknown_service", "the domain has no service of that id")
+                    }
+                    ServingRefusal::Unclear => (
+                        "unclear_service",
+                        "no destinationMatch matches the source user, and the domain has several services or none",
+                    ),
+                };
+                refused(
+                    code,
+                    None,
+                    &[route::TraceStep::new("cloudsipua", "refused", why)],
+                )
+            }
+        },
+    )
+}
+
+fn taken(id: &str, name: &str, trace: &[route::TraceStep]) -> ExplainReply {
+    ExplainReply {
+        success: true,
+        cloud_sip_ua_id: Some(id.to_owned()),
+        name: Some(name.to_owned()),
+        refusal: None,
+        trace: trace.iter().map(step).collect(),
+    }
+}
+
+fn refused(code: &str, sip_status: Option<u16>, trace: &[route::TraceStep]) -> ExplainReply {
+    ExplainReply {
+        success: true,
+        cloud_sip_ua_id: None,
+        name: None,
+        refusal: Some(ExplainRefusal {
+            code: code.to_owned(),
+            sip_status,
+        }),
+        trace: trace.iter().map(step).collect(),
+    }
+}
+
+/// A step of a decision on the wire.
+pub(super) fn step(step: &route::TraceStep) -> TraceStep {
+    TraceStep {
+        rule: step.rule.to_string(),
+        result: step.result.to_string(),
+        why: step.why.to_string(),
+    }
+}

@@ -1,0 +1,141 @@
+//! Failed sign-ins, counted per source: guessing gets slow, and nobody's guessing locks out others.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Failures a source may make at once.
+const BURST: u32 = 20;
+/// One failure is forgotten after so long.
+const FORGET_ONE: Duration = Duration::from_secs(3);
+/// Sources remembered; the table's memory is bounded by it.
+const MAX_SOURCES: usize = 16_384;
+
+/// Failures per source. An IPv6 source is its /64, the least anyone is given.
+pub struct Failures {
+    sources: Mutex<HashMap<IpAddr, Tally>>,
+}
+
+#[derive(Clone, Copy)]
+struct Tally {
+    count: u32,
+    since: Instant,
+}
+
+impl Tally {
+    /// What is left after the time that passed.
+    fn at(self, now: Instant) -> Self {
+        let forgotten =
+            now.saturating_duration_since(self.since).as_millis() / FORGET_ONE.as_millis();
+        let forgotten = u32::try_from(forgotten).unwrap_or(u32::MAX);
+        Self {
+            count: self.count.saturating_sub(forgotten),
+            since: self.since + FORGET_ONE.saturating_mul(forgotten),
+        }
+    }
+}
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self {
+            sources: Mutex::new(HashMap::new()),
+        }
+    }
+}
+
+impl Failures {
+    /// Counts one more failure; the answer is how long to wait once there are too many.
+    pub fn count(&self, source: IpAddr, now: Instant) -> Option<Duration> {
+        let source = network_of(source);
+        let mut sources = self
+            .sources
+            .lock()
+            .expect("no panic while the lock is held");
+        if sources.len() >= MAX_SOURCES && !sources.contains_key(&source) {
+            sources.retain(|_, tally| tally.at(now).count > 0);
+            // Still full: an attack from everywhere. Forgetting all of it bounds memory and costs the
+            // attackers nothing they would not get by waiting.
+            if sources.len() >= MAX_SOURCES {
+                sources.clear();
+            }
+        }
+        let tally = sources.entry(source).or_insert(Tally {
+            count: 0,
+            since: now,
+        });
+        let mut current = tally.at(now);
+        if current.count == 0 {
+            current.since = now;
+        }
+        current.count = (current.count + 1).min(BURST + 1);
+        *tally = current;
+        (current.count > BURST)
+            .then(|| FORGET_ONE.saturating_sub(now.saturating_duration_since(current.since)))
+    }
+}
+
+fn network_of(source: IpAddr) -> IpAddr {
+    match source {
+        IpAddr::V4(_) => source,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => IpAddr::V4(v4),
+            None => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_source_that_fails_too_often_is_told_to_wait_and_others_are_not() {
+        let failures = Failures::default();
+        let now = Instant::now();
+        for _ in 0..BURST {
+            assert_eq!(failures.count(ip("192.0.2.1"), now), None);
+        }
+        assert!(failures.count(ip("192.0.2.1"), now).is_some());
+        assert_eq!(failures.count(ip("192.0.2.2"), now), None);
+    }
+
+    #[test]
+    fn failures_are_forgotten_with_time() {
+        let failures = Failures::default();
+        let now = Instant::now();
+        for _ in 0..=BURST {
+            failures.count(ip("192.0.2.1"), now);
+        }
+        let wait = failures.count(ip("192.0.2.1"), now).unwrap();
+        assert!(wait <= FORGET_ONE);
+        assert_eq!(failures.count(ip("192.0.2.1"), now + FORGET_ONE * 30), None);
+    }
+
+    #[test]
+    fn an_ipv6_source_is_its_network_and_a_mapped_one_its_ipv4_address() {
+        assert_eq!(
+            network_of(ip("2001:db8::1")),
+            network_of(ip("2001:db8::ffff"))
+        );
+        assert_ne!(
+            network_of(ip("2001:db8::1")),
+            network_of(ip("2001:db8:0:1::1"))
+        );
+        assert_eq!(network_of(ip("::ffff:192.0.2.1")), ip("192.0.2.1"));
+    }
+
+    #[test]
+    fn memory_stays_bounded_however_many_sources_fail() {
+        let failures = Failures::default();
+        let now = Instant::now();
+        for n in 0..40_000_u32 {
+            failures.count(IpAddr::from(n.to_be_bytes()), now);
+        }
+        assert!(failures.sources.lock().unwrap().len() <= MAX_SOURCES);
+    }
+}
