@@ -55,6 +55,7 @@ pub struct Sipp {
     arguments: Vec<String>,
     calls: u32,
     timeout: Duration,
+    keeps_messages: bool,
 }
 
 impl Sipp {
@@ -66,6 +67,7 @@ impl Sipp {
             arguments: Vec::new(),
             calls: 1,
             timeout: Duration::from_secs(20),
+            keeps_messages: true,
         }
     }
 
@@ -80,6 +82,13 @@ impl Sipp {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Writes no messages down, for load.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.keeps_messages = false;
         self
     }
 
@@ -136,12 +145,15 @@ impl Sipp {
             .args(["-p", &port.to_string(), "-m", &self.calls.to_string()])
             .args(["-timeout", &format!("{}s", self.timeout.as_secs())])
             .args(["-timeout_error", "-trace_err", "-error_file", "errors"])
-            .args(["-trace_msg", "-message_file", "messages", "-sf"])
+            .arg("-sf")
             .arg(&self.scenario)
             .args(&self.arguments)
             .current_dir(folder.path())
             .stdout(Stdio::null())
             .stderr(log);
+        if self.keeps_messages {
+            command.args(["-trace_msg", "-message_file", "messages"]);
+        }
         let running = Running::start(&mut command)?;
         let address = SocketAddr::new(LOOPBACK, port);
         let name = self.scenario.file_stem().unwrap_or_default();
@@ -174,6 +186,14 @@ impl Call {
             0 => Ok(Messages(self.read("messages"))),
             code => bail!("SIPp ended with {code}\n{}", self.story()),
         }
+    }
+
+    /// Waits for the end and tells SIPp's exit code, for load that may fail.
+    ///
+    /// # Errors
+    /// When the process cannot be waited for.
+    pub fn wait(&mut self) -> Result<i32> {
+        self.running.wait()
     }
 
     /// The process id.

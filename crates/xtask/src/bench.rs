@@ -1,7 +1,147 @@
-//! `cargo xtask bench`.
-use anyhow::Result;
-#[derive(clap::Args)]
-pub(crate) struct Options {}
-pub(crate) fn run(_: &Options) -> Result<()> {
-    Ok(())
+//! `cargo xtask bench`: what a call costs, measured by the kernel and beside SIPp's own figures.
+//!
+//! Everything runs on loopback and ends by itself. SIPp makes the load; `sipp -sn uas` answers the
+//! same load in the same run, so that the machine's speed cancels out. Other work on the machine
+//! does not: run it alone.
+
+mod application;
+mod calls;
+mod load;
+mod process;
+mod report;
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::{Args, ValueEnum};
+use hookswitch_rig::server::Server;
+
+use crate::workspace;
+use report::{Report, Row};
+
+/// What to measure.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only these measurements.
+    #[arg(long, value_enum)]
+    only: Vec<Measurement>,
+    /// Seconds of load per measurement.
+    #[arg(long, default_value_t = 8)]
+    seconds: u32,
+    /// Calls to hold at once.
+    #[arg(long, default_value_t = 20_000)]
+    held: u32,
+    /// Calls a second for the application-controlled measurement.
+    #[arg(long, default_value_t = 500)]
+    controlled_rate: u32,
+}
+
+/// The figures there are.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measurement {
+    /// CPU of a call without an application, beside SIPp's.
+    Signalling,
+    /// The highest rate without a retransmission.
+    Rate,
+    /// CPU and delay of a call that an application controls.
+    Controlled,
+    /// Memory of a held call.
+    Held,
+    /// Parsing a 1 kB INVITE.
+    Parse,
+}
+
+/// Measures, prints the table, writes `target/bench.json`.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let wants = |it: Measurement| options.only.is_empty() || options.only.contains(&it);
+    let program = build()?;
+    let mut report = Report::default();
+    if wants(Measurement::Parse) {
+        report.add_all(parse()?);
+    }
+    if wants(Measurement::Signalling) {
+        let server = Server::start(&program, &["--shards", "1", "--log", "warn"])?;
+        report.add_all(calls::signalling(&server, options.seconds)?);
+    }
+    if wants(Measurement::Rate) {
+        let server = Server::start(&program, &["--shards", "1", "--log", "warn"])?;
+        report.add_all(calls::highest_rate(&server, options.seconds)?);
+    }
+    if wants(Measurement::Controlled) {
+        for mode in [application::Mode::Commands, application::Mode::Reply] {
+            let server = Server::start(&program, &["--log", "warn"])?;
+            let rows = calls::controlled(&server, mode, options.controlled_rate, options.seconds)?;
+            report.add_all(rows);
+        }
+    }
+    if wants(Measurement::Held) {
+        let limit = (options.held * 2).to_string();
+        let server = Server::start(&program, &["--log", "warn", "--max-calls", &limit])?;
+        report.add_all(calls::held(&server, options.held)?);
+    }
+    report.print();
+    report.write(&workspace::root().join("target/bench.json"))
+}
+
+/// Builds the program as it is shipped.
+fn build() -> Result<PathBuf> {
+    let arguments = ["build", "--release", "--locked", "--message-format", "json"];
+    let output = workspace::cargo(&arguments)
+        .args(["--package", "hookswitch-server", "--bin", "hookswitch"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "the release build failed");
+    let messages = String::from_utf8(output.stdout)?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "hookswitch")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .context("cargo names no executable")
+}
+
+/// The parser's own measurement, an example of its crate.
+fn parse() -> Result<Vec<Row>> {
+    let example = ["--package", "hookswitch-sip", "--example", "parse_speed"];
+    let mut command: Command = workspace::cargo(&["run", "--quiet", "--release", "--locked"]);
+    let output = command.args(example).stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "parse_speed failed");
+    let text = String::from_utf8(output.stdout)?;
+    let rows = text.lines().filter_map(|line| {
+        let (what, figure) = line.rsplit_once(": ")?;
+        let micros = micros(figure)?;
+        let row = Row::new(&format!("1 kB INVITE: {what}"), micros, "µs");
+        Some(if what.contains("essential") {
+            row.at_most(1.2)
+        } else {
+            row
+        })
+    });
+    Ok(rows.collect())
+}
+
+/// Reads a duration as Rust prints it.
+fn micros(text: &str) -> Option<f64> {
+    let (number, scale) = if let Some(number) = text.strip_suffix("ns") {
+        (number, 1e-3)
+    } else if let Some(number) = text.strip_suffix("µs") {
+        (number, 1.0)
+    } else {
+        (text.strip_suffix("ms")?, 1e3)
+    };
+    Some(number.parse::<f64>().ok()? * scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::micros;
+
+    #[test]
+    fn durations_are_read_in_any_unit() {
+        assert_eq!(micros("250ns"), Some(0.25));
+        assert_eq!(micros("1.5µs"), Some(1.5));
+        assert_eq!(micros("2ms"), Some(2_000.0));
+        assert_eq!(micros("soon"), None);
+    }
 }
