@@ -62,6 +62,8 @@ pub struct TellResult {
     pub webhook_id: Arc<str>,
     /// Its call.
     pub call: CallKey,
+    /// Its number among the call's callbacks.
+    pub sequence: u64,
     /// How it stands.
     pub told: Told,
     /// The status of the last reply.
@@ -381,6 +383,7 @@ impl Job {
             cursor: self.tell.cursor,
             webhook_id: Arc::clone(&self.tell.delivery.webhook_id),
             call: self.tell.delivery.call,
+            sequence: self.tell.delivery.sequence,
             told,
             status,
             error,
