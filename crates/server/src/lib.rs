@@ -1,14 +1,22 @@
 //! The program hookswitch: sockets, HTTP, callbacks, configuration, command line.
 
+pub mod app;
 pub mod auth;
+pub mod callback;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod control;
+pub mod demo;
 pub mod directory;
+pub mod guard;
 pub mod http;
 pub mod kind;
+pub mod net;
+pub mod outlet;
 pub mod reply_id;
 pub mod secrets;
+pub mod shard;
 pub mod telemetry;
 
 mod random;
