@@ -10,6 +10,7 @@ use bytes::Bytes;
 use hookswitch_sip::flow::{Flow, Transport};
 use hookswitch_sip::message::Message;
 use hookswitch_sip::time::{Instant, Now};
+use hookswitch_sip::user_agent::Census;
 
 use super::phone::{End, Phone, Settings, Stranger};
 
@@ -40,6 +41,7 @@ pub(crate) struct Rung {
     /// `INVITE`, `180 INVITE`, ….
     pub(crate) what: String,
     pub(crate) text: String,
+    pub(crate) peer: SocketAddr,
     pub(crate) lost: bool,
     pub(crate) retransmission: bool,
 }
@@ -69,6 +71,7 @@ pub(crate) struct State {
     sent: u64,
     delay: Duration,
     losses: usize,
+    doomed: Option<usize>,
     is_cut: bool,
     whims: Vec<Whim>,
     connections: Vec<Connection>,
@@ -87,6 +90,7 @@ impl Link {
             sent: 0,
             delay: ms(10),
             losses: 0,
+            doomed: None,
             is_cut: false,
             whims: Vec::new(),
             connections: Vec::new(),
@@ -123,6 +127,11 @@ impl Link {
     /// The next `count` messages are lost.
     pub(crate) fn loses(&self, count: usize) {
         self.0.borrow_mut().losses = count;
+    }
+
+    /// Of all messages from the beginning on, this one is lost; the first is 1.
+    pub(crate) fn loses_number(&self, number: usize) {
+        self.0.borrow_mut().doomed = Some(number);
     }
 
     /// The next `count` messages called `what` are lost: `"ACK"`, `"200 INVITE"`.
@@ -204,6 +213,16 @@ impl Link {
         self.0.borrow_mut().now = end;
     }
 
+    /// Lets that much time go by; then nobody may keep anything.
+    pub(crate) fn is_quiet_after(&self, time: Duration) {
+        self.runs(time);
+        for end in &self.0.borrow().ends {
+            let end = end.borrow();
+            let census = end.census();
+            assert_eq!(census, Census::default(), "{} keeps something", end.name);
+        }
+    }
+
     fn next_thing(&self) -> Option<(Instant, Option<usize>)> {
         let state = self.0.borrow();
         let packet = state.packets.keys().next().map(|(at, _)| (*at, None));
@@ -281,6 +300,7 @@ impl Link {
             state.losses -= 1;
             lost = true;
         }
+        lost |= state.doomed == Some(state.ladder.len() + 1);
         let to = route.map_or_else(
             || flow.peer.to_string(),
             |(to, _)| state.ends[to].borrow().name.clone(),
@@ -291,6 +311,7 @@ impl Link {
             to,
             what,
             text: String::from_utf8_lossy(&bytes).into_owned(),
+            peer: flow.peer,
             lost,
             retransmission,
         });
@@ -329,6 +350,11 @@ impl Link {
         rung.unwrap_or_else(|| panic!("no {what} in {:#?}", self.ladder()))
             .text
             .clone()
+    }
+
+    /// Where the last message called `what` was sent.
+    pub(crate) fn to_of_last(&self, what: &str) -> SocketAddr {
+        self.sent(what).last().expect("it was sent").peer
     }
 
     /// When messages called `what` were sent, in milliseconds after the first.

@@ -8,4 +8,4 @@ pub(crate) mod text;
 
 pub(crate) use link::{Link, ms, secs};
 pub(crate) use phone::{Phone, SDP, Settings, Stranger};
-pub(crate) use text::{Draft, header, sip};
+pub(crate) use text::{Draft, header, response, sip};

@@ -62,7 +62,7 @@ pub(crate) struct End {
     /// Raw text to send, and text received.
     outbox: Vec<(Flow, Bytes)>,
     inbox: Vec<String>,
-    last_flow: Option<Flow>,
+    last_offered: Option<LegId>,
     located: VecDeque<Result<Vec<Flow>, LocateFailure>>,
     located_later: bool,
     questions: Vec<Locate>,
@@ -99,11 +99,15 @@ impl End {
             heard: Vec::new(),
             outbox: Vec::new(),
             inbox: Vec::new(),
-            last_flow: None,
+            last_offered: None,
             located: VecDeque::new(),
             located_later: false,
             questions: Vec::new(),
         }
+    }
+
+    pub(crate) fn census(&self) -> Census {
+        self.agent.as_ref().map(UserAgent::census).unwrap_or_default()
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
@@ -126,7 +130,6 @@ impl End {
 
     pub(crate) fn handle_bytes(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        self.last_flow = Some(flow);
         let Some(agent) = &mut self.agent else {
             return self.inbox.push(text);
         };
@@ -144,6 +147,7 @@ impl End {
             self.heard.push((event.clone(), text.to_owned()));
             match event.kind {
                 EventKind::Offered => {
+                    self.last_offered = Some(leg);
                     if self.settings.tries {
                         agent.trying(leg);
                     }
@@ -174,7 +178,9 @@ impl End {
                     Output::Transmit(transmit) => {
                         let message = Message::parse(&transmit.bytes).expect("we write SIP");
                         let text = String::from_utf8_lossy(&transmit.bytes);
-                        assert_eq!(message.defect(), None, "{text}");
+                        // A refusal echoes what was broken.
+                        let echoes = matches!(message.status(), Some(400 | 505));
+                        assert!(echoes || message.defect().is_none(), "{text}");
                         out.push((transmit.flow, transmit.bytes, transmit.retransmission));
                     }
                     Output::Locate(locate) => questions.push(locate),
@@ -269,10 +275,8 @@ impl Phone {
 
     /// The last leg somebody offered.
     pub(crate) fn offered(&self) -> LegId {
-        let end = self.end.borrow();
-        let is_offer = |(event, _): &&(Event, String)| event.kind == EventKind::Offered;
-        let last = end.heard.iter().rev().find(is_offer);
-        last.expect("somebody calls").0.leg
+        let last = self.end.borrow().last_offered;
+        last.expect("somebody calls")
     }
 
     pub(crate) fn rings(&self, leg: LegId) {
@@ -318,7 +322,7 @@ impl Phone {
     }
 
     pub(crate) fn census(&self) -> Census {
-        self.end.borrow().agent.as_ref().unwrap().census()
+        self.end.borrow().census()
     }
 
     pub(crate) fn sets(&self, change: impl FnOnce(&mut Settings)) {
