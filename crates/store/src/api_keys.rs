@@ -123,3 +123,6 @@ pub fn delete(db: &Write<'_>, domain: &str, sk: &str) -> Result<bool> {
         .prepare_cached("DELETE FROM api_keys WHERE domain = ?1 AND sk = ?2")?;
     Ok(statement.execute([domain, sk])? > 0)
 }
+
+#[cfg(test)]
+mod tests;

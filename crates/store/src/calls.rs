@@ -172,6 +172,19 @@ pub fn list(
     after: Option<CallKey>,
     limit: u32,
 ) -> Result<Vec<CallRow>> {
+    let (sql, values) = question(domain, filter, after, limit);
+    let mut statement = db.sql.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), call_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The list's SQL, put together from fixed parts, and what its `?` stand for.
+fn question(
+    domain: &str,
+    filter: &Filter,
+    after: Option<CallKey>,
+    limit: u32,
+) -> (String, Vec<Value>) {
     let mut sql = String::from(select!("WHERE domain = ?"));
     let mut values = vec![Value::from(domain.to_owned())];
     let mut narrow = |condition: &str, with: &[Value]| {
@@ -220,9 +233,7 @@ pub fn list(
     }
     sql.push_str(" ORDER BY started_at DESC, serial DESC LIMIT ?");
     values.push(Value::from(limit));
-    let mut statement = db.sql.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), call_row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    (sql, values)
 }
 
 /// Removes up to `limit` of the oldest calls that began before `before` and are over, returning how many.
@@ -234,3 +245,6 @@ pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
     )?;
     Ok(statement.execute(params![before, limit])?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,21 +109,26 @@ pub fn list(
 ) -> Result<Vec<Document>> {
     let sql = select!(
         "WHERE domain = ?1 AND kind = ?2 AND draft = ?3 \
-         AND id > ?4 AND id >= ?5 AND id < ?5 || char(1114111) ORDER BY id LIMIT ?6",
+         AND id > ?4 AND id >= ?5 ORDER BY id LIMIT ?6",
     );
     let mut statement = db.sql.prepare_cached(sql)?;
+    let prefix = page.prefix.unwrap_or("");
     let rows = statement.query_map(
         params![
             domain,
             kind,
             draft,
             page.after.unwrap_or(""),
-            page.prefix.unwrap_or(""),
+            prefix,
             page.limit
         ],
         document,
     )?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let fits = |row: &rusqlite::Result<Document>| match row {
+        Ok(document) => document.id.starts_with(prefix),
+        Err(_) => true,
+    };
+    Ok(rows.take_while(fits).collect::<rusqlite::Result<_>>()?)
 }
 
 /// Hands every document that is not a draft to `each`, domain by domain: what a node reads when it starts.
@@ -223,3 +228,6 @@ pub(crate) fn next_revision(db: &Write<'_>) -> Result<u64> {
         .prepare_cached("UPDATE revision SET value = value + 1 RETURNING value")?;
     Ok(from_sql_integer(statement.query_row([], |row| row.get(0))?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,3 +120,6 @@ pub fn delete(db: &Write<'_>, name: &str) -> Result<bool> {
         .prepare_cached("DELETE FROM domains WHERE domain = ?1")?;
     Ok(statement.execute([name])? > 0)
 }
+
+#[cfg(test)]
+mod tests;

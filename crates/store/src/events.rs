@@ -260,3 +260,6 @@ pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
     )?;
     Ok(statement.execute(params![before, limit])?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,3 +86,6 @@ pub fn sweep(db: &Write<'_>, before: UnixMicros) -> Result<usize> {
         .prepare_cached("DELETE FROM replies WHERE created_at < ?1")?;
     Ok(statement.execute([before])?)
 }
+
+#[cfg(test)]
+mod tests;

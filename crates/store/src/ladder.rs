@@ -46,3 +46,6 @@ pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
     )?;
     Ok(statement.execute(params![before, limit])?)
 }
+
+#[cfg(test)]
+mod tests;

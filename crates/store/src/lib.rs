@@ -19,6 +19,8 @@ pub mod snapshots;
 
 mod batch;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod key;
 mod schema;
 mod store;

@@ -43,3 +43,6 @@ pub fn all(db: &Read<'_>) -> Result<Vec<Network>> {
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,3 +216,6 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     rand::fill(&mut bytes).expect("the system has a random generator");
     bytes
 }
+
+#[cfg(test)]
+mod tests;

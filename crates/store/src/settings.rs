@@ -39,3 +39,6 @@ pub fn delete(db: &Write<'_>, name: &str) -> Result<bool> {
         .prepare_cached("DELETE FROM settings WHERE name = ?1")?;
     Ok(statement.execute([name])? > 0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,3 +33,6 @@ pub fn each(db: &Read<'_>, mut each: impl FnMut(CallKey, Vec<u8>)) -> Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

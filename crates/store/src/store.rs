@@ -203,3 +203,6 @@ fn connect_reader(path: &Path, options: &Options) -> Result<Connection> {
     connection.pragma_update(None, "cache_size", -8_192)?;
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 
 mod group;
 mod pace;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

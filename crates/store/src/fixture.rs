@@ -1,0 +1,97 @@
+//! Stores in temporary folders and rows to put into them.
+
+use tempfile::TempDir;
+
+use crate::{
+    Batch, CallKey, CallRow, DeliveryOutcome, DeliveryUpdate, EventRow, LadderRow, MasterKey,
+    Options, SealedText, Store, UnixMicros, domains, seal,
+};
+
+/// A store with the domain `example.com` in it.
+pub(crate) fn store() -> (TempDir, Store) {
+    store_with(Options::default())
+}
+
+pub(crate) fn store_with(options: Options) -> (TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), options).unwrap();
+    add_domain(&store, "example.com");
+    (dir, store)
+}
+
+pub(crate) fn add_domain(store: &Store, name: &'static str) {
+    store
+        .write(move |db| domains::add(db, name, "{}", &sealed("whsec_1"), UnixMicros(1)))
+        .unwrap();
+}
+
+/// Some sealed text; what it says is of no interest.
+pub(crate) fn sealed(text: &str) -> SealedText {
+    let place = seal::Place {
+        domain: "example.com",
+        kind: "test",
+        field: "secret",
+    };
+    MasterKey::ephemeral().seal(place, text.as_bytes())
+}
+
+/// A ringing inbound call that started at `id` seconds.
+pub(crate) fn call(id: u128) -> CallRow {
+    CallRow {
+        id: CallKey(id),
+        domain: "example.com".into(),
+        direction: "inbound".into(),
+        source_user: "+4670".to_owned(),
+        destination_user: "112".to_owned(),
+        sip_call_id: format!("{id}@198.51.100.7"),
+        started_at: UnixMicros(u64::try_from(id).unwrap() * 1_000_000),
+        state: "ringing".into(),
+        session_reference_id: None,
+        answered_at: None,
+        ended_at: None,
+        class: None,
+        record: r#"{"a":1}"#.to_owned(),
+    }
+}
+
+/// An event of a call; its fourth is its last.
+pub(crate) fn event(call: u128, sequence: u32) -> EventRow {
+    EventRow {
+        webhook_id: format!("msg_{call}_{sequence}"),
+        call: CallKey(call),
+        domain: "example.com".into(),
+        service: "main".to_owned(),
+        callback_id: "cb".to_owned(),
+        name: "callNotify".into(),
+        sequence,
+        terminal: sequence == 4,
+        target: None,
+        created_at: UnixMicros(1_000 + u64::from(sequence)),
+        body: format!(r#"{{"sequence":{sequence}}}"#),
+        sealed: None,
+    }
+}
+
+pub(crate) fn delivered(call: u128, sequence: u32) -> DeliveryUpdate {
+    DeliveryUpdate {
+        call: CallKey(call),
+        sequence,
+        outcome: DeliveryOutcome::Delivered(UnixMicros(2_000)),
+        attempts: 1,
+        last_status: Some(200),
+        last_error: None,
+    }
+}
+
+pub(crate) fn ladder_row(call: u128, at: u64) -> LadderRow {
+    LadderRow {
+        call: CallKey(call),
+        at: UnixMicros(at),
+        rows: vec![1, 2, 3],
+    }
+}
+
+/// Writes a batch and waits for it.
+pub(crate) fn write(store: &Store, batch: Batch) -> crate::Result<()> {
+    store.write(move |db| batch.apply(db))
+}

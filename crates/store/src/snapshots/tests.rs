@@ -1,0 +1,38 @@
+use super::*;
+use crate::Batch;
+use crate::fixture::{store, write};
+
+#[test]
+fn the_last_snapshot_of_each_living_call_is_there_after_a_restart() {
+    let (dir, store) = store();
+    let batch = |snapshots| Batch {
+        snapshots,
+        ..Batch::default()
+    };
+    let [one, two, three] = [1, 2, 3].map(CallKey);
+    let born = [(two, vec![2]), (one, vec![1]), (three, vec![3])];
+    let born = born.map(|(call, body)| (call, Some(body))).to_vec();
+    write(&store, batch(born)).unwrap();
+    write(
+        &store,
+        batch(vec![(one, Some(vec![9; 20_000])), (three, None)]),
+    )
+    .unwrap();
+    drop(store);
+    let store = crate::Store::open(dir.path(), crate::Options::default()).unwrap();
+    let mut kept = Vec::new();
+    store
+        .read(|db| each(db, |call, body| kept.push((call, body))))
+        .unwrap();
+    assert_eq!(kept, [(one, vec![9; 20_000]), (two, vec![2])]);
+}
+
+#[test]
+fn a_snapshot_that_was_never_kept_is_forgotten_without_complaint() {
+    let (_dir, store) = store();
+    let batch = Batch {
+        snapshots: vec![(CallKey(1), None)],
+        ..Batch::default()
+    };
+    write(&store, batch).unwrap();
+}
