@@ -70,7 +70,10 @@ fn tags_call_id_and_uris_stay_the_same_through_the_call() {
         assert_eq!(header(&bye, name), header(&answer, name));
         assert_eq!(header(&link.last("ACK"), name), header(&answer, name));
     }
-    assert_eq!(header(&link.last("ACK"), HeaderName::CSeq).unwrap(), "1 ACK");
+    assert_eq!(
+        header(&link.last("ACK"), HeaderName::CSeq).unwrap(),
+        "1 ACK"
+    );
     assert_eq!(header(&bye, HeaderName::CSeq).unwrap(), "2 BYE");
     let branch = |text: &str| header(text, HeaderName::Via).unwrap();
     assert_ne!(
@@ -98,7 +101,10 @@ fn a_refused_call_is_acknowledged_hop_by_hop_and_forgotten() {
         ]
     );
     let (invite, ack) = (link.last("INVITE"), link.last("ACK"));
-    assert_eq!(header(&ack, HeaderName::Via), header(&invite, HeaderName::Via));
+    assert_eq!(
+        header(&ack, HeaderName::Via),
+        header(&invite, HeaderName::Via)
+    );
     assert_eq!(
         header(&ack, HeaderName::To),
         header(&link.last("486 INVITE"), HeaderName::To)
@@ -154,7 +160,10 @@ fn the_ack_of_a_late_offer_counts_as_the_invite_even_after_a_prack() {
     assert_eq!(bob.got(), ["INVITE", "PRACK"]);
     let invite = link.last("INVITE");
     let contact = format!("Contact: <{}>", bob.uri());
-    bob.says(&alice, crate::support::response(&invite, 200, &contact, SDP));
+    bob.says(
+        &alice,
+        crate::support::response(&invite, 200, &contact, SDP),
+    );
     alice.does(|agent, _| agent.acknowledge(call, SDP)).unwrap();
     link.runs(ms(50));
     assert_eq!(header(&bob.last("ACK"), HeaderName::CSeq).unwrap(), "1 ACK");
@@ -200,7 +209,9 @@ fn without_any_ack_the_callee_ends_the_call_after_64_t1() {
     link.runs(secs(31));
     assert_eq!(
         link.times("200 INVITE"),
-        [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500]
+        [
+            0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500
+        ]
     );
     assert_eq!(bob.heard(), [EventKind::Offered]);
     link.runs(secs(2));
@@ -224,7 +235,11 @@ fn a_hangup_before_the_ack_waits_for_it() {
     assert_eq!(link.sent("BYE").len(), 0, "RFC 3261 §15");
     link.runs(ms(400));
     assert_eq!(link.sent("BYE").len(), 1);
-    assert_eq!(bob.heard(), [EventKind::Offered], "it is over for the owner");
+    assert_eq!(
+        bob.heard(),
+        [EventKind::Offered],
+        "it is over for the owner"
+    );
     assert_eq!(
         bob.does(|agent, now| agent.end(now, call, None)),
         Err(CommandRefused::Gone)
@@ -262,7 +277,11 @@ fn both_hang_up_at_once() {
     alice.hangs_up(call);
     bob.hangs_up(bob.offered());
     link.runs(ms(100));
-    assert_eq!(link.sent("481 BYE").len(), 2, "both dialogs are gone already");
+    assert_eq!(
+        link.sent("481 BYE").len(),
+        2,
+        "both dialogs are gone already"
+    );
     assert_eq!(alice.heard(), []);
     assert_eq!(bob.heard(), []);
     link.is_quiet_after(secs(40));

@@ -31,7 +31,12 @@ fn a_ringing_call_is_cancelled() {
         ]
     );
     let (invite, cancel) = (link.last("INVITE"), link.last("CANCEL"));
-    for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId] {
+    for name in [
+        HeaderName::Via,
+        HeaderName::From,
+        HeaderName::To,
+        HeaderName::CallId,
+    ] {
         assert_eq!(header(&cancel, name), header(&invite, name));
     }
     assert_eq!(header(&cancel, HeaderName::CSeq).unwrap(), "1 CANCEL");
@@ -42,7 +47,10 @@ fn a_ringing_call_is_cancelled() {
     );
     let bob_heard = bob.hears();
     assert_eq!(bob_heard[1].0, EventKind::Cancelled);
-    assert!(bob_heard[1].1.contains("elsewhere"), "the owner sees Reason");
+    assert!(
+        bob_heard[1].1.contains("elsewhere"),
+        "the owner sees Reason"
+    );
     assert!(rejected(487, false)(alice.heard().last().unwrap()));
     link.is_quiet_after(secs(40));
 }
@@ -71,7 +79,10 @@ fn a_cancelled_call_nobody_ever_answered_ends_with_timer_b() {
     link.runs(secs(33));
     assert_eq!(link.sent("CANCEL").len(), 0);
     let heard = alice.heard();
-    assert!(heard.len() == 1 && rejected(487, true)(&heard[0]), "{heard:?}");
+    assert!(
+        heard.len() == 1 && rejected(487, true)(&heard[0]),
+        "{heard:?}"
+    );
     link.is_quiet_after(secs(40));
 }
 
@@ -100,7 +111,10 @@ fn without_a_final_response_the_cancelled_call_ends_after_64_t1() {
     bob.answers(&alice, "CANCEL", 200, "", b"");
     bob.answers(&alice, "INVITE", 180, "", b"");
     link.runs(secs(33));
-    assert!(rejected(487, true)(alice.heard().last().unwrap()), "a late 180 changes nothing");
+    assert!(
+        rejected(487, true)(alice.heard().last().unwrap()),
+        "a late 180 changes nothing"
+    );
     assert_eq!(alice.census().legs, 0);
     let contact = format!("Contact: <{}>", bob.uri());
     bob.answers(&alice, "INVITE", 200, &contact, SDP);
@@ -182,7 +196,10 @@ fn a_refusal_crosses_the_cancel() {
     alice.cancels(call);
     link.runs(ms(100));
     assert!(rejected(486, false)(alice.heard().last().unwrap()));
-    assert_eq!(link.sent("200 CANCEL").len() + link.sent("481 CANCEL").len(), 1);
+    assert_eq!(
+        link.sent("200 CANCEL").len() + link.sent("481 CANCEL").len(),
+        1
+    );
     assert_eq!(bob.heard(), [EventKind::Offered]);
     link.is_quiet_after(secs(40));
 }
@@ -197,7 +214,10 @@ fn cancel_and_its_answer_may_be_lost() {
         link.loses_next(lost, 2);
         alice.cancels(call);
         link.runs(secs(10));
-        assert!(rejected(487, false)(alice.heard().last().unwrap()), "{lost}");
+        assert!(
+            rejected(487, false)(alice.heard().last().unwrap()),
+            "{lost}"
+        );
         assert_eq!(bob.heard(), [EventKind::Offered, EventKind::Cancelled]);
         link.is_quiet_after(secs(40));
     }
@@ -272,13 +292,19 @@ fn a_pending_reinvite_is_cancelled_and_the_session_stands() {
     let invite = Draft::new("INVITE", &alice, &bob);
     alice.says(&bob, invite.bytes());
     let answer = alice.last("200 INVITE");
-    let ack = Draft::new("ACK", &alice, &bob).within(&answer).branch("ack");
+    let ack = Draft::new("ACK", &alice, &bob)
+        .within(&answer)
+        .branch("ack");
     alice.says(&bob, ack.bytes());
     let again = invite.within(&answer).cseq(2).branch("again");
     alice.says(&bob, again.bytes());
     alice.gets();
     alice.says(&bob, again.bytes());
-    assert_eq!(alice.got(), ["100 INVITE"], "a copy hears that we are at it");
+    assert_eq!(
+        alice.got(),
+        ["100 INVITE"],
+        "a copy hears that we are at it"
+    );
     alice.says(&bob, again.clone().method("CANCEL").without_body().bytes());
     assert_eq!(alice.got(), ["200 CANCEL", "487 INVITE"]);
     alice.says(&bob, again.clone().method("ACK").without_body().bytes());

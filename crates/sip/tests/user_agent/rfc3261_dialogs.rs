@@ -12,7 +12,9 @@ fn talking() -> (Link, Stranger, Phone, String) {
     bob.sets(|bob| bob.picks_up = true);
     alice.says(&bob, Draft::new("INVITE", &alice, &bob).bytes());
     let answer = alice.last("200 INVITE");
-    let ack = Draft::new("ACK", &alice, &bob).within(&answer).branch("ack");
+    let ack = Draft::new("ACK", &alice, &bob)
+        .within(&answer)
+        .branch("ack");
     alice.says(&bob, ack.without_body().bytes());
     bob.heard();
     alice.gets();
@@ -93,8 +95,18 @@ fn a_reinvite_is_offered_answered_and_acknowledged() {
 #[test]
 fn the_answer_to_an_offerless_reinvite_comes_with_the_ack() {
     let (_link, alice, bob, answer) = talking();
-    alice.says(&bob, inside("INVITE", &alice, &bob, &answer, 2).without_body().bytes());
-    alice.says(&bob, inside("ACK", &alice, &bob, &answer, 2).body(b"v=0\r\nanswer").bytes());
+    alice.says(
+        &bob,
+        inside("INVITE", &alice, &bob, &answer, 2)
+            .without_body()
+            .bytes(),
+    );
+    alice.says(
+        &bob,
+        inside("ACK", &alice, &bob, &answer, 2)
+            .body(b"v=0\r\nanswer")
+            .bytes(),
+    );
     let heard = bob.hears();
     let expected = EventKind::Reoffered {
         invite: true,
@@ -119,10 +131,17 @@ fn a_refused_reinvite_changes_nothing() {
     link.runs(ms(600));
     assert_eq!(alice.got(), ["488 INVITE", "488 INVITE"]);
     alice.says(&bob, reinvite.method("ACK").without_body().bytes());
-    assert_eq!(bob.does(|agent, _| agent.leg(leg).unwrap().session_expires), before);
+    assert_eq!(
+        bob.does(|agent, _| agent.leg(leg).unwrap().session_expires),
+        before
+    );
     bob.hangs_up(leg);
     link.runs(ms(20));
-    assert!(alice.last("BYE").starts_with("BYE sip:alice@192.0.2.1:5060 "));
+    assert!(
+        alice
+            .last("BYE")
+            .starts_with("BYE sip:alice@192.0.2.1:5060 ")
+    );
 }
 
 #[test]
@@ -136,7 +155,10 @@ fn a_new_contact_moves_the_target() {
         bob.hangs_up(bob.offered());
         link.runs(ms(20));
         let bye = link.last("BYE");
-        assert!(bye.starts_with("BYE sip:moved@192.0.2.1:5070 SIP/2.0\r\n"), "{bye}");
+        assert!(
+            bye.starts_with("BYE sip:moved@192.0.2.1:5070 SIP/2.0\r\n"),
+            "{bye}"
+        );
     }
 }
 
@@ -146,9 +168,18 @@ fn a_peer_moves_the_target_by_its_answer_to_our_reinvite() {
     let leg = bob.offered();
     bob.reinvites(leg).unwrap();
     link.runs(ms(20));
-    alice.answers(&bob, "INVITE", 200, "Contact: <sip:moved@192.0.2.1:5070>", SDP);
+    alice.answers(
+        &bob,
+        "INVITE",
+        200,
+        "Contact: <sip:moved@192.0.2.1:5070>",
+        SDP,
+    );
     assert_eq!(bob.heard(), [EventKind::ReinviteAccepted]);
-    assert!(link.last("ACK").starts_with("ACK sip:moved@192.0.2.1:5070 "));
+    assert!(
+        link.last("ACK")
+            .starts_with("ACK sip:moved@192.0.2.1:5070 ")
+    );
 }
 
 #[test]
@@ -172,7 +203,8 @@ fn a_request_answered_481_or_408_ends_the_dialog() {
         alice.answers(&bob, "INVITE", status, "", b"");
         assert_eq!(alice.got(), ["INVITE", "ACK", "BYE"]);
         let heard = bob.heard();
-        let is_lost = |kind: &EventKind| matches!(kind, EventKind::Lost { status: s, .. } if *s == status);
+        let is_lost =
+            |kind: &EventKind| matches!(kind, EventKind::Lost { status: s, .. } if *s == status);
         assert!(heard.len() == 1 && is_lost(&heard[0]), "{heard:?}");
         link.is_quiet_after(secs(70));
     }
@@ -184,7 +216,10 @@ fn an_unanswered_reinvite_ends_the_dialog() {
     bob.reinvites(bob.offered()).unwrap();
     link.runs(secs(33));
     let heard = bob.heard();
-    assert!(matches!(&heard[..], [EventKind::Lost { status: 408, .. }]), "{heard:?}");
+    assert!(
+        matches!(&heard[..], [EventKind::Lost { status: 408, .. }]),
+        "{heard:?}"
+    );
     link.is_quiet_after(secs(70));
 }
 

@@ -45,17 +45,23 @@ fn methods_we_know_and_do_not_take_are_405_with_allow() {
 
 #[test]
 fn a_broken_message_is_400_and_says_what_is_wrong() {
-    let text = refusal(|mut draft| {
-        draft.from = "nonsense".to_owned();
-        draft
-    }, "INVITE");
+    let text = refusal(
+        |mut draft| {
+            draft.from = "nonsense".to_owned();
+            draft
+        },
+        "INVITE",
+    );
     starts(&text, "400 Bad From");
     let text = refusal(|draft| draft.with("Call-ID: another"), "INVITE");
     starts(&text, "400 ");
-    let text = refusal(|mut draft| {
-        draft.uri = "sip:bob@192.0.2.2?Subject=x".to_owned();
-        draft
-    }, "INVITE");
+    let text = refusal(
+        |mut draft| {
+            draft.uri = "sip:bob@192.0.2.2?Subject=x".to_owned();
+            draft
+        },
+        "INVITE",
+    );
     starts(&text, "400 Bad Request-URI");
 }
 
@@ -70,52 +76,79 @@ fn an_unknown_protocol_version_is_505() {
 
 #[test]
 fn an_unsupported_body_is_415_with_accept() {
-    let text = refusal(|mut draft| {
-        draft.body_type = "text/plain";
-        draft
-    }, "INVITE");
+    let text = refusal(
+        |mut draft| {
+            draft.body_type = "text/plain";
+            draft
+        },
+        "INVITE",
+    );
     starts(&text, "415 ");
-    assert_eq!(header(&text, HeaderName::Accept).unwrap(), "application/sdp");
+    assert_eq!(
+        header(&text, HeaderName::Accept).unwrap(),
+        "application/sdp"
+    );
     let text = refusal(|draft| draft.with("Content-Encoding: gzip"), "INVITE");
     starts(&text, "415 ");
-    assert_eq!(header(&text, HeaderName::AcceptEncoding).unwrap(), "identity");
+    assert_eq!(
+        header(&text, HeaderName::AcceptEncoding).unwrap(),
+        "identity"
+    );
 }
 
 #[test]
 fn a_caller_who_takes_no_sdp_is_406() {
-    let text = refusal(|draft| draft.with("Accept: text/html, application/json"), "INVITE");
+    let text = refusal(
+        |draft| draft.with("Accept: text/html, application/json"),
+        "INVITE",
+    );
     starts(&text, "406 Not Acceptable\r\n");
-    assert_eq!(header(&text, HeaderName::Accept).unwrap(), "application/sdp");
+    assert_eq!(
+        header(&text, HeaderName::Accept).unwrap(),
+        "application/sdp"
+    );
 }
 
 #[test]
 fn a_body_too_large_is_413_a_uri_too_long_is_414_a_head_too_large_is_513() {
     let text = refusal(|draft| draft.body(&[b'x'; 40_000]), "INVITE");
     starts(&text, "413 ");
-    let text = refusal(|mut draft| {
-        draft.uri = format!("sip:{}@192.0.2.2", "a".repeat(3_000));
-        draft
-    }, "INVITE");
+    let text = refusal(
+        |mut draft| {
+            draft.uri = format!("sip:{}@192.0.2.2", "a".repeat(3_000));
+            draft
+        },
+        "INVITE",
+    );
     starts(&text, "414 ");
     let filler = format!("Subject: {}", "s".repeat(7_000));
-    let text = refusal(|draft| (0..5).fold(draft, |draft, _| draft.with(&filler)), "INVITE");
+    let text = refusal(
+        |draft| (0..5).fold(draft, |draft, _| draft.with(&filler)),
+        "INVITE",
+    );
     starts(&text, "513 Message Too Large\r\n");
 }
 
 #[test]
 fn a_uri_of_another_scheme_is_416() {
     for uri in ["tel:+4930123456", "unknownscheme:opaque"] {
-        let text = refusal(|mut draft| {
-            draft.uri = uri.to_owned();
-            draft
-        }, "OPTIONS");
+        let text = refusal(
+            |mut draft| {
+                draft.uri = uri.to_owned();
+                draft
+            },
+            "OPTIONS",
+        );
         starts(&text, "416 Unsupported URI Scheme\r\n");
     }
 }
 
 #[test]
 fn a_required_extension_we_do_not_have_is_420_and_named() {
-    let text = refusal(|draft| draft.with("Require: timer, precondition, replaces"), "INVITE");
+    let text = refusal(
+        |draft| draft.with("Require: timer, precondition, replaces"),
+        "INVITE",
+    );
     starts(&text, "420 Bad Extension\r\n");
     assert_eq!(
         header(&text, HeaderName::Unsupported).unwrap(),
@@ -137,25 +170,34 @@ fn a_session_too_short_is_422_with_min_se() {
 fn requests_for_no_dialog_of_ours_are_481() {
     for method in ["BYE", "UPDATE", "PRACK", "INFO"] {
         starts(&refusal(|draft| draft, method), "481 ");
-        let text = refusal(|mut draft| {
-            draft.to.push_str(";tag=00000000deadbeef");
-            draft
-        }, method);
+        let text = refusal(
+            |mut draft| {
+                draft.to.push_str(";tag=00000000deadbeef");
+                draft
+            },
+            method,
+        );
         starts(&text, "481 Call/Transaction Does Not Exist\r\n");
     }
-    let text = refusal(|mut draft| {
-        draft.to.push_str(";tag=not-ours");
-        draft
-    }, "INVITE");
+    let text = refusal(
+        |mut draft| {
+            draft.to.push_str(";tag=not-ours");
+            draft
+        },
+        "INVITE",
+    );
     starts(&text, "481 ");
 }
 
 #[test]
 fn an_invite_at_the_end_of_its_hops_is_483() {
-    let text = refusal(|mut draft| {
-        draft.max_forwards = 0;
-        draft
-    }, "INVITE");
+    let text = refusal(
+        |mut draft| {
+            draft.max_forwards = 0;
+            draft
+        },
+        "INVITE",
+    );
     starts(&text, "483 Too Many Hops\r\n");
 }
 
@@ -165,7 +207,10 @@ fn subscriptions_are_489_and_transfers_403() {
         let text = refusal(|draft| draft.with("Event: presence"), method);
         starts(&text, "489 Bad Event\r\n");
     }
-    let text = refusal(|draft| draft.with("Refer-To: <sip:premium@example.net>"), "REFER");
+    let text = refusal(
+        |draft| draft.with("Refer-To: <sip:premium@example.net>"),
+        "REFER",
+    );
     starts(&text, "403 ");
 }
 
@@ -175,7 +220,10 @@ fn options_outside_a_dialog_says_what_we_can() {
     alice.says(&bob, Draft::new("OPTIONS", &alice, &bob).bytes());
     let text = alice.last("200 OPTIONS");
     for (name, value) in [
-        (HeaderName::Allow, "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO"),
+        (
+            HeaderName::Allow,
+            "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO",
+        ),
         (HeaderName::Accept, "application/sdp"),
         (HeaderName::Supported, "100rel, timer"),
     ] {
@@ -190,7 +238,9 @@ fn ack_is_never_answered() {
     let (link, alice, bob) = pair();
     for ack in [
         Draft::new("ACK", &alice, &bob).bytes(),
-        Draft::new("ACK", &alice, &bob).with("Require: nothing-known").bytes(),
+        Draft::new("ACK", &alice, &bob)
+            .with("Require: nothing-known")
+            .bytes(),
         Draft::new("ACK", &alice, &bob).with("CSeq: 1 ACK").bytes(),
     ] {
         alice.says(&bob, ack);
@@ -248,7 +298,8 @@ fn an_owners_refusal_carries_its_reason_and_headers() {
         .because("Draining")
         .with(HeaderName::RetryAfter, "30");
     let leg = bob.offered();
-    bob.does(|agent, now| agent.reject(now, leg, &rejection)).unwrap();
+    bob.does(|agent, now| agent.reject(now, leg, &rejection))
+        .unwrap();
     link.runs(ms(20));
     let text = alice.last("503 INVITE");
     starts(&text, "503 Draining\r\n");
@@ -258,7 +309,9 @@ fn an_owners_refusal_carries_its_reason_and_headers() {
 #[test]
 fn a_repeated_refused_invite_gets_the_same_refusal_with_the_same_tag() {
     let (link, alice, bob) = pair();
-    let invite = Draft::new("INVITE", &alice, &bob).with("Require: x").bytes();
+    let invite = Draft::new("INVITE", &alice, &bob)
+        .with("Require: x")
+        .bytes();
     alice.says(&bob, &invite);
     alice.says(&bob, &invite);
     let got = alice.gets();
@@ -272,7 +325,11 @@ fn a_peer_of_rfc_2543_without_branch_or_tag_can_call() {
     let (link, alice, bob) = pair();
     bob.sets(|bob| bob.picks_up = true);
     let request = |method: &str, number: u32, to: &str| {
-        let body = if method == "INVITE" { std::str::from_utf8(SDP).unwrap() } else { "" };
+        let body = if method == "INVITE" {
+            std::str::from_utf8(SDP).unwrap()
+        } else {
+            ""
+        };
         let head = sip(&format!(
             "{method} {} SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1:5060\nFrom: sip:old@example.org\nTo: {to}\nCall-ID: old\nCSeq: {number} {method}\nContact: sip:old@192.0.2.1\nContent-Type: application/sdp\nContent-Length: {}\n\n",
             bob.uri(),
@@ -283,7 +340,11 @@ fn a_peer_of_rfc_2543_without_branch_or_tag_can_call() {
     let to = bob.uri();
     alice.says(&bob, request("INVITE", 1, &to));
     alice.says(&bob, request("INVITE", 1, &to));
-    assert_eq!(alice.got(), ["100 INVITE", "200 INVITE"], "the copy is absorbed");
+    assert_eq!(
+        alice.got(),
+        ["100 INVITE", "200 INVITE"],
+        "the copy is absorbed"
+    );
     let to = header(&link.last("200 INVITE"), HeaderName::To).unwrap();
     alice.says(&bob, request("ACK", 1, &to));
     alice.says(&bob, request("BYE", 2, &to));

@@ -61,7 +61,9 @@ fn timers_e_and_f_repeat_a_bye_and_give_up() {
     link.is_cut(true);
     alice.hangs_up(call);
     link.runs(ms(31_999));
-    let times = [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500];
+    let times = [
+        0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500,
+    ];
     assert_eq!(link.times("BYE"), times);
     assert_eq!(alice.census().transactions, 1);
     link.runs(ms(1));
@@ -92,7 +94,9 @@ fn timers_g_and_h_repeat_a_refusal_and_give_up() {
     alice.says(&bob, Draft::new("INVITE", &alice, &bob).bytes());
     bob.rejects(bob.offered(), 486);
     link.runs(ms(31_999));
-    let times = [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500];
+    let times = [
+        0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500,
+    ];
     assert_eq!(link.times("486 INVITE"), times);
     assert_eq!(bob.census().transactions, 1);
     link.runs(ms(1));
@@ -234,8 +238,19 @@ fn responses_that_went_astray_are_dropped() {
         (&|t: &str| t.replace("CSeq: 1", "CSeq: 2")) as &dyn Fn(&str) -> String,
         &|t| t.replace("1 INVITE", "1 BYE"),
         &|t| t.replace("branch=z9hG4bK", "branch=z9hG4bK0"),
-        &|t| t.replace("Via: ", "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\nVia: "),
-        &|t| t.replacen("rport", "rport\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx", 1),
+        &|t| {
+            t.replace(
+                "Via: ",
+                "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\nVia: ",
+            )
+        },
+        &|t| {
+            t.replacen(
+                "rport",
+                "rport\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx",
+                1,
+            )
+        },
         &|t| t.replace("From: ", "X-From: "),
     ] {
         bob.says(&alice, answer(change));

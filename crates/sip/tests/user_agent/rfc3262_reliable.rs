@@ -41,20 +41,30 @@ fn early_media_goes_reliably_and_is_acknowledged_by_prack() {
     let call = alice.calls(&bob);
     link.runs(ms(50));
     let leg = bob.offered();
-    bob.does(|agent, now| agent.ring(now, leg, 183, Some(SDP))).unwrap();
+    bob.does(|agent, now| agent.ring(now, leg, 183, Some(SDP)))
+        .unwrap();
     link.runs(ms(50));
     let progress = link.last("183 INVITE");
     assert_eq!(header(&progress, HeaderName::Require).unwrap(), "100rel");
     let rseq = header(&progress, HeaderName::RSeq).unwrap();
     let prack = link.last("PRACK");
-    assert_eq!(header(&prack, HeaderName::RAck).unwrap(), format!("{rseq} 1 INVITE"));
+    assert_eq!(
+        header(&prack, HeaderName::RAck).unwrap(),
+        format!("{rseq} 1 INVITE")
+    );
     assert_eq!(header(&prack, HeaderName::CSeq).unwrap(), "2 PRACK");
     bob.answers(leg);
     link.runs(ms(50));
     alice.hangs_up(call);
     link.runs(ms(50));
-    assert_eq!(header(&link.last("ACK"), HeaderName::CSeq).unwrap(), "1 ACK");
-    assert_eq!(header(&link.last("BYE"), HeaderName::CSeq).unwrap(), "3 BYE");
+    assert_eq!(
+        header(&link.last("ACK"), HeaderName::CSeq).unwrap(),
+        "1 ACK"
+    );
+    assert_eq!(
+        header(&link.last("BYE"), HeaderName::CSeq).unwrap(),
+        "3 BYE"
+    );
     assert_eq!(
         alice.heard(),
         [EventKind::Progress { status: 183 }, EventKind::Answered]
@@ -67,7 +77,8 @@ fn a_caller_that_requires_it_gets_every_ringing_reliably() {
     let (link, alice, bob) = offered("Require: 100rel");
     let leg = bob.offered();
     bob.rings(leg);
-    bob.does(|agent, now| agent.ring(now, leg, 183, Some(SDP))).unwrap();
+    bob.does(|agent, now| agent.ring(now, leg, 183, Some(SDP)))
+        .unwrap();
     link.runs(ms(20));
     assert_eq!(alice.got(), ["180 INVITE"], "one at a time");
     let first = link.last("180 INVITE");
@@ -88,7 +99,10 @@ fn it_is_repeated_with_doubling_intervals_until_prack() {
     let (link, alice, bob) = offered("Require: 100rel");
     bob.rings(bob.offered());
     link.runs(secs(20));
-    assert_eq!(link.times("180 INVITE"), [0, 500, 1_500, 3_500, 7_500, 15_500]);
+    assert_eq!(
+        link.times("180 INVITE"),
+        [0, 500, 1_500, 3_500, 7_500, 15_500]
+    );
     let ringing = link.last("180 INVITE");
     alice.says(&bob, prack(&alice, &bob, &ringing, 2).bytes());
     link.runs(secs(30));
@@ -102,7 +116,10 @@ fn without_prack_the_call_is_refused_after_64_t1() {
     link.runs(secs(33));
     assert!(link.last("504 INVITE").starts_with("SIP/2.0 504 "));
     let heard = bob.heard();
-    assert!(matches!(&heard[1..], [EventKind::Lost { status: 504, .. }]), "{heard:?}");
+    assert!(
+        matches!(&heard[1..], [EventKind::Lost { status: 504, .. }]),
+        "{heard:?}"
+    );
     link.is_quiet_after(secs(40));
 }
 
@@ -110,16 +127,23 @@ fn without_prack_the_call_is_refused_after_64_t1() {
 fn the_answer_waits_for_the_prack() {
     let (link, alice, bob) = offered("Supported: 100rel");
     let leg = bob.offered();
-    bob.does(|agent, now| agent.ring(now, leg, 183, Some(SDP))).unwrap();
+    bob.does(|agent, now| agent.ring(now, leg, 183, Some(SDP)))
+        .unwrap();
     bob.answers(leg);
     link.runs(ms(20));
     assert_eq!(alice.got(), ["183 INVITE"]);
     let refused = bob.does(|agent, now| agent.ring(now, leg, 180, None));
-    assert_eq!(refused, Err(CommandRefused::State), "it is answered already");
+    assert_eq!(
+        refused,
+        Err(CommandRefused::State),
+        "it is answered already"
+    );
     let progress = link.last("183 INVITE");
     alice.says(&bob, prack(&alice, &bob, &progress, 2).bytes());
     assert_eq!(alice.got(), ["200 PRACK", "200 INVITE"]);
-    let ack = Draft::new("ACK", &alice, &bob).within(&progress).branch("ack");
+    let ack = Draft::new("ACK", &alice, &bob)
+        .within(&progress)
+        .branch("ack");
     alice.says(&bob, ack.bytes());
     assert_eq!(bob.heard(), [EventKind::Offered, EventKind::Confirmed]);
 }
@@ -143,7 +167,13 @@ fn a_prack_that_fits_nothing_is_481_and_a_copy_gets_its_answer_again() {
     alice.says(&bob, prack(&alice, &bob, &ringing, 5).bytes());
     assert_eq!(
         alice.got(),
-        ["481 PRACK", "481 PRACK", "200 PRACK", "200 PRACK", "481 PRACK"]
+        [
+            "481 PRACK",
+            "481 PRACK",
+            "200 PRACK",
+            "200 PRACK",
+            "481 PRACK"
+        ]
     );
 }
 
@@ -170,7 +200,10 @@ fn reliable_ringing_is_renewed_every_minute_by_a_new_response() {
     alice.says(&bob, prack(&alice, &bob, &first, 2).bytes());
     link.runs(secs(60));
     let second = alice.last("180 INVITE");
-    assert_ne!(header(&first, HeaderName::RSeq), header(&second, HeaderName::RSeq));
+    assert_ne!(
+        header(&first, HeaderName::RSeq),
+        header(&second, HeaderName::RSeq)
+    );
     assert_eq!(link.sent("180 INVITE").len(), 2);
 }
 
@@ -206,7 +239,8 @@ fn a_lost_prack_is_repeated() {
     link.loses_next("PRACK", 2);
     link.loses_next("200 PRACK", 1);
     let leg = bob.offered();
-    bob.does(|agent, now| agent.ring(now, leg, 183, Some(SDP))).unwrap();
+    bob.does(|agent, now| agent.ring(now, leg, 183, Some(SDP)))
+        .unwrap();
     bob.answers(leg);
     link.runs(secs(6));
     assert_eq!(alice.heard().last(), Some(&EventKind::Answered));

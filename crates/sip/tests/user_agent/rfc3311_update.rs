@@ -11,7 +11,9 @@ fn talking() -> (Link, Stranger, Phone, String) {
     bob.sets(|bob| bob.picks_up = true);
     alice.says(&bob, Draft::new("INVITE", &alice, &bob).bytes());
     let answer = alice.last("200 INVITE");
-    let ack = Draft::new("ACK", &alice, &bob).within(&answer).branch("ack");
+    let ack = Draft::new("ACK", &alice, &bob)
+        .within(&answer)
+        .branch("ack");
     alice.says(&bob, ack.without_body().bytes());
     bob.heard();
     alice.gets();
@@ -118,9 +120,16 @@ fn an_update_inside_an_early_dialog_of_ours_moves_that_dialog_only() {
     bob.says(&alice, moving.bytes());
     assert_eq!(bob.got(), ["INVITE", "200 UPDATE"]);
     bob.says(&alice, moving.cseq(2).branch("offer").body(SDP).bytes());
-    assert_eq!(bob.got(), ["491 UPDATE"], "our own offer is not answered yet");
+    assert_eq!(
+        bob.got(),
+        ["491 UPDATE"],
+        "our own offer is not answered yet"
+    );
     bob.says(&alice, response(&invite, 503, "", b""));
-    assert!(link.last("INVITE").starts_with("INVITE sip:bob@example.com "));
+    assert!(
+        link.last("INVITE")
+            .starts_with("INVITE sip:bob@example.com ")
+    );
     assert_eq!(link.sent("INVITE").len(), 2);
 }
 

@@ -14,7 +14,10 @@ fn options(via: &str) -> Vec<u8> {
 fn rport_is_filled_in_and_followed() {
     let link = Link::new();
     let (alice, bob) = (link.stranger("alice"), link.phone("bob"));
-    alice.says(&bob, options("SIP/2.0/UDP 10.0.0.1:6000;rport;branch=z9hG4bKx"));
+    alice.says(
+        &bob,
+        options("SIP/2.0/UDP 10.0.0.1:6000;rport;branch=z9hG4bKx"),
+    );
     let via = header(&alice.last("200 OPTIONS"), HeaderName::Via).unwrap();
     assert_eq!(
         via,
@@ -32,7 +35,11 @@ fn without_rport_the_port_of_via_and_the_source_address_count() {
     ] {
         alice.says(&bob, options(via));
         let sent = link.last("200 OPTIONS");
-        assert!(header(&sent, HeaderName::Via).unwrap().ends_with(";received=192.0.2.1"));
+        assert!(
+            header(&sent, HeaderName::Via)
+                .unwrap()
+                .ends_with(";received=192.0.2.1")
+        );
         assert_eq!(link.to_of_last("200 OPTIONS").port(), port);
         assert_eq!(link.to_of_last("200 OPTIONS").ip(), alice.address().ip());
     }
@@ -56,7 +63,10 @@ fn only_the_topmost_via_is_stamped_and_all_come_back() {
         options("SIP/2.0/UDP 10.0.0.1;x=\"a,b;c\";rport;branch=z9hG4bKx, SIP/2.0/TCP far.example.com;rport;branch=z9hG4bKy\nVia: SIP/2.0/UDP third;branch=z9hG4bKz"),
     );
     let text = alice.last("200 OPTIONS");
-    let vias: Vec<&str> = text.lines().filter(|line| line.starts_with("Via: ")).collect();
+    let vias: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("Via: "))
+        .collect();
     assert_eq!(
         vias,
         [
@@ -75,7 +85,10 @@ fn maddr_and_a_forged_received_are_not_followed() {
         options("SIP/2.0/UDP 10.0.0.1:6000;maddr=192.0.2.99;received=192.0.2.98;rport=9;branch=z9hG4bKx"),
     );
     let via = header(&alice.last("200 OPTIONS"), HeaderName::Via).unwrap();
-    assert!(via.contains(";rport=5060;") && via.ends_with(";received=192.0.2.1"), "{via}");
+    assert!(
+        via.contains(";rport=5060;") && via.ends_with(";received=192.0.2.1"),
+        "{via}"
+    );
 }
 
 #[test]
@@ -96,8 +109,17 @@ fn over_tcp_responses_take_the_connection_the_request_came_by() {
 #[test]
 fn the_answer_follows_its_invite_even_when_later_requests_came_from_elsewhere() {
     let link = Link::new();
-    let (alice, proxy, bob) = (link.stranger("alice"), link.stranger("proxy"), link.phone("bob"));
-    alice.says(&bob, Draft::new("INVITE", &alice, &bob).with("Require: 100rel").bytes());
+    let (alice, proxy, bob) = (
+        link.stranger("alice"),
+        link.stranger("proxy"),
+        link.phone("bob"),
+    );
+    alice.says(
+        &bob,
+        Draft::new("INVITE", &alice, &bob)
+            .with("Require: 100rel")
+            .bytes(),
+    );
     bob.rings(bob.offered());
     link.runs(ms(20));
     let ringing = alice.last("180 INVITE");

@@ -246,7 +246,8 @@ impl Link {
         };
         let now = self.now();
         let end = Rc::clone(&self.0.borrow().ends[packet.to]);
-        end.borrow_mut().handle_bytes(now, packet.flow, &packet.bytes);
+        end.borrow_mut()
+            .handle_bytes(now, packet.flow, &packet.bytes);
         self.collect(packet.to);
     }
 

@@ -57,6 +57,7 @@ pub(crate) struct End {
     pub(crate) is_deaf: bool,
     agent: Option<UserAgent>,
     settings: Settings,
+    next_offer: Option<u16>,
     /// Every event, with the message that caused it.
     heard: Vec<(Event, String)>,
     /// Raw text to send, and text received.
@@ -96,6 +97,7 @@ impl End {
             is_deaf: false,
             agent: None,
             settings: Settings::default(),
+            next_offer: None,
             heard: Vec::new(),
             outbox: Vec::new(),
             inbox: Vec::new(),
@@ -107,7 +109,10 @@ impl End {
     }
 
     pub(crate) fn census(&self) -> Census {
-        self.agent.as_ref().map(UserAgent::census).unwrap_or_default()
+        self.agent
+            .as_ref()
+            .map(UserAgent::census)
+            .unwrap_or_default()
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
@@ -156,7 +161,9 @@ impl End {
                     }
                 }
                 EventKind::Reoffered { .. } if self.settings.agrees => {
-                    agent.answer_offer(now, leg, Ok(SDP)).unwrap();
+                    let rejection = self.next_offer.take().map(Rejection::new);
+                    let answer = rejection.as_ref().map_or(Ok(SDP), Err);
+                    agent.answer_offer(now, leg, answer).unwrap();
                 }
                 EventKind::Ended if self.settings.releases => {
                     agent.release(now, leg, Commit(0));
@@ -323,6 +330,10 @@ impl Phone {
 
     pub(crate) fn census(&self) -> Census {
         self.end.borrow().census()
+    }
+
+    pub(crate) fn answers_next_offer_with(&self, status: u16) {
+        self.end.borrow_mut().next_offer = Some(status);
     }
 
     pub(crate) fn sets(&self, change: impl FnOnce(&mut Settings)) {

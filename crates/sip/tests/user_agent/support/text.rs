@@ -6,7 +6,10 @@ use super::SDP;
 
 /// Text with plain line ends becomes a message; the blank line is added where it is missing.
 pub(crate) fn sip(text: &str) -> Vec<u8> {
-    let mut out = text.trim_start().replace("\r\n", "\n").replace('\n', "\r\n");
+    let mut out = text
+        .trim_start()
+        .replace("\r\n", "\n")
+        .replace('\n', "\r\n");
     if !out.contains("\r\n\r\n") {
         while out.ends_with("\r\n") {
             out.truncate(out.len() - 2);
@@ -168,7 +171,10 @@ pub(crate) fn response(request: &str, status: u16, more: &str, body: &[u8]) -> V
         100 => value(HeaderName::To).to_owned(),
         _ => tagged(value(HeaderName::To), tag.trim()),
     };
-    out.push_str(&format!("From: {}\r\nTo: {to}\r\n", value(HeaderName::From)));
+    out.push_str(&format!(
+        "From: {}\r\nTo: {to}\r\n",
+        value(HeaderName::From)
+    ));
     out.push_str(&format!("Call-ID: {}\r\n", value(HeaderName::CallId)));
     out.push_str(&format!("CSeq: {}\r\n", value(HeaderName::CSeq)));
     for line in more.lines().map(str::trim).filter(|line| !line.is_empty()) {
