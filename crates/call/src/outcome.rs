@@ -93,7 +93,7 @@ impl Class {
     pub const fn of_status(status: u16) -> Self {
         match status {
             200..=299 => Self::Normal,
-            301 | 404 | 410 | 482 | 483 | 484 | 485 | 604 => Self::Unreachable,
+            404 | 410 | 482 | 483 | 484 | 485 | 604 => Self::Unreachable,
             300..=399 | 402 | 403 | 433 | 436 | 437 | 438 | 603 | 607 | 608 => Self::Rejected,
             401 | 407 => Self::Auth,
             408 | 480 | 487 => Self::NoAnswer,

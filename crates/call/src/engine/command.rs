@@ -6,7 +6,7 @@ use hookswitch_media::{AnswerError, Endpoint};
 use hookswitch_sip::event::{CommandRefused, Commit, Rejection};
 use hookswitch_sip::time::Now;
 
-use super::ending::{CLEARING, phrase_of};
+use super::ending::phrase_of;
 use super::{Change, Engine, Output};
 use crate::call::Call;
 use crate::command::CommandReply::Done;
@@ -201,8 +201,7 @@ impl Engine {
                 self.refuse_call(now, call, &rejection, outcome)
             }
             CallState::Answered | CallState::Confirmed => {
-                // A leg that is gone needs no BYE.
-                let _ = self.agent.end(now, call.leg, Some(CLEARING));
+                self.part(now, call.leg);
                 let outcome = Outcome::hung_up(EndedBy::Local, call.lasted(now));
                 self.finish(now, call, outcome)
             }

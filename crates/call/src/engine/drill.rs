@@ -19,7 +19,7 @@ use hookswitch_sip::event::{Commit, EventKind as LegEventKind, LegId, Rejection}
 use hookswitch_sip::message::{Message, Uri};
 use hookswitch_sip::time::{Instant, Now};
 
-use super::ending::{CLEARING, phrase_of};
+use super::ending::phrase_of;
 use super::input::body;
 use super::ladder::Known;
 use super::offer::source_user;
@@ -92,6 +92,7 @@ impl Engine {
     ) {
         let sampled = self.counters.drills.is_multiple_of(SAMPLED);
         self.counters.drills += 1;
+        self.drills += 1;
         self.admission.began(None);
         let sample = sampled.then(|| self.sample(now, uri, message));
         let drill = Drill {
@@ -223,6 +224,7 @@ impl Engine {
     }
 
     fn finish_drill(&mut self, now: Now, leg: LegId, drill: Drill, outcome: Outcome) {
+        self.drills -= 1;
         self.admission.ended(None);
         self.deadlines.remove(Due::Drill(leg), drill.due);
         let Some(sample) = drill.sample else {
@@ -272,8 +274,7 @@ impl Engine {
         drill.due = None;
         match drill.kind {
             DrillKind::Hangup => {
-                // A leg that is gone needs no BYE.
-                let _ = self.agent.end(now, leg, Some(CLEARING));
+                self.part(now, leg);
                 let outcome = Outcome::hung_up(EndedBy::Local, Duration::ZERO);
                 self.finish_drill(now, leg, drill, outcome);
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hookswitch_sip::event::{Commit, LegId, Rejection};
+use hookswitch_sip::event::{CommandRefused, Commit, LegId, Rejection};
 use hookswitch_sip::message::Message;
 use hookswitch_sip::time::Now;
 
@@ -80,7 +80,12 @@ impl Engine {
             .pop_front_if(|past| past.forgotten_at <= now.instant)
         {
             self.ended.remove(&past.call.as_u128());
-            self.legs.remove(&past.leg.0);
+            // The very same INVITE, sent again after all timers, makes the same leg for another call.
+            let is_its =
+                |party: &Party| matches!(party, Party::Past(known) if known.call == past.call);
+            if self.legs.get(&past.leg.0).is_some_and(is_its) {
+                self.legs.remove(&past.leg.0);
+            }
         }
     }
 
@@ -95,6 +100,13 @@ impl Engine {
         // A leg that is gone has its final response already.
         let _ = self.agent.reject(now, call.leg, rejection);
         self.finish(now, call, outcome)
+    }
+
+    /// Ends the leg of an answered call: BYE, or a refusal while its 200 still waits for a PRACK (RFC 3262 §3).
+    pub(super) fn part(&mut self, now: Now, leg: LegId) {
+        if self.agent.end(now, leg, Some(CLEARING)) == Err(CommandRefused::State) {
+            let _ = self.agent.reject(now, leg, &Rejection::new(486));
+        }
     }
 
     /// Refuses an INVITE before anybody was asked: a record where there is a tenant, but no event.

@@ -95,6 +95,8 @@ pub struct Engine {
     /// The domains of ended calls, for commands that come too late.
     ended: HashedMap<u128, Arc<str>>,
     deadlines: Deadlines<Due>,
+    /// Drill calls under way.
+    drills: usize,
     outputs: VecDeque<Output>,
     counters: Counters,
     last_commit: u64,
@@ -138,6 +140,7 @@ impl Engine {
             past: VecDeque::new(),
             ended: HashedMap::default(),
             deadlines: Deadlines::default(),
+            drills: 0,
             outputs: VecDeque::new(),
             counters: Counters::default(),
             last_commit: 0,
@@ -170,7 +173,7 @@ impl Engine {
     pub fn census(&self) -> Census {
         Census {
             calls: self.calls.len(),
-            drills: self.legs.len() - self.calls.len() - self.past.len(),
+            drills: self.drills,
             past: self.past.len(),
             legs: self.legs.len(),
             deadlines: self.deadlines.len(),

@@ -5,4 +5,5 @@ mod inbound;
 mod limits;
 mod media;
 mod outbound;
+mod walks;
 mod world;

@@ -3,7 +3,7 @@
 use hookswitch_sip::event::Rejection;
 use hookswitch_sip::time::Now;
 
-use super::ending::{CLEARING, phrase_of};
+use super::ending::phrase_of;
 use super::{Due, Engine};
 use crate::call::Call;
 use crate::id::CallId;
@@ -75,8 +75,7 @@ impl Engine {
             "limit",
             "the call lasted as long as calls may",
         ));
-        // A leg that is gone needs no BYE.
-        let _ = self.agent.end(now, call.leg, Some(CLEARING));
+        self.part(now, call.leg);
         let outcome = Outcome::hung_up(EndedBy::System, call.lasted(now)).of_class(Class::Policy);
         self.finish(now, call, outcome);
     }

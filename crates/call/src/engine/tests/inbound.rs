@@ -566,3 +566,40 @@ fn a_caller_in_latin_1_is_understood() {
     assert_eq!(world.engine.counters().unparseable, 1);
     assert_eq!(world.heard(), ["SIP/2.0 100 Trying"]);
 }
+
+#[test]
+fn hanging_up_while_the_200_waits_for_a_prack_refuses_the_call() {
+    let mut world = World::new();
+    let caller = Caller::new("1001");
+    world.receives(&caller.invite_with("Require: 100rel\r\nSupported: 100rel\r\n", OFFER));
+    world.ringback(None).unwrap();
+    world.answers(device(30_000)).unwrap();
+    world.heard();
+    let call = world.call();
+    world.hangs_up(call).unwrap();
+    assert_eq!(world.heard(), ["SIP/2.0 486 Busy Here"]);
+    world.receives(&caller.ack(""));
+    world.everything_is_forgotten();
+}
+
+#[test]
+fn the_same_invite_long_after_its_end_is_a_new_call() {
+    let (mut world, caller) = offered();
+    world.receives(&caller.cancel(""));
+    let first = world.call();
+    world.passes(Duration::from_secs(33));
+    world.receives(&caller.invite(OFFER));
+    world.answers(device(30_000)).unwrap();
+    assert_ne!(world.call(), first);
+    world.passes(Duration::from_secs(10));
+    assert_eq!(
+        world.engine.census().calls,
+        1,
+        "the first one's oblivion takes nothing along"
+    );
+    world.everything_is_forgotten();
+    assert_eq!(
+        world.names(),
+        ["newRemoteCall", "callHungup", "newRemoteCall", "callHungup"]
+    );
+}
