@@ -134,6 +134,37 @@ impl Folder {
 }
 
 impl Config {
+    /// What `serve --dev` would be told for one folder: loopback only, any free ports.
+    pub fn for_loopback(data: Folder) -> Self {
+        let any = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+        let sip = [Transport::Udp, Transport::Tcp];
+        Self {
+            data,
+            http: any,
+            https: None,
+            tls: None,
+            trusted_proxies: Vec::new(),
+            sip: sip
+                .map(|transport| SipListen {
+                    transport,
+                    address: any,
+                })
+                .to_vec(),
+            advertise: None,
+            node: DEFAULT_NODE.to_owned(),
+            node_named: false,
+            site_base_url: None,
+            callback_allow: value::loopback().to_vec(),
+            sip_allow: value::loopback().to_vec(),
+            dev: true,
+            max_calls_per_second: None,
+            max_calls: None,
+            drain_timeout: DEFAULT_DRAIN,
+            shards: None,
+            log: "warn".to_owned(),
+        }
+    }
+
     /// Reads every option of `serve`; the first one that is wrong is named in the error.
     pub fn read(flags: &ServeOptions, environment: Environment<'_>) -> Result<Self, ConfigError> {
         let sources = Sources::open(flags.data.config.as_deref(), environment)?;

@@ -48,7 +48,7 @@ pub use commands::endpoint;
 pub use document::document;
 pub use error::ApiError;
 pub use health::Readiness;
-pub use ladder::{decode as decode_ladder, draw as draw_ladder, encode as encode_ladder};
+pub use ladder::draw as draw_ladder;
 pub use listen::{serve, tls};
 pub use rate::Failures;
 
@@ -172,3 +172,6 @@ fn reply(body: &impl Serialize) -> Result<Response, ApiError> {
 }
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,42 @@
 //! The program `hookswitch`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use hookswitch_server::cli::demo::DemoOptions;
+use hookswitch_server::cli::{self, Cli, Command};
+use hookswitch_server::config::{Config, ServeOptions};
+use hookswitch_server::{app, demo, telemetry};
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Domain(command) => cli::domain(&command),
+        Command::Openapi => cli::openapi(),
+        Command::Serve(options) => serve(&options),
+        Command::Demo(options) => demo(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hookswitch: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: &ServeOptions) -> anyhow::Result<()> {
+    let config = Config::read(options, &cli::environment)?;
+    telemetry::start_log(&config.log)?;
+    runtime()?.block_on(app::serve(config))
+}
+
+fn demo(options: &DemoOptions) -> anyhow::Result<()> {
+    telemetry::start_log("warn")?;
+    runtime()?.block_on(demo::run(options))
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+}

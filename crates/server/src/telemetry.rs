@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Mutex;
 
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -119,6 +120,15 @@ impl Metrics {
         };
         self.http_requests.get_or_create(&labels).inc();
         self.http_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Shows what `collector` reads off when somebody asks.
+    pub fn watch(&self, collector: Box<dyn Collector>) {
+        let mut registry = self
+            .registry
+            .lock()
+            .expect("no panic while the lock is held");
+        registry.register_collector(collector);
     }
 
     /// All metrics in the text format of OpenMetrics.

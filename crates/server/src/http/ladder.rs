@@ -17,6 +17,7 @@ use super::allowed::{Allowed, Look};
 use super::error::ApiError;
 use super::query::{Id, Query};
 use super::{Rest, blocking, calls, reply};
+use crate::shard::{Line, decode_ladder};
 
 pub use text::draw;
 
@@ -46,7 +47,7 @@ pub(super) struct LadderQuery {
 /// a drawing with `Accept: text/plain` or `format=text`.
 #[utoipa::path(
     get, path = "/v1/{domain}/calls/{id}/ladder", tag = "Calls", operation_id = "getLadder",
-    params(("domain", Path, description = "The tenant's SIP domain"), ("id", Path, description = "The call"), LadderQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("id" = String, Path, description = "The call"), LadderQuery),
     responses((status = 200, description = "The ladder", content((LadderReply = "application/json"), (String = "text/plain")))),
 )]
 pub(super) async fn show(
@@ -62,7 +63,7 @@ pub(super) async fn show(
     let key = CallKey(call.as_u128());
     let rows = blocking(move || reader.store.read(|db| ladder::of_call(db, key))).await?;
     for row in &rows {
-        entries.extend(decode(&row.rows));
+        entries.extend(decode_ladder(&row.rows).iter().map(Line::entry));
     }
     arrange(&mut entries);
     let wants_text = match query.format {
@@ -80,31 +81,6 @@ pub(super) async fn show(
         success: true,
         ladder: entries,
     })
-}
-
-/// Lines of a ladder as the store keeps them: JSON, one a line.
-pub fn encode(entries: &[LadderEntry]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(entries.len() * 256);
-    for entry in entries {
-        serde_json::to_writer(&mut bytes, entry).expect("texts and numbers always serialise");
-        bytes.push(b'\n');
-    }
-    bytes
-}
-
-/// The lines of one stored batch; what cannot be read is left out.
-pub fn decode(bytes: &[u8]) -> Vec<LadderEntry> {
-    bytes
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .filter_map(|line| match serde_json::from_slice(line) {
-            Ok(entry) => Some(entry),
-            Err(error) => {
-                tracing::warn!(%error, "a stored ladder line is damaged");
-                None
-            }
-        })
-        .collect()
 }
 
 /// In order of time, each once (a line may come from memory and from the store), counted from the first.

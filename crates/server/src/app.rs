@@ -1,0 +1,381 @@
+//! The running program: everything opened, joined and started in one place, and stopped again.
+
+mod calls;
+mod gauges;
+mod stop;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use hookswitch_call::engine::{Engine, EngineConfig, Limits};
+use hookswitch_sip::hash::KeyedHash;
+use hookswitch_sip::user_agent::{self, Timing};
+use hookswitch_store::{MasterKey, Options, Store, settings};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::auth::Keys;
+use crate::callback::{self, Callbacks, Resolve, SystemNames};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::control::{self, FolderLock, Operator, Taken};
+use crate::directory::Publisher;
+use crate::guard::Guard;
+use crate::http::{self, Failures, Readiness, Rest};
+use crate::net::{self, Inboxes, Locator, Sockets};
+use crate::outlet::{CallbackLog, Outlet, Writer};
+use crate::reply_id::ReplyIds;
+use crate::secrets;
+use crate::shard::{Input, Shard, ShardHandle, Tap};
+use crate::telemetry::Metrics;
+use calls::Calls;
+
+/// Messages one shard's inbox holds.
+const INBOX: usize = 8_192;
+/// Results of tells that wait to be written.
+const RESULTS: usize = 4_096;
+/// The Server and User-Agent value.
+const PRODUCT: &str = concat!("Hookswitch/", env!("CARGO_PKG_VERSION"));
+
+/// The running program.
+pub struct App {
+    http: SocketAddr,
+    https: Option<SocketAddr>,
+    sip: Vec<(hookswitch_sip::flow::Transport, SocketAddr)>,
+    node: String,
+    operator: Arc<Operator>,
+    readiness: Arc<Readiness>,
+    shards: Vec<ShardHandle>,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+    store: Store,
+    control_socket: PathBuf,
+    _lock: FolderLock,
+}
+
+impl App {
+    /// Opens everything and starts to serve.
+    ///
+    /// # Errors
+    /// The first thing that cannot be had, by the name of its option.
+    pub async fn start(config: Config, tap: Option<Tap>) -> anyhow::Result<Self> {
+        let lock = match FolderLock::take(&config.data)? {
+            Taken::ByUs(lock) => lock,
+            Taken::ByAnother => bail!(
+                "--data {} is in use by another hookswitch; stop that one, or give another folder",
+                config.data.folder.display()
+            ),
+        };
+        let store = Store::open(&config.data.folder, Options::default())
+            .with_context(|| format!("--data {} cannot be opened", config.data.folder.display()))?;
+        let master_key = Arc::new(MasterKey::load_or_create(&config.data.master_key_file)?);
+
+        let sockets = Sockets::bind(&config.sip, |place| remembered_port(&store, place))?;
+        remember_ports(&store, &sockets.ports())?;
+        let listeners = sockets.listeners(config.advertise);
+        let node_address = listeners
+            .first()
+            .map_or_else(String::new, |l| l.advertised.ip().to_string());
+        let own: Vec<String> = listeners
+            .iter()
+            .map(|listener| listener.advertised.ip())
+            .chain(sockets.addresses().map(|(_, bound)| bound.ip()))
+            .map(|address| address.to_string())
+            .collect();
+        let publisher = Arc::new(Publisher::load(
+            store.clone(),
+            Arc::clone(&master_key),
+            own.iter().map(String::as_str),
+        )?);
+        let keys = Arc::new(Keys::load(&store)?);
+
+        let shard_key: [u8; 16] = secrets::of_node(&store, &master_key, "shards")?;
+        let agent_key: [u8; 16] = hookswitch_store::seal::random_bytes();
+        let reply_key: [u8; 32] = secrets::of_node(&store, &master_key, "reply-id")?;
+        let writer = Writer {
+            node_address: node_address.as_str().into(),
+            site_id: config.node_named.then(|| config.node.as_str().into()),
+            site_base_url: config.site_base_url.as_deref().map(Into::into),
+            reply_ids: ReplyIds::new(&reply_key, config.node.clone()),
+        };
+        let outlet = Arc::new(Outlet::new(
+            store.clone(),
+            Arc::clone(&master_key),
+            writer,
+            &publisher,
+        ));
+
+        let count = shard_count(&config);
+        let handles: Vec<(ShardHandle, _)> = (0..count).map(|_| ShardHandle::new()).collect();
+        let shards: Vec<ShardHandle> = handles.iter().map(|(handle, _)| handle.clone()).collect();
+        let names: Arc<dyn Resolve> = Arc::new(SystemNames::from_system()?);
+        let (results, told) = mpsc::channel(RESULTS);
+        outlet.connect(Callbacks::new(callback::Parts {
+            guard: Guard::new(config.callback_allow.clone()),
+            names: Arc::clone(&names),
+            extra_roots: Vec::new(),
+            observer: Arc::new(CallbackLog {
+                shards: shards.clone(),
+                publisher: Arc::clone(&publisher),
+            }),
+            results,
+            limits: callback::Limits::default(),
+        })?);
+        tokio::spawn(Arc::clone(&outlet).record_results(told));
+        tokio::spawn(follow(publisher.subscribe(), Arc::clone(&outlet)));
+
+        let sip: Vec<_> = sockets.addresses().collect();
+        let locator = Arc::new(Locator::new(
+            names,
+            Guard::new(config.sip_allow.clone()),
+            sip.clone(),
+        ));
+        let (inboxes, arrivals) = Inboxes::new(&shard_key, count, INBOX);
+        let inboxes = Arc::new(inboxes);
+        let egress = sockets.serve(&inboxes, net::Limits::default())?;
+        let clock = Clock::start();
+        for ((place, (own, inputs)), arrivals) in (0..count).zip(handles).zip(arrivals) {
+            let engine = EngineConfig {
+                key: shard_key,
+                shard: place,
+                shards: count,
+                agent: user_agent::Config {
+                    key: key_of_shard(&agent_key, place),
+                    listeners: listeners.clone(),
+                    product: PRODUCT.to_owned(),
+                    session_expires: Duration::from_secs(600),
+                    min_session_expires: Duration::from_secs(90),
+                    timing: Timing::default(),
+                },
+                dev: config.dev,
+                limits: Limits {
+                    max_calls: config
+                        .max_calls
+                        .map(|calls| calls.div_ceil(u32::from(count))),
+                    max_calls_per_second: config
+                        .max_calls_per_second
+                        .map(|rate| rate.div_ceil(u32::from(count))),
+                    ..Limits::default()
+                },
+            };
+            let shard = Shard {
+                engine: Engine::new(engine, Arc::clone(&publisher.current().directory)),
+                clock,
+                arrivals,
+                inputs,
+                own,
+                egress: Arc::clone(&egress),
+                locator: Arc::clone(&locator),
+                outlet: Arc::clone(&outlet),
+                tap: tap.clone(),
+                directory: publisher.subscribe(),
+            };
+            tokio::spawn(shard.run());
+        }
+
+        let metrics = Arc::new(Metrics::default());
+        metrics.watch(Box::new(gauges::Node::new(
+            shards.clone(),
+            Arc::clone(&inboxes),
+            egress,
+            store.clone(),
+            Arc::clone(&outlet),
+        )));
+        let readiness = Arc::new(Readiness::default());
+        let rest = Arc::new(Rest {
+            store: store.clone(),
+            master_key: Arc::clone(&master_key),
+            keys: Arc::clone(&keys),
+            publisher: Arc::clone(&publisher),
+            reply_ids: Arc::new(ReplyIds::new(&reply_key, config.node.clone())),
+            calls: Arc::new(Calls::new(shards.clone())),
+            metrics,
+            readiness: Arc::clone(&readiness),
+            failures: Failures::default(),
+            trusted_proxies: config.trusted_proxies.clone(),
+            callback_allow: config.callback_allow.clone(),
+            dev: config.dev,
+        });
+        let (stop, stopped) = watch::channel(false);
+        let mut servers = Vec::new();
+        let router = http::router(rest);
+        let listener = tokio::net::TcpListener::bind(config.http)
+            .await
+            .with_context(|| format!("--http {} cannot be opened", config.http))?;
+        let http = listener.local_addr()?;
+        servers.push(tokio::spawn(http::serve(
+            listener,
+            None,
+            router.clone(),
+            stopped.clone(),
+        )));
+        let mut https = None;
+        if let (Some(address), Some(files)) = (config.https, &config.tls) {
+            let tls = http::tls(files)?;
+            let listener = tokio::net::TcpListener::bind(address)
+                .await
+                .with_context(|| format!("--https {address} cannot be opened"))?;
+            https = Some(listener.local_addr()?);
+            servers.push(tokio::spawn(http::serve(
+                listener,
+                Some(tls),
+                router,
+                stopped,
+            )));
+        }
+        let operator = Arc::new(Operator::live(store.clone(), master_key, keys, publisher));
+        let control_socket = config.data.control_socket();
+        let control =
+            control::listen(&control_socket).context("the control socket cannot be opened")?;
+        servers.push(tokio::spawn(control::serve(control, Arc::clone(&operator))));
+        readiness.ready();
+        Ok(Self {
+            http,
+            https,
+            sip,
+            node: config.node,
+            operator,
+            readiness,
+            shards,
+            stop,
+            servers,
+            store,
+            control_socket,
+            _lock: lock,
+        })
+    }
+
+    /// Where REST listens.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Where SIP listens, in the order of the configuration.
+    pub fn sip(&self) -> Vec<SocketAddr> {
+        self.sip.iter().map(|(_, address)| *address).collect()
+    }
+
+    /// What an operator may do, on the running program.
+    pub fn operator(&self) -> &Operator {
+        &self.operator
+    }
+
+    /// The one line of JSON that says that everything listens.
+    pub fn ready_line(&self) -> String {
+        let sip: Vec<String> = self
+            .sip
+            .iter()
+            .map(|(transport, address)| format!("{transport}:{address}"))
+            .collect();
+        let mut line = serde_json::json!({
+            "ready": true, "http": format!("http://{}", self.http), "sip": sip, "node": self.node,
+        });
+        if let Some(https) = self.https {
+            line["https"] = format!("https://{https}").into();
+        }
+        line.to_string()
+    }
+
+    /// Refuses new calls, waits for the running ones for at most `patience`, and stops.
+    pub async fn stop(self, patience: Duration) {
+        self.readiness.draining();
+        for shard in &self.shards {
+            shard.put(Input::Drain(true));
+        }
+        stop::wait_for_calls(&self.shards, patience).await;
+        for shard in &self.shards {
+            shard.flush_ladders().await;
+        }
+        let _ = self.stop.send(true);
+        let mut servers = self.servers;
+        let control = servers.pop();
+        for server in servers {
+            let _ = server.await;
+        }
+        if let Some(control) = control {
+            control.abort();
+        }
+        let _ = std::fs::remove_file(&self.control_socket);
+        let store = self.store;
+        let _ = tokio::task::spawn_blocking(move || store.writer().flush()).await;
+    }
+}
+
+/// `hookswitch serve`: runs until told to stop.
+///
+/// # Errors
+/// What could not be started.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let patience = config.drain_timeout;
+    let app = App::start(config, None).await?;
+    println_ready(&app)?;
+    let mut signals = stop::Signals::listen()?;
+    signals.wait().await;
+    tracing::info!(
+        ?patience,
+        "stopping: new calls are refused, running ones are kept"
+    );
+    tokio::select! {
+        () = app.stop(patience) => {}
+        () = signals.wait() => tracing::warn!("stopped at once"),
+    }
+    Ok(())
+}
+
+fn println_ready(app: &App) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", app.ready_line())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// A loopback machine with many processors has few calls: the number of shards follows the processors.
+fn shard_count(config: &Config) -> u16 {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    config
+        .shards
+        .unwrap_or_else(|| u16::try_from(processors).unwrap_or(u16::MAX))
+        .max(1)
+}
+
+fn key_of_shard(key: &[u8; 16], shard: u16) -> [u8; 16] {
+    KeyedHash::new(key)
+        .of(&[b"shard", &shard.to_le_bytes()])
+        .to_le_bytes()
+}
+
+/// Ports that were any free one stay what they were, because restored calls name them.
+fn remembered_port(store: &Store, place: usize) -> Option<u16> {
+    let name = format!("sip.port.{place}");
+    store
+        .read(|db| settings::find(db, &name))
+        .ok()
+        .flatten()?
+        .parse()
+        .ok()
+}
+
+fn remember_ports(store: &Store, ports: &[u16]) -> anyhow::Result<()> {
+    let ports = ports.to_vec();
+    store.write(move |db| {
+        for (place, port) in ports.iter().enumerate() {
+            settings::put(db, &format!("sip.port.{place}"), &port.to_string())?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+async fn follow(
+    mut versions: watch::Receiver<Arc<crate::directory::Published>>,
+    outlet: Arc<Outlet>,
+) {
+    while versions.changed().await.is_ok() {
+        let version = Arc::clone(&versions.borrow_and_update());
+        outlet.publish(version);
+    }
+}

@@ -1,0 +1,114 @@
+//! The engine's changes as rows of the store.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use hookswitch_call::event::Event;
+use hookswitch_call::id::CallId;
+use hookswitch_call::record::{CallRecord, Snapshot};
+use hookswitch_store::seal::Place;
+use hookswitch_store::{CallKey, CallRow, DeliveryUpdate, EventRow, MasterKey, UnixMicros};
+
+use super::body::keys_of;
+use super::outcome;
+use crate::callback::{TellResult, Told};
+
+/// The row of a call's record.
+pub(super) fn call(record: &CallRecord) -> CallRow {
+    let identity = &record.identity;
+    CallRow {
+        id: CallKey(identity.call.as_u128()),
+        domain: identity.domain.clone(),
+        direction: Cow::Borrowed(identity.direction.as_str()),
+        source_user: identity.source_user.to_string(),
+        destination_user: identity.destination_user.to_string(),
+        sip_call_id: identity.sip_call_id.to_string(),
+        started_at: UnixMicros(record.times.offered),
+        state: Cow::Borrowed(record.state.as_str()),
+        session_reference_id: record.session_reference_id.as_deref().map(str::to_owned),
+        answered_at: record.times.answered.map(UnixMicros),
+        ended_at: record.times.ended.map(UnixMicros),
+        class: record
+            .outcome
+            .as_ref()
+            .map(|outcome| Cow::Borrowed(outcome.class.as_str())),
+        record: serde_json::to_string(record).expect("a record has text keys only"),
+    }
+}
+
+/// A snapshot, sealed, for it may hold SRTP keys; `None` forgets it.
+pub(super) fn snapshot(
+    master_key: &MasterKey,
+    call: CallId,
+    snapshot: Option<&Snapshot>,
+) -> (CallKey, Option<Vec<u8>>) {
+    let key = CallKey(call.as_u128());
+    let sealed = snapshot.map(|snapshot| {
+        let plain =
+            postcard::to_stdvec(snapshot).expect("a snapshot has no part that cannot be written");
+        let name = call.text();
+        let place = Place {
+            domain: &snapshot.identity.domain,
+            kind: "snapshot",
+            field: name.as_str(),
+        };
+        master_key.seal(place, &plain).as_str().as_bytes().to_vec()
+    });
+    (key, sealed)
+}
+
+/// The row of an event; its SRTP keys lie sealed beside the body.
+pub(super) fn event(
+    master_key: &MasterKey,
+    event: &Event,
+    callback_id: String,
+    body: Vec<u8>,
+) -> EventRow {
+    let identity = &event.identity;
+    let webhook_id = event.webhook_id().to_string();
+    let keys = keys_of(event);
+    let sealed = (!keys.is_empty()).then(|| {
+        let plain = serde_json::to_vec(keys).expect("keys are plain texts");
+        let place = Place {
+            domain: &identity.domain,
+            kind: "event",
+            field: &webhook_id,
+        };
+        master_key.seal(place, &plain)
+    });
+    EventRow {
+        call: CallKey(identity.call.as_u128()),
+        domain: identity.domain.clone(),
+        service: identity.service.as_deref().unwrap_or("").to_owned(),
+        callback_id,
+        name: Cow::Borrowed(event.kind.name()),
+        sequence: event.sequence,
+        terminal: event.kind.is_terminal(),
+        target: identity.target.as_deref().map(str::to_owned),
+        created_at: UnixMicros(event.at_unix_ms * 1_000),
+        body: String::from_utf8(body).expect("JSON is UTF-8"),
+        sealed,
+        webhook_id,
+    }
+}
+
+/// What became of a tell.
+pub(super) fn delivery(result: TellResult) -> DeliveryUpdate {
+    let retry_at = match result.told {
+        Told::Retry { at, .. } => {
+            let since = at
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default();
+            UnixMicros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+        }
+        Told::Delivered | Told::Failed => UnixMicros(0),
+    };
+    DeliveryUpdate {
+        call: CallKey(result.call.0),
+        sequence: u32::try_from(result.sequence).unwrap_or(u32::MAX),
+        outcome: outcome(result.told, UnixMicros::now(), retry_at),
+        attempts: result.attempts,
+        last_status: result.status,
+        last_error: result.error.map(|error| error.to_string()),
+    }
+}

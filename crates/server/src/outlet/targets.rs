@@ -1,0 +1,136 @@
+//! Where each service's callbacks go, ready to be called: keys parsed, secrets opened, switches kept.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hookswitch_api::cloudsipua::{RestAuthentication, SignatureType};
+use hookswitch_store::UnixMicros;
+
+use crate::callback::{BaseUrl, RestAuth, Secret, Switch, Target};
+use crate::directory::{Published, ServiceCallback};
+
+/// The targets of one version of the provisioning, made when they are first needed.
+#[derive(Default)]
+pub(super) struct Targets {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    version: Option<Arc<Published>>,
+    ready: BTreeMap<(Arc<str>, Arc<str>), Ready>,
+}
+
+struct Ready {
+    made_of: Arc<ServiceCallback>,
+    signed_with: Arc<crate::directory::Callbacks>,
+    until: Option<UnixMicros>,
+    target: Arc<Target>,
+}
+
+impl Targets {
+    /// The target of a service; `None`: there is no such service, or nothing usable in it.
+    pub(super) fn find(
+        &self,
+        published: &Arc<Published>,
+        domain: &str,
+        service: &str,
+    ) -> Option<Arc<Target>> {
+        let callbacks = published.callbacks(domain)?;
+        let callback = callbacks.services.get(service)?;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state
+            .version
+            .as_ref()
+            .is_none_or(|version| !Arc::ptr_eq(version, published))
+        {
+            state.version = Some(Arc::clone(published));
+            state
+                .ready
+                .retain(|(domain, service), _| published.callback(domain, service).is_some());
+        }
+        let (domain_key, service_key) = (Arc::<str>::from(domain), Arc::<str>::from(service));
+        let key = (domain_key, service_key);
+        let now = UnixMicros::now();
+        if let Some(ready) = state.ready.get(&key)
+            && Arc::ptr_eq(&ready.made_of, callback)
+            && Arc::ptr_eq(&ready.signed_with, callbacks)
+            && ready.until.is_none_or(|until| now < until)
+        {
+            return Some(Arc::clone(&ready.target));
+        }
+        // A service whose callback is on again starts with a fresh switch.
+        let target = Arc::new(make(domain, service, callbacks, callback, now)?);
+        let until = callbacks
+            .previous_secret
+            .as_ref()
+            .map(|(_, until)| *until)
+            .filter(|until| now < *until);
+        let ready = Ready {
+            made_of: Arc::clone(callback),
+            signed_with: Arc::clone(callbacks),
+            until,
+            target: Arc::clone(&target),
+        };
+        state.ready.insert(key, ready);
+        Some(target)
+    }
+}
+
+fn make(
+    domain: &str,
+    service: &str,
+    callbacks: &crate::directory::Callbacks,
+    callback: &ServiceCallback,
+    now: UnixMicros,
+) -> Option<Target> {
+    let unusable = |error: &dyn std::fmt::Display| {
+        tracing::error!(domain, service, %error, "the callbacks of a service cannot be sent");
+    };
+    let base = BaseUrl::parse(&callback.base_url)
+        .inspect_err(|error| unusable(error))
+        .ok()?;
+    let auth: Option<Vec<RestAuth>> = callback
+        .authentication
+        .iter()
+        .map(|entry| signer(entry).inspect_err(|error| unusable(error)).ok())
+        .collect();
+    let previous = callbacks
+        .previous_secret
+        .as_ref()
+        .filter(|(_, until)| now < *until)
+        .map(|(secret, _)| secret);
+    let secrets: Option<Vec<Secret>> = std::iter::once(&callbacks.secret)
+        .chain(previous)
+        .map(|secret| {
+            Secret::parse(secret.expose())
+                .inspect_err(|error| unusable(error))
+                .ok()
+        })
+        .collect();
+    Some(Target {
+        domain: domain.into(),
+        service: service.into(),
+        base,
+        auth: auth?.into(),
+        timeout: callback.timeout,
+        secrets: secrets?.into(),
+        switch: Arc::new(Switch::new(callback.disabled)),
+        per_call: None,
+    })
+}
+
+fn signer(entry: &RestAuthentication) -> Result<RestAuth, crate::callback::SignError> {
+    let secret = entry.secret.as_ref().map_or("", |secret| secret.expose());
+    let kind = match entry.kind {
+        SignatureType::Rs256 => "RS256",
+        SignatureType::Es256 => "ES256",
+        SignatureType::EdDsa => "EdDSA",
+        SignatureType::Hs256 => "HS256",
+    };
+    let auth = RestAuth::new(kind, secret, entry.sub.as_deref(), entry.scope.as_deref())?;
+    let headers = entry.request_headers.iter();
+    Ok(headers.fold(auth, |auth, (name, value)| {
+        auth.with_header(name, value.expose())
+    }))
+}

@@ -1,0 +1,163 @@
+//! The way to a shard, and what it tells of itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hookswitch_call::command::{AskAnswer, Command, CommandError, CommandReply};
+use hookswitch_call::engine::{Census, Counters, Engine};
+use hookswitch_call::id::CallId;
+use hookswitch_sip::event::{Commit, LocateFailure, LocateId};
+use hookswitch_sip::flow::Flow;
+use tokio::sync::{mpsc, oneshot};
+
+use super::held::Held;
+use super::ladder::Line;
+
+/// The end of a command.
+pub type CommandResult = Result<CommandReply, CommandError>;
+
+/// What a shard hears from inside the program.
+#[derive(Debug)]
+pub enum Input {
+    /// An order of an application.
+    Command {
+        /// The order.
+        command: Command,
+        /// Where its end is told.
+        reply: oneshot::Sender<CommandResult>,
+    },
+    /// What an application answered.
+    Asked {
+        /// The call.
+        call: CallId,
+        /// Its answer.
+        answer: AskAnswer,
+    },
+    /// Where a host is.
+    Located {
+        /// The question.
+        id: LocateId,
+        /// The answer.
+        result: Result<Vec<Flow>, LocateFailure>,
+    },
+    /// The writer's receipt.
+    Durable {
+        /// Everything up to here is settled.
+        commit: Commit,
+        /// Whether this one was stored.
+        stored: bool,
+    },
+    /// A line for a call's ladder: a REST command or a callback.
+    Line {
+        /// The call.
+        call: CallId,
+        /// The line.
+        line: Line,
+    },
+    /// Write every ladder line that waits.
+    FlushLadders {
+        /// Told when they are on their way to the store.
+        done: oneshot::Sender<()>,
+    },
+    /// Tell the lines of a call that are not in the store yet.
+    RecentLadder {
+        /// The call.
+        call: CallId,
+        /// Where they are told.
+        lines: oneshot::Sender<Vec<Line>>,
+    },
+    /// Tell how many calls are under way.
+    CountCalls {
+        /// Where it is told.
+        count: oneshot::Sender<usize>,
+    },
+    /// New calls are refused, or taken again.
+    Drain(bool),
+}
+
+/// What a shard tells of itself once a second.
+#[derive(Clone, Debug, Default)]
+pub struct Gauges {
+    /// What happened since the start.
+    pub counters: Counters,
+    /// How much there is.
+    pub census: Census,
+    /// Outputs that wait for the store.
+    pub held: usize,
+}
+
+impl Gauges {
+    pub(super) fn of(engine: &Engine, held: &Held) -> Self {
+        Self {
+            counters: engine.counters().clone(),
+            census: engine.census(),
+            held: held.len(),
+        }
+    }
+}
+
+/// The way to a shard.
+#[derive(Clone, Debug)]
+pub struct ShardHandle {
+    inputs: mpsc::UnboundedSender<Input>,
+    gauges: Arc<Mutex<Gauges>>,
+}
+
+impl ShardHandle {
+    /// A handle and the queue its shard reads. What goes in is bounded where it comes from: commands by the
+    /// HTTP server, the rest by the calls there are.
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Input>) {
+        let (inputs, receiver) = mpsc::unbounded_channel();
+        (
+            Self {
+                inputs,
+                gauges: Arc::default(),
+            },
+            receiver,
+        )
+    }
+
+    /// Hands something to the shard; during the last moments of the program it may go unheard.
+    pub fn put(&self, input: Input) {
+        let _ = self.inputs.send(input);
+    }
+
+    /// Carries out a command. `None`: the shard is gone.
+    pub async fn command(&self, command: Command) -> Option<CommandResult> {
+        let (reply, answer) = oneshot::channel();
+        self.put(Input::Command { command, reply });
+        answer.await.ok()
+    }
+
+    /// Returns when every ladder line handed in before is on its way to the store.
+    pub async fn flush_ladders(&self) {
+        let (done, flushed) = oneshot::channel();
+        self.put(Input::FlushLadders { done });
+        let _ = flushed.await;
+    }
+
+    /// Lines of a call's ladder that are not in the store yet.
+    pub async fn recent_ladder(&self, call: CallId) -> Vec<Line> {
+        let (lines, told) = oneshot::channel();
+        self.put(Input::RecentLadder { call, lines });
+        told.await.unwrap_or_default()
+    }
+
+    /// How many calls are under way now.
+    pub async fn calls(&self) -> usize {
+        let (count, told) = oneshot::channel();
+        self.put(Input::CountCalls { count });
+        told.await.unwrap_or(0)
+    }
+
+    /// What the shard last told of itself.
+    pub fn gauges(&self) -> Gauges {
+        self.gauges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn set_gauges(&self, gauges: Gauges) {
+        *self.gauges.lock().unwrap_or_else(PoisonError::into_inner) = gauges;
+    }
+}

@@ -1,0 +1,328 @@
+//! A shard: the one owner of its calls. It feeds the engine and carries out what comes of it.
+//!
+//! Messages, commands, answers to asks and the writer's receipts come through two queues; after each handful
+//! the engine's outputs are drained. Nothing here waits: a question is asked by a task of its own, whose answer
+//! comes back through the queue.
+
+mod handle;
+mod held;
+mod ladder;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookswitch_call::command::RequestId;
+use hookswitch_call::engine::{Engine, Output};
+use hookswitch_call::id::CallId;
+use hookswitch_sip::event::{Commit, Locate};
+use hookswitch_sip::time::{Instant, Now};
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use handle::{CommandResult, Gauges, Input, ShardHandle};
+pub use ladder::{Line, LineKind, decode as decode_ladder};
+
+use crate::clock::Clock;
+use crate::directory::Published;
+use crate::net::{Arrival, Egress, Locator, Outgoing};
+use crate::outlet::Outlet;
+use held::{Held, Released};
+use ladder::Ladders;
+
+/// Messages and inputs handled before the outputs are drained.
+const HANDFUL: usize = 64;
+/// How long a ladder line may wait for its batch.
+const LADDER_EVERY: Duration = Duration::from_secs(1);
+/// How often gauges are read off the engine.
+const GAUGES_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything a shard works with.
+pub struct Shard {
+    /// The calls.
+    pub engine: Engine,
+    /// The present.
+    pub clock: Clock,
+    /// Messages.
+    pub arrivals: mpsc::Receiver<Arrival>,
+    /// Everything else.
+    pub inputs: mpsc::UnboundedReceiver<Input>,
+    /// The way back for those who work for the shard.
+    pub own: ShardHandle,
+    /// Messages out.
+    pub egress: Arc<Egress>,
+    /// Where hosts are.
+    pub locator: Arc<Locator>,
+    /// The store and the callbacks.
+    pub outlet: Arc<Outlet>,
+    /// Sees every ladder line at once, where somebody watches.
+    pub tap: Option<Tap>,
+    /// Provisioning.
+    pub directory: watch::Receiver<Arc<Published>>,
+}
+
+/// Who watches ladder lines as they happen.
+pub type Tap = mpsc::UnboundedSender<(CallId, Line)>;
+
+/// A running shard's own state.
+struct Running {
+    shard: Shard,
+    held: Held,
+    ladders: Ladders,
+    requests: BTreeMap<RequestId, oneshot::Sender<CommandResult>>,
+    last_request: u64,
+    outgoing: Vec<Outgoing>,
+    next_upkeep: Instant,
+}
+
+impl Shard {
+    /// Runs until every handle is gone.
+    pub async fn run(self) {
+        let mut running = Running {
+            next_upkeep: self.clock.now().instant,
+            shard: self,
+            held: Held::default(),
+            ladders: Ladders::default(),
+            requests: BTreeMap::new(),
+            last_request: 0,
+            outgoing: Vec::with_capacity(HANDFUL),
+        };
+        running.run().await;
+    }
+}
+
+impl Running {
+    async fn run(&mut self) {
+        let mut arrivals = Vec::with_capacity(HANDFUL);
+        let mut inputs = Vec::with_capacity(HANDFUL);
+        let sleep = tokio::time::sleep(Duration::from_secs(1));
+        tokio::pin!(sleep);
+        let mut wakes_at: Option<Instant> = None;
+        loop {
+            let wanted = self.next_deadline();
+            if wakes_at.is_none_or(|at| wanted < at) {
+                let left = wanted - self.shard.clock.now().instant;
+                sleep.as_mut().reset(tokio::time::Instant::now() + left);
+                wakes_at = Some(wanted);
+            }
+            tokio::select! {
+                biased;
+                count = self.shard.inputs.recv_many(&mut inputs, HANDFUL) => {
+                    if count == 0 {
+                        return;
+                    }
+                    for input in inputs.drain(..) {
+                        self.handle_input(input);
+                    }
+                }
+                _ = self.shard.arrivals.recv_many(&mut arrivals, HANDFUL), if !self.shard.arrivals.is_closed() => {
+                    let now = self.shard.clock.now();
+                    for arrival in arrivals.drain(..) {
+                        self.handle_arrival(now, arrival);
+                    }
+                }
+                changed = self.shard.directory.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let directory = Arc::clone(&self.shard.directory.borrow_and_update().directory);
+                    self.shard.engine.handle_directory(directory);
+                }
+                () = &mut sleep => wakes_at = None,
+            }
+            self.upkeep();
+            self.drain();
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let engine = self.shard.engine.poll_timeout();
+        let held = self.held.next_force();
+        engine
+            .into_iter()
+            .chain(held)
+            .fold(self.next_upkeep, Instant::min)
+    }
+
+    fn handle_arrival(&mut self, now: Now, arrival: Arrival) {
+        match arrival {
+            Arrival::Message(received) => {
+                self.shard
+                    .engine
+                    .handle_datagram(now, received.flow, &received.bytes);
+            }
+            Arrival::FlowFailed(flow) => self.shard.engine.handle_flow_failure(now, flow),
+        }
+        self.drain_into_queue(now);
+    }
+
+    fn handle_input(&mut self, input: Input) {
+        let now = self.shard.clock.now();
+        match input {
+            Input::Command { command, reply } => {
+                self.last_request += 1;
+                let request = RequestId(self.last_request);
+                self.requests.insert(request, reply);
+                self.shard.engine.handle_command(now, request, command);
+            }
+            Input::Asked { call, answer } => self.shard.engine.handle_asked(now, call, answer),
+            Input::Located { id, result } => self.shard.engine.handle_located(now, id, result),
+            Input::Durable { commit, stored } => self.handle_durable(commit, stored),
+            Input::Line { call, line } => self.log(call, &line),
+            Input::FlushLadders { done } => {
+                self.flush_ladders();
+                let _ = done.send(());
+            }
+            Input::RecentLadder { call, lines } => {
+                let _ = lines.send(self.ladders.of_call(call));
+            }
+            Input::CountCalls { count } => {
+                let census = self.shard.engine.census();
+                let _ = count.send(census.calls + census.drills);
+            }
+            Input::Drain(draining) => self.shard.engine.handle_drain(draining),
+        }
+        self.drain_into_queue(now);
+    }
+
+    /// What has to be done now and then.
+    fn upkeep(&mut self) {
+        let now = self.shard.clock.now();
+        if self
+            .shard
+            .engine
+            .poll_timeout()
+            .is_some_and(|at| at <= now.instant)
+        {
+            self.shard.engine.handle_timeout(now);
+            self.drain_into_queue(now);
+        }
+        for transmit in self.held.take_forced(now.instant) {
+            self.outgoing.push(Outgoing {
+                flow: transmit.flow,
+                bytes: transmit.bytes,
+            });
+        }
+        if now.instant >= self.next_upkeep {
+            self.next_upkeep = now.instant + LADDER_EVERY.min(GAUGES_EVERY);
+            self.flush_ladders();
+            let gauges = Gauges::of(&self.shard.engine, &self.held);
+            self.shard.own.set_gauges(gauges);
+        }
+    }
+
+    fn drain_into_queue(&mut self, now: Now) {
+        while let Some(output) = self.shard.engine.poll_output() {
+            self.carry_out(now, output);
+        }
+    }
+
+    fn carry_out(&mut self, now: Now, output: Output) {
+        match output {
+            Output::Transmit(transmit) if self.held.is_durable(transmit.after) => {
+                self.outgoing.push(Outgoing {
+                    flow: transmit.flow,
+                    bytes: transmit.bytes,
+                });
+            }
+            Output::Transmit(transmit) => self.held.keep_transmit(now.instant, transmit),
+            Output::Commit { commit, changes } => {
+                for due in self.shard.outlet.commit(commit, changes, &self.shard.own) {
+                    self.held.keep(commit, Released::Tell(due));
+                }
+            }
+            Output::Ask {
+                call, event, after, ..
+            } => {
+                self.release_or_keep(after, Released::Ask { call, event });
+            }
+            Output::Reply {
+                request,
+                result,
+                after,
+            } => {
+                self.release_or_keep(after, Released::Reply { request, result });
+            }
+            Output::Locate(question) => self.locate(now, question),
+            Output::Log(entry) => self.log(entry.call, &Line::from_sip(&entry)),
+        }
+    }
+
+    fn log(&mut self, call: CallId, line: &Line) {
+        if let Some(tap) = &self.shard.tap {
+            let _ = tap.send((call, line.clone()));
+        }
+        self.ladders.push(call, line);
+    }
+
+    fn release_or_keep(&mut self, after: Commit, output: Released) {
+        if self.held.is_durable(after) {
+            self.release(output);
+        } else {
+            self.held.keep(after, output);
+        }
+    }
+
+    fn release(&mut self, output: Released) {
+        match output {
+            Released::Transmit(transmit) => {
+                self.outgoing.push(Outgoing {
+                    flow: transmit.flow,
+                    bytes: transmit.bytes,
+                });
+            }
+            Released::Ask { call, event } => self.shard.outlet.ask(call, &event, &self.shard.own),
+            Released::Reply { request, result } => self.reply(request, result),
+            Released::Tell(due) => self.shard.outlet.tell(due),
+        }
+    }
+
+    fn reply(&mut self, request: RequestId, result: CommandResult) {
+        if let Some(reply) = self.requests.remove(&request) {
+            let _ = reply.send(result);
+        }
+    }
+
+    fn locate(&mut self, now: Now, question: Locate) {
+        if let Some(answer) = self.shard.locator.locate_literal(&question) {
+            self.shard.engine.handle_located(now, question.id, answer);
+            return;
+        }
+        let (locator, own) = (Arc::clone(&self.shard.locator), self.shard.own.clone());
+        tokio::spawn(async move {
+            let result = locator.locate(&question).await;
+            own.put(Input::Located {
+                id: question.id,
+                result,
+            });
+        });
+    }
+
+    /// A write is durable, or failed: what waited for it goes out, or does not.
+    fn handle_durable(&mut self, commit: Commit, stored: bool) {
+        for released in self.held.release(commit, stored) {
+            self.release(released);
+        }
+    }
+
+    fn flush_ladders(&mut self) {
+        let rows = self.ladders.take();
+        if !rows.is_empty() {
+            self.shard.outlet.log(rows);
+        }
+    }
+
+    /// Sends what is to be sent; a way that broke is told to the engine at once.
+    fn drain(&mut self) {
+        while !self.outgoing.is_empty() {
+            let broken = self.shard.egress.send(&mut self.outgoing);
+            if broken.is_empty() {
+                return;
+            }
+            let now = self.shard.clock.now();
+            for flow in broken {
+                self.shard.engine.handle_flow_failure(now, flow);
+            }
+            self.drain_into_queue(now);
+        }
+    }
+}
