@@ -1,142 +1,60 @@
-//! What one phone call costs the writer thread: `write_speed CALLS [CALLS_PER_SECOND]`, flat out without a pace.
-
-use std::time::{Duration, Instant};
-use std::{env, error::Error, fs, sync::mpsc, thread};
-
-use hookswitch_store::{
-    Batch, CallKey, CallRow, DeliveryOutcome, DeliveryUpdate, EventRow, LadderRow, Options,
-};
-use hookswitch_store::{Store, UnixMicros};
+//! What one phone call costs the writer thread: `write_speed CALLS MICROS_BETWEEN_CALLS`, 0 for flat out.
+use hookswitch_store::*;
+use std::{env, error::Error, fs, thread::sleep, time::Duration, time::Instant};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut numbers = env::args().skip(1).map(|number| number.parse::<u64>());
-    let (calls, pace) = (
-        numbers.next().transpose()?.unwrap_or(50_000),
-        numbers.next().transpose()?,
-    );
+    let mut numbers = env::args().skip(1).map(|number| number.parse());
+    let calls: u64 = numbers.next().unwrap_or(Ok(50_000))?;
+    let pause = Duration::from_micros(numbers.next().unwrap_or(Ok(0))?);
+    let (began, mut due) = (Instant::now(), Instant::now());
     let dir = tempfile::tempdir_in(".")?;
     let store = Store::open(dir.path(), Options::default())?;
-    let ((done, answers), began) = (mpsc::channel(), Instant::now());
-    for call in 0..calls {
-        let due = pace.map(|pace| began + Duration::from_micros(call * 1_000_000 / pace));
-        thread::sleep(due.map_or(Duration::ZERO, |due| {
-            due.saturating_duration_since(Instant::now())
-        }));
-        // Calls overlap: while this one is offered, an earlier one is answered, and a still earlier one ends.
-        let steps = [
-            (call, 0),
-            (call.wrapping_sub(500), 1),
-            (call.wrapping_sub(501), 2),
-            (call.wrapping_sub(4_000), 3),
-        ];
-        for batch in steps
-            .into_iter()
-            .filter(|(number, _)| *number < calls)
-            .flat_map(batches)
-        {
-            while store.writer().metrics().waiting > 10_000 {
-                thread::sleep(Duration::from_millis(1));
+    for number in 0..calls {
+        sleep(due.saturating_duration_since(Instant::now()));
+        due += pause;
+        while store.writer().metrics().waiting > 10_000 {
+            sleep(Duration::from_millis(1));
+        }
+        // Calls overlap: one is offered, older ones are answered, confirmed and ended.
+        for (step, age) in [(0, 0), (1, 500), (2, 501), (3, 4_000)] {
+            let batches = number.checked_sub(age).map(|older| batches(older, step));
+            for batch in batches.into_iter().flatten() {
+                store.writer().submit(batch, |done| done.expect("room"))?;
             }
-            let done = done.clone();
-            store
-                .writer()
-                .submit(batch, move |outcome| done.send(outcome).unwrap_or_default())?;
         }
     }
-    drop(done);
-    let jobs = answers.iter().collect::<Result<Vec<()>, _>>()?.len();
-    let (seconds, metrics) = (began.elapsed().as_secs_f64(), store.writer().metrics());
-    let [per_second, rows_per_second] = [calls, metrics.rows].map(|count| count as f64 / seconds);
-    let cpu = writer_cpu()?.as_secs_f64() * 1e6 / calls as f64;
-    eprintln!(
-        "{per_second:.0} calls/s, {rows_per_second:.0} rows/s, {jobs} jobs in {} commits, {cpu:.1} µs CPU per call",
-        metrics.commits
-    );
+    store.writer().flush()?;
+    let (done, took) = (store.writer().metrics(), began.elapsed());
+    let mut cpu = 0;
+    for task in fs::read_dir("/proc/self/task")? {
+        let path = task?.path();
+        let read = |name| fs::read_to_string(path.join(name));
+        if read("comm")?.starts_with("store-writer") {
+            let nanos = read("schedstat")?;
+            cpu += nanos.split(' ').next().unwrap_or("").parse::<u64>()?;
+        }
+    }
+    eprintln!("{took:?}, {} ns CPU per call, {done:?}", cpu / calls);
     Ok(())
 }
 
-fn batches((number, step): (u64, u32)) -> Vec<Batch> {
-    let scattered = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let (call, at) = (
-        CallKey(u128::from(number) << 80 | u128::from(scattered)),
-        UnixMicros(number * 2_000),
-    );
-    let text = |length| "x".repeat(length);
-    let row = CallRow {
-        id: call,
-        domain: "example.com".into(),
-        direction: "inbound".into(),
-        source_user: format!("+46{}", scattered >> 32),
-        destination_user: "112".to_owned(),
-        sip_call_id: format!("{scattered:032x}@198.51.100.7"),
-        started_at: at,
-        state: ["offered", "answered", "answered", "ended"][step as usize].into(),
-        session_reference_id: (step > 0).then(|| format!("{scattered:x}")),
-        answered_at: (step > 0).then_some(at),
-        ended_at: (step == 3).then_some(at),
-        class: (step == 3).then(|| "normal".into()),
-        record: text(900),
-    };
-    let sequence = [1, 0, 2, 3][step as usize];
-    let event = EventRow {
-        webhook_id: format!("msg_{:032x}_{sequence}", call.0),
-        call,
-        domain: "example.com".into(),
-        service: "main".to_owned(),
-        callback_id: "cb-1".to_owned(),
-        name: "callAnswered".into(),
-        sequence,
-        terminal: step == 3,
-        target: None,
-        created_at: at,
-        body: text(700),
-        sealed: None,
-    };
-    let delivery = DeliveryUpdate {
-        call,
-        sequence,
-        outcome: DeliveryOutcome::Delivered(at),
-        attempts: 1,
-        last_status: Some(200),
-        last_error: None,
-    };
-    let snapshot = (call, (step < 3).then(|| vec![0; 1_500]));
-    let mut promised = Batch {
-        snapshots: vec![snapshot],
-        ..Batch::default()
-    };
+fn batches(number: u64, step: u32) -> [Batch; 2] {
+    let (id, at) = (CallKey(u128::from(number) << 80), UnixMicros(number));
+    let (mut row, mut event) = (CallRow::default(), EventRow::default());
+    (row.id, row.started_at, row.record) = (id, at, "r".repeat(900));
+    (row.answered_at, row.ended_at) = ((step > 0).then_some(at), (step > 2).then_some(at));
+    (event.call, event.sequence, event.body) = (id, step, "b".repeat(700));
+    let (mut promised, mut lazy) = <(Batch, Batch)>::default();
+    let body = (step < 3).then(|| vec![0; 1_500]);
+    promised.snapshots.push((id, body));
     promised.calls.extend((step != 2).then_some(row));
-    promised.events.extend((step != 1).then_some(event));
-    let told = Batch {
-        deliveries: vec![delivery],
-        ..Batch::default()
-    };
-    let logged = Batch {
-        ladder: vec![LadderRow {
-            call,
-            at,
-            rows: vec![1; 1_500],
-        }],
-        ..Batch::default()
-    };
-    [
-        Some(promised),
-        (step != 1).then_some(told),
-        (step == 1 || step == 3).then_some(logged),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-fn writer_cpu() -> Result<Duration, Box<dyn Error>> {
-    let mut nanos = 0;
-    for task in fs::read_dir("/proc/self/task")? {
-        let task = task?.path();
-        if fs::read_to_string(task.join("comm"))?.trim() == "store-writer" {
-            let stat = fs::read_to_string(task.join("schedstat"))?;
-            nanos += stat.split(' ').next().unwrap_or_default().parse::<u64>()?;
-        }
+    if step != 1 {
+        promised.events.push(event);
+        lazy.deliveries
+            .push(DeliveryUpdate::delivered(id, step, at));
     }
-    Ok(Duration::from_nanos(nanos))
+    let (call, rows) = (id, vec![1; 1_500]);
+    lazy.ladder.push(LadderRow { call, at, rows });
+    lazy.ladder.truncate(step as usize % 2);
+    [promised, lazy]
 }

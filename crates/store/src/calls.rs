@@ -10,7 +10,7 @@ use crate::key::to_sql_integer;
 use crate::{CallKey, Read, Result, UnixMicros, Write};
 
 /// One call's record, as it is now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallRow {
     /// The call; drawn from the clock, so that ids sort by age.
     pub id: CallKey,

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use crate::{CallKey, Read, Result, SealedText, UnixMicros, Write};
 
 /// A new event; it waits for delivery from its commit on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventRow {
     /// Names the delivery for good. It is kept, not searched for: `call` and `sequence` name the event as well.
     pub webhook_id: String,
@@ -94,6 +94,20 @@ pub struct DeliveryUpdate {
     pub last_status: Option<u16>,
     /// Why the last try failed.
     pub last_error: Option<String>,
+}
+
+impl DeliveryUpdate {
+    /// The customer took the event `sequence` of `call` at the first try.
+    pub fn delivered(call: CallKey, sequence: u32, at: UnixMicros) -> Self {
+        Self {
+            call,
+            sequence,
+            outcome: DeliveryOutcome::Delivered(at),
+            attempts: 1,
+            last_status: Some(200),
+            last_error: None,
+        }
+    }
 }
 
 const PENDING: u8 = 0;

@@ -3,8 +3,8 @@
 use tempfile::TempDir;
 
 use crate::{
-    Batch, CallKey, CallRow, DeliveryOutcome, DeliveryUpdate, EventRow, LadderRow, MasterKey,
-    Options, SealedText, Store, UnixMicros, domains, seal,
+    Batch, CallKey, CallRow, DeliveryUpdate, EventRow, LadderRow, MasterKey, Options, SealedText,
+    Store, UnixMicros, domains, seal,
 };
 
 /// A store with the domain `example.com` in it.
@@ -73,14 +73,7 @@ pub(crate) fn event(call: u128, sequence: u32) -> EventRow {
 }
 
 pub(crate) fn delivered(call: u128, sequence: u32) -> DeliveryUpdate {
-    DeliveryUpdate {
-        call: CallKey(call),
-        sequence,
-        outcome: DeliveryOutcome::Delivered(UnixMicros(2_000)),
-        attempts: 1,
-        last_status: Some(200),
-        last_error: None,
-    }
+    DeliveryUpdate::delivered(CallKey(call), sequence, UnixMicros(2_000))
 }
 
 pub(crate) fn ladder_row(call: u128, at: u64) -> LadderRow {

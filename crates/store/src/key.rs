@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 /// A call's id; the tables hold it as 16 bytes. Ids led by the clock are cheapest, as their index then only grows.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallKey(pub u128);
 
 impl CallKey {
