@@ -89,7 +89,7 @@ pub enum DomainAction {
     },
     /// List the tenants, one line of JSON each
     List,
-    /// Remove a tenant with its devices, services, keys and call records
+    /// Remove a tenant with its devices, services and keys; records of its calls stay until their time is up
     Remove {
         /// Its SIP domain
         domain: String,

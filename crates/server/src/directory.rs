@@ -250,3 +250,6 @@ impl Published {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

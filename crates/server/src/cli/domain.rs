@@ -20,7 +20,7 @@ pub(super) fn run(command: &DomainCommand) -> anyhow::Result<()> {
         DomainAction::Remove { domain, yes } => {
             anyhow::ensure!(
                 *yes,
-                "this removes {domain} with its devices, services, keys and call records for good; \
+                "this removes {domain} with its devices, services and keys for good; \
                  say so with --yes"
             );
             Request::DomainRemove {

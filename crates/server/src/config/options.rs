@@ -31,14 +31,14 @@ pub(super) const NAMES: [&str; 19] = [
 pub struct FolderOptions {
     /// Folder of the embedded database, the keys and recordings; made on first run, for its owner
     /// only [default: ./hookswitch-data]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub data: Option<String>,
     /// File of the key that seals every stored secret; made on first run [default: master.key in
     /// the data folder]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub master_key_file: Option<String>,
     /// TOML file with these options as keys, for example `sip = ["udp:0.0.0.0:5060"]`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<String>,
 }
 
@@ -104,9 +104,9 @@ pub struct ServeOptions {
     /// For trying things out on one machine: loopback is allowed for callbacks and SIP, and the
     /// users drill-answer, drill-busy, drill-noanswer, drill-486-after-2s and drill-hangup-after-2s
     /// of any domain answer by themselves
-    #[arg(long)]
+    #[arg(long, help_heading = "Node")]
     pub dev: bool,
     /// What is logged on stderr, such as info or hookswitch_server=debug [default: info]
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", help_heading = "Node")]
     pub log: Option<String>,
 }

@@ -134,7 +134,7 @@ pub(super) fn tenant(
     })?;
     let mut stored = Vec::new();
     each_of_kind(db, &row.domain, CLOUD_SIP_UA.name, |document| {
-        stored.push(document.clone())
+        stored.push(document.clone());
     })?;
 
     let mut services = Vec::new();

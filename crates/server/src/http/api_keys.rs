@@ -31,7 +31,7 @@ const MAX_KEYS: usize = 100;
 /// Tokens are not shown again; `sk` is what deletes a key, and the `kid` of JWTs.
 #[utoipa::path(
     get, path = "/provisioning/apiKey/{domain}", tag = "Keys", operation_id = "listApiKeys",
-    params(("domain", Path, description = "The tenant's SIP domain"), ListQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ListQuery),
     responses((status = 200, description = "A page of keys", body = ApiKeyList)),
 )]
 pub(super) async fn list(
@@ -68,7 +68,7 @@ pub(super) async fn list(
 /// EdDSA; `exp` at most 24 hours away); without, a random token that only this reply shows.
 #[utoipa::path(
     post, path = "/provisioning/apiKey/{domain}", tag = "Keys", operation_id = "createApiKey",
-    params(("domain", Path, description = "The tenant's SIP domain")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain")),
     request_body = CreateApiKey,
     responses((status = 200, description = "The key", body = ApiKeyCreated)),
 )]
@@ -150,7 +150,7 @@ pub(super) async fn create(
 /// The same as POST.
 #[utoipa::path(
     put, path = "/provisioning/apiKey/{domain}", tag = "Keys", operation_id = "putApiKey",
-    params(("domain", Path, description = "The tenant's SIP domain")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain")),
     request_body = CreateApiKey,
     responses((status = 200, description = "The key", body = ApiKeyCreated)),
 )]
@@ -167,7 +167,7 @@ pub(super) async fn put(
 /// What it opened is closed at once.
 #[utoipa::path(
     delete, path = "/provisioning/apiKey/{domain}/{keyId}", tag = "Keys", operation_id = "deleteApiKey",
-    params(("domain", Path, description = "The tenant's SIP domain"), ("keyId", Path, description = "The `sk` of the key")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("keyId" = String, Path, description = "The `sk` of the key")),
     responses((status = 200, description = "It is gone", body = Done)),
 )]
 pub(super) async fn delete(

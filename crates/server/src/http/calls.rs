@@ -26,7 +26,7 @@ use super::{Rest, blocking, explain, reply};
 /// Lists calls, the latest first
 #[utoipa::path(
     get, path = "/v1/{domain}/calls", tag = "Calls", operation_id = "listCalls",
-    params(("domain", Path, description = "The tenant's SIP domain"), CallQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), CallQuery),
     responses((status = 200, description = "A page of calls", body = CallList)),
 )]
 pub(super) async fn list(
@@ -83,7 +83,7 @@ pub(super) async fn list(
 /// With its decisions, times, media, outcome and callbacks.
 #[utoipa::path(
     get, path = "/v1/{domain}/calls/{id}", tag = "Calls", operation_id = "getCall",
-    params(("domain", Path, description = "The tenant's SIP domain"), ("id", Path, description = "The call")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("id" = String, Path, description = "The call")),
     responses((status = 200, description = "The call", body = CallReply)),
 )]
 pub(super) async fn find(

@@ -67,7 +67,7 @@ impl Provisioned for CloudSipUa {
 /// Lists the services
 #[utoipa::path(
     get, path = "/provisioning/cloudsipua/{domain}", tag = "Services", operation_id = "listCloudSipUas",
-    params(("domain", Path, description = "The tenant's SIP domain"), ListQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ListQuery),
     responses((status = 200, description = "A page of services", body = CloudSipUaList)),
 )]
 pub(super) async fn list(
@@ -81,7 +81,7 @@ pub(super) async fn list(
 /// Creates a service
 #[utoipa::path(
     post, path = "/provisioning/cloudsipua/{domain}", tag = "Services", operation_id = "createCloudSipUa",
-    params(("domain", Path, description = "The tenant's SIP domain"), DocumentQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), DocumentQuery),
     request_body = CloudSipUa,
     responses((status = 200, description = "It exists", body = CloudSipUaWritten)),
 )]
@@ -99,7 +99,7 @@ pub(super) async fn create(
 /// Shows one service
 #[utoipa::path(
     get, path = "/provisioning/cloudsipua/{domain}/{cloudSipUAId}", tag = "Services", operation_id = "getCloudSipUa",
-    params(("domain", Path, description = "The tenant's SIP domain"), ("cloudSipUAId", Path, description = "The service"), DocumentQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("cloudSipUAId" = String, Path, description = "The service"), DocumentQuery),
     responses((status = 200, description = "The service", body = CloudSipUaReply)),
 )]
 pub(super) async fn find(
@@ -118,7 +118,7 @@ pub(super) async fn find(
 /// With `provisory=true` its draft, which the calls do not see; without, what is in force.
 #[utoipa::path(
     put, path = "/provisioning/cloudsipua/{domain}/{cloudSipUAId}", tag = "Services", operation_id = "putCloudSipUa",
-    params(("domain", Path, description = "The tenant's SIP domain"), ("cloudSipUAId", Path, description = "The service"), DocumentQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("cloudSipUAId" = String, Path, description = "The service"), DocumentQuery),
     request_body = CloudSipUa,
     responses((status = 200, description = "It is overwritten", body = CloudSipUaWritten)),
 )]
@@ -137,7 +137,7 @@ pub(super) async fn overwrite(
 /// Deletes a service
 #[utoipa::path(
     delete, path = "/provisioning/cloudsipua/{domain}/{cloudSipUAId}", tag = "Services", operation_id = "deleteCloudSipUa",
-    params(("domain", Path, description = "The tenant's SIP domain"), ("cloudSipUAId", Path, description = "The service"), DocumentQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("cloudSipUAId" = String, Path, description = "The service"), DocumentQuery),
     responses((status = 200, description = "It is gone", body = Done)),
 )]
 pub(super) async fn delete(
@@ -157,7 +157,7 @@ pub(super) async fn delete(
 /// All operations or none: a failed test, or a result that is no service, changes nothing.
 #[utoipa::path(
     patch, path = "/provisioning/cloudsipua/{domain}/{cloudSipUAId}", tag = "Services", operation_id = "patchCloudSipUa",
-    params(("domain", Path, description = "The tenant's SIP domain"), ("cloudSipUAId", Path, description = "The service"), DocumentQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("cloudSipUAId" = String, Path, description = "The service"), DocumentQuery),
     request_body = Patch,
     responses((status = 200, description = "It is patched", body = Done)),
 )]

@@ -39,7 +39,7 @@ pub(super) const NAMES: [&str; 4] = [
 /// in the same way; another body then gets 409.
 #[utoipa::path(
     post, path = "/mediaservice/{domain}/answerremotecalljwt", tag = "Calls", operation_id = "answerRemoteCall",
-    params(("domain", Path, description = "The tenant's SIP domain")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain")),
     request_body = AnswerRemoteCall,
     responses((status = 200, description = "The call is answered", body = command::CommandReply)),
 )]
@@ -69,7 +69,7 @@ pub(super) async fn answer(
 /// Sends 180 Ringing; with `receiveIp`, `receivePort` and `codec` 183 with early media from the device.
 #[utoipa::path(
     post, path = "/mediaservice/{domain}/sendremotecallringbackjwt", tag = "Calls", operation_id = "sendRemoteCallRingback",
-    params(("domain", Path, description = "The tenant's SIP domain")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain")),
     request_body = SendRemoteCallRingback,
     responses((status = 200, description = "The caller hears ringing", body = command::CommandReply)),
 )]
@@ -95,7 +95,7 @@ pub(super) async fn ringback(
 /// outbound: cancelled.
 #[utoipa::path(
     post, path = "/mediaservice/{domain}/hangupcalljwt", tag = "Calls", operation_id = "hangupCall",
-    params(("domain", Path, description = "The tenant's SIP domain")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain")),
     request_body = HangupCall,
     responses((status = 200, description = "The call is ended", body = command::CommandReply)),
 )]
@@ -124,7 +124,7 @@ pub(super) async fn hangup(
 /// callbacks.
 #[utoipa::path(
     post, path = "/mediaservice/{domain}/placeremotecalljwt", tag = "Calls", operation_id = "placeRemoteCall",
-    params(("domain", Path, description = "The tenant's SIP domain")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain")),
     request_body = PlaceRemoteCall,
     responses((status = 200, description = "The call is being placed", body = PlaceRemoteCallReply)),
 )]

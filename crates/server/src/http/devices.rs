@@ -81,7 +81,7 @@ impl Provisioned for Device {
 /// Lists the devices
 #[utoipa::path(
     get, path = "/provisioning/device/{domain}", tag = "Devices", operation_id = "listDevices",
-    params(("domain", Path, description = "The tenant's SIP domain"), ListQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ListQuery),
     responses((status = 200, description = "A page of devices", body = DeviceList)),
 )]
 pub(super) async fn list(
@@ -102,7 +102,7 @@ pub(super) async fn list(
 /// the password.
 #[utoipa::path(
     put, path = "/provisioning/device/{domain}", tag = "Devices", operation_id = "putDevice",
-    params(("domain", Path, description = "The tenant's SIP domain"), DocumentQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), DocumentQuery),
     request_body = Device,
     responses((status = 200, description = "The device is as given", body = DeviceWritten)),
 )]
@@ -139,7 +139,7 @@ pub(super) async fn put(
 /// The same as PUT.
 #[utoipa::path(
     post, path = "/provisioning/device/{domain}", tag = "Devices", operation_id = "postDevice",
-    params(("domain", Path, description = "The tenant's SIP domain"), DocumentQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), DocumentQuery),
     request_body = Device,
     responses((status = 200, description = "The device is as given", body = DeviceWritten)),
 )]
@@ -158,7 +158,7 @@ pub(super) async fn post(
 /// Without `confirmDeleteAll` nothing is deleted, and the reply says what would be.
 #[utoipa::path(
     delete, path = "/provisioning/device/{domain}", tag = "Devices", operation_id = "deleteAllDevices",
-    params(("domain", Path, description = "The tenant's SIP domain")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain")),
     request_body = DeleteAllDevices,
     responses((status = 200, description = "How many were, or would be, deleted", body = DevicesDeleted)),
 )]
@@ -204,7 +204,7 @@ pub(super) async fn delete_all(
 /// Shows one device
 #[utoipa::path(
     get, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "getDevice",
-    params(("domain", Path, description = "The tenant's SIP domain"), ("deviceId", Path, description = "The device")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, description = "The device")),
     responses((status = 200, description = "The device", body = DeviceReply)),
 )]
 pub(super) async fn find(
@@ -220,7 +220,7 @@ pub(super) async fn find(
 /// Deletes a device
 #[utoipa::path(
     delete, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "deleteDevice",
-    params(("domain", Path, description = "The tenant's SIP domain"), ("deviceId", Path, description = "The device")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, description = "The device")),
     responses((status = 200, description = "It is gone", body = Done)),
 )]
 pub(super) async fn delete(
@@ -239,7 +239,7 @@ pub(super) async fn delete(
 /// All operations or none: a failed test, or a result that is no device, changes nothing.
 #[utoipa::path(
     patch, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "patchDevice",
-    params(("domain", Path, description = "The tenant's SIP domain"), ("deviceId", Path, description = "The device")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, description = "The device")),
     request_body = Patch,
     responses((status = 200, description = "It is patched", body = Done)),
 )]

@@ -74,7 +74,7 @@ pub(super) struct ExplainRefusal {
 /// Explains where a call would go
 #[utoipa::path(
     post, path = "/v1/{domain}/explain", tag = "Calls", operation_id = "explain",
-    params(("domain", Path, description = "The tenant's SIP domain")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain")),
     request_body = ExplainRequest,
     responses((status = 200, description = "The decision with its steps", body = ExplainReply)),
 )]

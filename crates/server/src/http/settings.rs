@@ -20,7 +20,7 @@ use super::{Rest, blocking, reply};
 /// Shows the settings
 #[utoipa::path(
     get, path = "/v1/{domain}/settings", tag = "Tenant", operation_id = "getSettings",
-    params(("domain", Path, description = "The tenant's SIP domain")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain")),
     responses((status = 200, description = "The settings in force", body = SettingsReply)),
 )]
 pub(super) async fn find(
@@ -46,7 +46,7 @@ pub(super) async fn find(
 /// What is left out goes back to the node's default.
 #[utoipa::path(
     put, path = "/v1/{domain}/settings", tag = "Tenant", operation_id = "putSettings",
-    params(("domain", Path, description = "The tenant's SIP domain"), DocumentQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), DocumentQuery),
     request_body = Settings,
     responses((status = 200, description = "They are in force", body = SettingsReply)),
 )]

@@ -24,7 +24,7 @@ const OVERLAP: Duration = Duration::from_secs(24 * 3_600);
 /// the new one.
 #[utoipa::path(
     post, path = "/v1/{domain}/webhook-secret/rotate", tag = "Tenant", operation_id = "rotateWebhookSecret",
-    params(("domain", Path, description = "The tenant's SIP domain")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain")),
     responses((status = 200, description = "The new secret", body = WebhookSecretReply)),
 )]
 pub(super) async fn rotate(

@@ -154,8 +154,8 @@ mod tests {
         ];
         let expected = "\
 \u{20}             application                             hookswitch                              udp:192.0.2.1:5060
-      0.000   │                                       │◀──── INVITE sip:1001@acme.example.c… ─│
-      0.400   │◀────── POST /newRemoteCall → 200 ─────│                                       │  2.5 ms
+      0.000   │                                       │◀── INVITE sip:1001@acme.example.com ──│
+      0.400   │◀───── POST /newRemoteCall → 200 ──────│                                       │  2.5 ms
      12.345   │                                       │───────── 180 Ringing (again) ────────▶│
 ";
         assert_eq!(draw(&entries), expected, "\n{}", draw(&entries));

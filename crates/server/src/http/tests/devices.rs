@@ -1,0 +1,191 @@
+use serde_json::json;
+
+use super::*;
+
+const LIST: &str = "/provisioning/device/acme.example.com";
+
+fn behind_rest(id: &str) -> Value {
+    json!({"deviceId": id, "authType": "disabled", "deviceType": "alarmUnit"})
+}
+
+/// Whether calls know the device.
+fn is_known(world: &World, id: &str) -> bool {
+    let directory = world.rest.publisher.current().directory.clone();
+    directory.tenant(ACME).unwrap().devices.find(id).is_some()
+}
+
+#[tokio::test]
+async fn a_device_is_added_by_put_or_post_found_and_deleted() {
+    let world = World::new();
+    assert_eq!(
+        world.put(LIST, behind_rest("1001")).await.ok(),
+        json!({"success": true})
+    );
+    assert_eq!(
+        world.post(LIST, behind_rest("1002")).await.ok(),
+        json!({"success": true})
+    );
+    let found = world.get(&format!("{LIST}/1001")).await.ok();
+    assert_eq!(
+        found,
+        json!({"success": true, "deviceId": "1001", "authType": "disabled", "deviceType": "alarmUnit"})
+    );
+    assert!(is_known(&world, "1001") && is_known(&world, "1002"));
+    assert_eq!(
+        world.delete(&format!("{LIST}/1001")).await.ok(),
+        json!({"success": true})
+    );
+    assert!(!is_known(&world, "1001") && is_known(&world, "1002"));
+    assert_eq!(world.get(&format!("{LIST}/1001")).await.refusal().0, 404);
+    assert_eq!(world.delete(&format!("{LIST}/1001")).await.refusal().0, 404);
+}
+
+#[tokio::test]
+async fn a_credentials_device_gets_a_password_and_keeps_it() {
+    let world = World::new();
+    let device = json!({"deviceId": "desk", "authType": "credentials"});
+    let password = world.put(LIST, device.clone()).await.ok()["password"].clone();
+    assert!(password.as_str().unwrap().len() >= 24);
+    let modified = json!({"deviceId": "desk", "authType": "credentials", "description": "moved"});
+    assert_eq!(world.put(LIST, modified).await.ok()["password"], password);
+    assert_eq!(
+        world.get(&format!("{LIST}/desk")).await.ok()["password"],
+        password
+    );
+    let hashed = json!({"deviceId": "desk", "authType": "credentials", "ha1": "0".repeat(32)});
+    assert!(world.put(LIST, hashed).await.ok().get("password").is_none());
+    let fresh = world.put(LIST, device).await.ok()["password"].clone();
+    assert_ne!(fresh, password);
+}
+
+#[tokio::test]
+async fn a_userid_device_needs_a_password_that_nobody_reads_back() {
+    let world = World::new();
+    let mut device = json!({"deviceId": "anna", "authType": "userid", "authorized": {"invite": "^1", "register": true}});
+    assert_eq!(
+        world.put(LIST, device.clone()).await.pointers(),
+        ["/password"]
+    );
+    device["password"] = "correct horse".into();
+    assert_eq!(
+        world.put(LIST, device.clone()).await.ok(),
+        json!({"success": true})
+    );
+    let found = world.get(&format!("{LIST}/anna")).await;
+    assert!(!found.text.contains("horse"), "{}", found.text);
+    assert!(!world.get(LIST).await.text.contains("horse"));
+    device["authorized"]["invite"] = "(?=x)".into();
+    assert_eq!(
+        world.put(LIST, device).await.pointers(),
+        ["/authorized/invite"]
+    );
+    let patch = json!([{"op": "replace", "path": "/description", "value": "x"}]);
+    assert_eq!(
+        world.patch(&format!("{LIST}/anna"), patch).await.status,
+        422
+    );
+    let patch = json!([{"op": "add", "path": "/description", "value": "x"}]);
+    world.patch(&format!("{LIST}/anna"), patch).await.ok();
+}
+
+#[tokio::test]
+async fn devices_are_listed_by_prefix_and_page() {
+    let world = World::new();
+    for id in ["10", "11", "12", "20"] {
+        world.put(LIST, behind_rest(id)).await.ok();
+    }
+    let ids = |body: &Value| -> Vec<String> {
+        let devices = body["devices"].as_array().unwrap().iter();
+        devices
+            .map(|device| device["deviceId"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(ids(&world.get(LIST).await.ok()), ["10", "11", "12", "20"]);
+    let first = world.get(&format!("{LIST}?filter=1&limit=2")).await.ok();
+    assert_eq!(ids(&first), ["10", "11"]);
+    let token = first["nextToken"].as_str().unwrap();
+    let second = world
+        .get(&format!("{LIST}?filter=1&limit=2&nextToken={token}"))
+        .await
+        .ok();
+    assert_eq!(ids(&second), ["12"]);
+    assert!(second.get("nextToken").is_none());
+}
+
+#[tokio::test]
+async fn a_device_is_patched_deep_inside() {
+    let world = World::new();
+    world.put(LIST, behind_rest("1001")).await.ok();
+    let path = format!("{LIST}/1001");
+    let patch = json!([
+        {"op": "add", "path": "/serviceData", "value": {"alarmBridge": {}}},
+        {"op": "add", "path": "/serviceData/alarmBridge/sipUri", "value": "sip:a@b"},
+    ]);
+    assert_eq!(
+        world.patch(&path, patch).await.ok(),
+        json!({"success": true})
+    );
+    let found = world.get(&path).await.ok();
+    assert_eq!(found["serviceData"]["alarmBridge"]["sipUri"], "sip:a@b");
+    let renamed = json!([{"op": "replace", "path": "/deviceId", "value": "1002"}]);
+    assert_eq!(world.patch(&path, renamed).await.pointers(), ["/deviceId"]);
+    let wrong = json!([{"op": "replace", "path": "/authType", "value": "magic"}]);
+    assert_eq!(world.patch(&path, wrong).await.pointers(), ["/authType"]);
+}
+
+#[tokio::test]
+async fn deleting_all_devices_is_a_rehearsal_until_confirmed() {
+    let world = World::new();
+    for id in ["1", "2", "3"] {
+        world.put(LIST, behind_rest(id)).await.ok();
+    }
+    let rehearsal = world.delete(LIST).await.ok();
+    assert_eq!(rehearsal["count"], 3);
+    assert!(
+        rehearsal["message"]
+            .as_str()
+            .unwrap()
+            .contains("would be deleted")
+    );
+    let refused = world
+        .with_body(Method::DELETE, LIST, &json!({"confirmDeleteAll": false}))
+        .await;
+    assert_eq!(refused.ok()["count"], 3);
+    assert!(is_known(&world, "1"));
+    let done = world
+        .with_body(Method::DELETE, LIST, &json!({"confirmDeleteAll": true}))
+        .await
+        .ok();
+    assert_eq!(
+        done,
+        json!({"success": true, "message": "3 devices deleted", "count": 3})
+    );
+    assert!(!is_known(&world, "1"));
+    assert_eq!(world.get(LIST).await.ok()["devices"], json!([]));
+}
+
+#[tokio::test]
+async fn an_id_with_wrong_characters_or_an_unknown_kind_of_device_is_refused() {
+    let world = World::new();
+    for id in ["", "a b", "a/b", "å"] {
+        assert_eq!(
+            world.put(LIST, behind_rest(id)).await.pointers(),
+            ["/deviceId"],
+            "{id}"
+        );
+    }
+    let strange = json!({"deviceId": "1", "authType": "disabled", "deviceType": "toaster"});
+    assert_eq!(world.put(LIST, strange).await.pointers(), ["/deviceType"]);
+    assert_eq!(
+        world.put(LIST, json!({"deviceId": "1"})).await.pointers(),
+        ["/authType"]
+    );
+    world
+        .put(LIST, behind_rest("site-1:controller:~+.9_"))
+        .await
+        .ok();
+    world
+        .get(&format!("{LIST}/site-1:controller:~+.9_"))
+        .await
+        .ok();
+}
