@@ -3,6 +3,7 @@
 mod calls;
 mod gauges;
 mod stop;
+mod sweep;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -126,6 +127,8 @@ impl App {
         })?);
         tokio::spawn(Arc::clone(&outlet).record_results(told));
         tokio::spawn(follow(publisher.subscribe(), Arc::clone(&outlet)));
+        tokio::spawn(Arc::clone(&outlet).refill());
+        tokio::spawn(sweep::run(store.clone()));
 
         let sip: Vec<_> = sockets.addresses().collect();
         let locator = Arc::new(Locator::new(

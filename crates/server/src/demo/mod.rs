@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use self::application::{Application, Heard};
 use self::phone::{Phone, PhoneEvent};
 use self::rest::Rest;
-use self::screen::Screen;
+use self::screen::{Screen, put};
 use crate::app::App;
 use crate::cli::demo::DemoOptions;
 use crate::config::{Config, Folder};
@@ -76,16 +76,16 @@ pub async fn run(options: &DemoOptions) -> anyhow::Result<()> {
 
     let totals = screen.totals();
     let verified = application.verified();
-    println!();
-    println!(
+    put("");
+    put(&format!(
         "2 calls in {:.1} s: {} SIP messages, {} REST commands, {verified} callbacks, every signature verified.",
         began.elapsed().as_secs_f64(),
         totals.sip,
         totals.rest,
-    );
+    ));
     next_steps(&app, &domain, &service, &phone, options.stay);
     if options.stay {
-        println!("\nRunning until Ctrl-C.");
+        put("\nRunning until Ctrl-C.");
         tokio::signal::ctrl_c().await?;
     }
     phone.stop();
@@ -205,34 +205,36 @@ fn check(body: &Value, member: &str, expected: &str) -> anyhow::Result<()> {
 
 fn next_steps(app: &App, domain: &NewDomain, service: &str, phone: &Phone, stays: bool) {
     let (http, token) = (app.http(), domain.token.expose());
-    println!(
+    put(&format!(
         "\nWhat to try next{}:",
         if stays {
             ""
         } else {
             " (start with `hookswitch demo --stay` and use the values it prints)"
         }
-    );
-    println!("  TOKEN={token}");
-    println!("  # every call, newest first, and the ladder of one");
-    println!("  curl -s -H \"Authorization: Bearer $TOKEN\" 'http://{http}/v1/{DOMAIN}/calls'");
-    println!(
+    ));
+    put(&format!("  TOKEN={token}"));
+    put("  # every call, newest first, and the ladder of one");
+    put(&format!(
+        "  curl -s -H \"Authorization: Bearer $TOKEN\" 'http://{http}/v1/{DOMAIN}/calls'"
+    ));
+    put(&format!(
         "  curl -s -H \"Authorization: Bearer $TOKEN\" -H 'Accept: text/plain' 'http://{http}/v1/{DOMAIN}/calls/ID/ladder'"
-    );
-    println!("  # call the phone again");
-    println!(
-        "  curl -s -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\"
-    );
-    println!("    'http://{http}/mediaservice/{DOMAIN}/placeremotecalljwt' \\");
-    println!(
+    ));
+    put("  # call the phone again");
+    put("  curl -s -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\");
+    put(&format!(
+        "    'http://{http}/mediaservice/{DOMAIN}/placeremotecalljwt' \\"
+    ));
+    put(&format!(
         "    -d '{{\"destinationUri\":\"sip:control-room@{}\",\"sourceUser\":\"{DEVICE}\",\"codec\":\"PCMA\",\"receiveIp\":\"127.0.0.1\",\"receivePort\":40002}}'",
         phone.address()
-    );
-    println!("  # the service whose callbacks you just saw");
-    println!(
+    ));
+    put("  # the service whose callbacks you just saw");
+    put(&format!(
         "  curl -s -H \"Authorization: Bearer $TOKEN\" 'http://{http}/provisioning/cloudsipua/{DOMAIN}/{service}'"
-    );
-    println!("  # the whole interface: http://{http}/docs");
+    ));
+    put(&format!("  # the whole interface: http://{http}/docs"));
 }
 
 /// The application's view of one secret, shared with its server.

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hookswitch_call::id::CallId;
 use tokio::sync::mpsc;
@@ -11,6 +12,9 @@ use crate::shard::{Line, LineKind};
 
 /// Columns between two life lines.
 const GAP: usize = 34;
+
+/// How long lines are gathered, to be drawn in the order of their times.
+const GATHER: Duration = Duration::from_millis(60);
 
 /// What was drawn.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,8 +52,17 @@ impl Screen {
         let drawing = screen.clone();
         let phone = phone.to_string();
         tokio::spawn(async move {
-            while let Some((_, line)) = lines.recv().await {
-                drawing.draw(&line, &phone);
+            while let Some((_, first)) = lines.recv().await {
+                // A command is reported when it is answered: what it caused may be here before it.
+                tokio::time::sleep(GATHER).await;
+                let mut gathered = vec![first];
+                while let Ok((_, line)) = lines.try_recv() {
+                    gathered.push(line);
+                }
+                gathered.sort_by_key(|line| line.at);
+                for line in &gathered {
+                    drawing.draw(line, &phone);
+                }
             }
         });
         screen
@@ -151,7 +164,8 @@ fn arrow(label: &str, rightward: bool) -> String {
     }
 }
 
-fn put(text: &str) {
+/// One line on stdout; a reader that went away is no error.
+pub(super) fn put(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 

@@ -54,7 +54,7 @@ impl Locator {
 
     fn flows(&self, question: &Locate, addresses: &[IpAddr]) -> Result<Vec<Flow>, LocateFailure> {
         let transport = match (question.transport, question.secure) {
-            (Some(Transport::Udp | Transport::Tcp), true) | (None, true) => Transport::Tls,
+            (Some(Transport::Udp | Transport::Tcp) | None, true) => Transport::Tls,
             (Some(transport), _) => transport,
             (None, false) => question
                 .known_peer

@@ -247,13 +247,21 @@ fn json(body: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// The SRTP keys an event carries, if any.
-pub(super) fn keys_of(event: &Event) -> &[Crypto] {
+/// The SRTP keys an event carries, as its body shows them.
+pub(super) fn keys_of(event: &Event) -> Vec<WireCrypto<'_>> {
     match &event.kind {
-        EventKind::NewRemoteCall { remote } | EventKind::CallNotify { remote, .. } => {
-            remote.as_ref().map_or(&[], |remote| &remote.crypto)
-        }
-        EventKind::CallAnswered { remote, .. } => &remote.crypto,
-        EventKind::CallFailed { .. } | EventKind::CallHungup { .. } => &[],
+        EventKind::NewRemoteCall { remote } | EventKind::CallNotify { remote, .. } => remote
+            .as_ref()
+            .map(|remote| crypto(&remote.crypto, Keys::Shown))
+            .unwrap_or_default(),
+        EventKind::CallAnswered { remote, .. } => crypto(&remote.crypto, Keys::Shown),
+        EventKind::CallFailed { .. } | EventKind::CallHungup { .. } => Vec::new(),
     }
+}
+
+/// A kept body with its keys back in place.
+pub(super) fn with_keys(body: &str, keys: &[u8]) -> Option<Vec<u8>> {
+    let mut body: serde_json::Map<String, serde_json::Value> = serde_json::from_str(body).ok()?;
+    body.insert("crypto".to_owned(), serde_json::from_slice(keys).ok()?);
+    serde_json::to_vec(&body).ok()
 }

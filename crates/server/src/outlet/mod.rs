@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod body;
+mod refill;
 mod rows;
 mod targets;
 

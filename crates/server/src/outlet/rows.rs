@@ -68,12 +68,8 @@ pub(super) fn event(
     let webhook_id = event.webhook_id().to_string();
     let keys = keys_of(event);
     let sealed = (!keys.is_empty()).then(|| {
-        let plain = serde_json::to_vec(keys).expect("keys are plain texts");
-        let place = Place {
-            domain: &identity.domain,
-            kind: "event",
-            field: &webhook_id,
-        };
+        let plain = serde_json::to_vec(&keys).expect("keys are plain texts");
+        let place = keys_place(&identity.domain, &webhook_id);
         master_key.seal(place, &plain)
     });
     EventRow {
@@ -89,6 +85,15 @@ pub(super) fn event(
         body: String::from_utf8(body).expect("JSON is UTF-8"),
         sealed,
         webhook_id,
+    }
+}
+
+/// Where an event's SRTP keys are sealed.
+pub(super) const fn keys_place<'p>(domain: &'p str, webhook_id: &'p str) -> Place<'p> {
+    Place {
+        domain,
+        kind: "event",
+        field: webhook_id,
     }
 }
 
