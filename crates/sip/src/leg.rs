@@ -202,8 +202,8 @@ pub(crate) enum Reoffer {
         /// What its acceptance makes of the session timer.
         agreed: Agreement,
     },
-    /// Ours has no final response yet.
-    Ours,
+    /// Ours has no final response yet, or waits for the next hop's address.
+    Ours { key: Option<TransactionKey> },
     /// Ours met 491 and is tried again then (RFC 3261 §14.1).
     Glare {
         retry_at: Instant,

@@ -49,7 +49,8 @@ impl Dialog {
         let target = message
             .contact()
             .and_then(Result::ok)
-            .map_or(from.uri, |contact| contact.uri);
+            .and_then(|contact| addressable(contact.uri))
+            .or(addressable(from.uri))?;
         Some(Self {
             call_id: message.call_id().ok()?.into(),
             local: format!(
@@ -73,8 +74,8 @@ impl Dialog {
         let mut dialog = self.clone();
         dialog.remote = flattened(message.header(HeaderName::To)?).into();
         dialog.remote_tag = to.tag().unwrap_or("").into();
-        if let Some(Ok(contact)) = message.contact() {
-            dialog.target = contact.uri.into();
+        if let Some(target) = contact_of(message) {
+            dialog.target = target.into();
         }
         dialog.routes = record_route(message, true);
         dialog.allows_update = allows(message, "UPDATE");
@@ -84,13 +85,13 @@ impl Dialog {
     /// A target refresh: re-INVITE, UPDATE and their 2xx (RFC 3261 §12.2.1.2, RFC 3311).
     /// True: the target moved.
     pub(crate) fn refresh_target(&mut self, message: &Message<'_>) -> bool {
-        if let Some(Ok(contact)) = message.contact()
-            && *self.target != *contact.uri
-        {
-            self.target = contact.uri.into();
-            return true;
+        match contact_of(message).filter(|contact| *self.target != **contact) {
+            Some(moved) => {
+                self.target = moved.into();
+                true
+            }
+            None => false,
         }
-        false
     }
 
     /// Checks and remembers the CSeq number of a request from the peer.
@@ -142,6 +143,17 @@ impl Dialog {
     }
 }
 
+/// The URI as it may stand in a request line: without header fields (RFC 3261 §19.1.1). Nothing when it is broken.
+fn addressable(uri: &str) -> Option<&str> {
+    let parsed = Uri::parse(uri).ok()?;
+    let headers = parsed.headers.map_or(0, |headers| headers.len() + 1);
+    uri.get(..uri.len().checked_sub(headers)?)
+}
+
+fn contact_of<'b>(message: &Message<'b>) -> Option<&'b str> {
+    addressable(message.contact()?.ok()?.uri)
+}
+
 /// The URI inside a stored route element.
 fn uri_of(element: &str) -> &str {
     element
@@ -150,12 +162,20 @@ fn uri_of(element: &str) -> &str {
         .map_or(element, |(uri, _)| uri)
 }
 
+/// Whether every element of Record-Route can be a hop.
+pub(crate) fn has_usable_routes(message: &Message<'_>) -> bool {
+    message
+        .addresses(HeaderName::RecordRoute)
+        .all(|element| element.is_ok_and(|element| addressable(element.uri).is_some()))
+}
+
 /// The route set out of Record-Route: as it stands for a server, reversed for a client.
 fn record_route(message: &Message<'_>, reversed: bool) -> Box<[Box<str>]> {
     let mut routes: Vec<Box<str>> = message
         .addresses(HeaderName::RecordRoute)
         .filter_map(Result::ok)
-        .map(|element| format!("<{}>", element.uri).into())
+        .filter_map(|element| addressable(element.uri))
+        .map(|uri| format!("<{uri}>").into())
         .collect();
     if reversed {
         routes.reverse();

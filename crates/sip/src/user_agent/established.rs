@@ -212,22 +212,32 @@ impl UserAgent {
         }
     }
 
-    /// Forgets the offer under way; the peer's is refused, for it waits (RFC 3261 §15.1.2).
+    /// Forgets the offer under way. The peer's is refused, for it waits (RFC 3261 §15.1.2); ours need not be waited
+    /// for without limit any more.
     pub(super) fn abandon_offer(&mut self, now: Now, leg: &mut Leg) {
         let Some(reoffer) = leg.reoffer.take() else {
             return;
         };
-        if let Reoffer::Theirs {
-            key,
-            request,
-            flow,
-            invite,
-            ..
-        } = *reoffer
-            && let Ok(message) = Message::parse(&request)
-        {
-            let rejection = Rejection::new(487);
-            self.refuse_offer(now, leg.id, key, flow, invite, &message, &rejection);
+        match *reoffer {
+            Reoffer::Theirs {
+                key,
+                request,
+                flow,
+                invite,
+                ..
+            } => {
+                if let Ok(message) = Message::parse(&request) {
+                    let rejection = Rejection::new(487);
+                    self.refuse_offer(now, leg.id, key, flow, invite, &message, &rejection);
+                }
+            }
+            Reoffer::Ours { key: Some(key) } => {
+                if let Some(mut client) = self.take_client(key) {
+                    client.handle_cancelled(now.instant, &self.config.timing);
+                    self.put_client(key, client);
+                }
+            }
+            Reoffer::Ours { key: None } | Reoffer::Glare { .. } => {}
         }
     }
 
@@ -261,7 +271,7 @@ impl UserAgent {
     }
 
     pub(super) fn send_reinvite(&mut self, now: Now, leg: &mut Leg, body: Bytes) {
-        leg.reoffer = Some(Box::new(Reoffer::Ours));
+        leg.reoffer = Some(Box::new(Reoffer::Ours { key: None }));
         if self.hop(leg).is_none() {
             leg.waiting.push(Waiting::Reinvite { body });
             return;
@@ -271,7 +281,7 @@ impl UserAgent {
 
     /// Proves the session alive: UPDATE where the peer takes it, else re-INVITE with what stands.
     pub(super) fn send_refresh(&mut self, now: Now, leg: &mut Leg) {
-        leg.reoffer = Some(Box::new(Reoffer::Ours));
+        leg.reoffer = Some(Box::new(Reoffer::Ours { key: None }));
         leg.timer.refresh_at = None;
         if self.hop(leg).is_none() {
             leg.waiting.push(Waiting::Refresh);
@@ -302,6 +312,7 @@ impl UserAgent {
             body,
         };
         let bytes = self.compose_request(flow, key, &leg.dialog, &request);
+        leg.reoffer = Some(Box::new(Reoffer::Ours { key: Some(key) }));
         self.start_client(now, leg.id, purpose, cseq, flow, key, bytes, Commit(0));
     }
 

@@ -265,7 +265,7 @@ impl UserAgent {
     ) -> Result<Agreement, Rejection> {
         if offers {
             match leg.reoffer.as_deref() {
-                Some(Reoffer::Ours) => return Err(Rejection::new(491)),
+                Some(Reoffer::Ours { .. }) => return Err(Rejection::new(491)),
                 Some(Reoffer::Theirs { .. }) => return Err(self.later()),
                 Some(Reoffer::Glare { .. }) | None => {}
             }

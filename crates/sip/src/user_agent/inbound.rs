@@ -6,9 +6,9 @@ use super::UserAgent;
 use super::compose::Reply;
 use super::established::timer_headers;
 use super::receive::{Incoming, check_body, merge_key};
-use crate::dialog::Dialog;
 use crate::dialog::reliable::Unacknowledged;
 use crate::dialog::session_timer::{SessionTimer, agree_as_server, server_value};
+use crate::dialog::{Dialog, has_usable_routes};
 use crate::event::{CommandRefused, Commit, EventKind, LegId, Rejection};
 use crate::hash::Hex;
 use crate::leg::{Accepted, Leg, Offered, Repeat, Stage};
@@ -36,12 +36,19 @@ impl UserAgent {
         } else {
             check_body(message).err()
         };
+        let dialog = Dialog::from_invite(message, Hex::new(tag).as_str());
+        let rejection = match dialog {
+            None => rejection.or(Some(Rejection::new(400).because("Bad Contact"))),
+            Some(_) if !has_usable_routes(message) => {
+                Some(Rejection::new(400).because("Bad Record-Route"))
+            }
+            Some(_) => rejection,
+        };
         if let Some(rejection) = rejection {
             self.refuse(incoming.back, incoming.flow, message, &rejection);
             return None;
         }
-        let agreed = agreed.ok()?;
-        let dialog = Dialog::from_invite(message, Hex::new(tag).as_str())?;
+        let (agreed, dialog) = (agreed.ok()?, dialog?);
         let requires = |name| {
             message
                 .tokens(name)
@@ -138,9 +145,12 @@ impl UserAgent {
         status: u16,
         body: Option<&[u8]>,
     ) -> Result<(), CommandRefused> {
-        let Stage::Offered(mut offered) = std::mem::replace(&mut leg.stage, Stage::Established)
-        else {
-            return Err(CommandRefused::State);
+        let mut offered = match std::mem::replace(&mut leg.stage, Stage::Established) {
+            Stage::Offered(offered) => offered,
+            other => {
+                leg.stage = other;
+                return Err(CommandRefused::State);
+            }
         };
         let result = self.ring_offered(now, leg, &mut offered, status, body);
         leg.stage = Stage::Offered(offered);

@@ -303,8 +303,12 @@ impl UserAgent {
         let Some(mut dialog) = leg.dialog.with_answer(message) else {
             return self.put_leg(leg);
         };
-        let Stage::Calling(calling) = std::mem::replace(&mut leg.stage, Stage::Established) else {
-            return self.put_leg(leg);
+        let calling = match std::mem::replace(&mut leg.stage, Stage::Established) {
+            Stage::Calling(calling) => calling,
+            other => {
+                leg.stage = other;
+                return self.put_leg(leg);
+            }
         };
         let early = calling
             .early

@@ -1,7 +1,12 @@
 //! The user agent core against the RFCs: two-party scenarios on a fake link with virtual time.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a scenario that does not go as written fails"
+)]
 
 mod forking;
 mod glare;
+mod properties;
 mod rfc3261_calls;
 mod rfc3261_cancel;
 mod rfc3261_dialogs;

@@ -1,6 +1,6 @@
 //! Requests inside a dialog (RFC 3261 §12.2, §14, §15).
 
-use hookswitch_sip::event::{EventKind, Rejection};
+use hookswitch_sip::event::{CommandRefused, Commit, EventKind, Rejection};
 use hookswitch_sip::message::HeaderName;
 
 use crate::support::{Draft, Link, Phone, SDP, Stranger, header, ms, response, secs};
@@ -334,4 +334,66 @@ fn the_name_in_to_comes_back_as_it_was_in_our_own_requests() {
             header(&answer, HeaderName::To)
         );
     }
+}
+
+#[test]
+fn a_reinvite_that_only_rings_is_given_up_after_the_hangup() {
+    let (link, alice, bob, _answer) = talking();
+    let leg = bob.offered();
+    bob.reinvites(leg).unwrap();
+    link.runs(ms(20));
+    alice.answers(&bob, "INVITE", 180, "", b"");
+    bob.hangs_up(leg);
+    link.runs(ms(20));
+    alice.answers(&bob, "BYE", 200, "", b"");
+    link.is_quiet_after(secs(40));
+}
+
+#[test]
+fn commands_for_the_other_side_of_a_call_change_nothing() {
+    let link = Link::new();
+    let (alice, bob) = (link.phone("alice"), link.phone("bob"));
+    let call = alice.calls(&bob);
+    let refused = Err(CommandRefused::State);
+    assert_eq!(
+        alice.does(|agent, now| agent.ring(now, call, 180, None)),
+        refused
+    );
+    assert_eq!(
+        alice.does(|agent, now| agent.accept(now, call, SDP, Commit(0))),
+        refused
+    );
+    assert_eq!(
+        alice.does(|agent, now| agent.reject(now, call, &Rejection::new(486))),
+        refused
+    );
+    assert_eq!(alice.does(|agent, now| agent.end(now, call, None)), refused);
+    assert_eq!(alice.reinvites(call), refused);
+    link.runs(ms(50));
+    let leg = bob.offered();
+    assert_eq!(bob.does(|agent, now| agent.cancel(now, leg, None)), refused);
+    assert_eq!(bob.does(|agent, now| agent.end(now, leg, None)), refused);
+    assert_eq!(bob.does(|agent, _| agent.acknowledge(leg, SDP)), refused);
+    bob.answers(leg);
+    link.runs(ms(50));
+    assert_eq!(alice.heard(), [EventKind::Answered]);
+}
+
+#[test]
+fn a_contact_with_header_fields_is_called_without_them() {
+    let link = Link::new();
+    let (alice, bob) = (link.stranger("alice"), link.phone("bob"));
+    bob.sets(|bob| bob.picks_up = true);
+    let mut invite = Draft::new("INVITE", &alice, &bob);
+    invite.contact = Some("<sip:alice@192.0.2.1?Replaces=x>".to_owned());
+    alice.says(&bob, invite.bytes());
+    let answer = alice.last("200 INVITE");
+    alice.says(&bob, inside("ACK", &alice, &bob, &answer, 1).bytes());
+    bob.hangs_up(bob.offered());
+    link.runs(ms(20));
+    assert!(
+        alice
+            .last("BYE")
+            .starts_with("BYE sip:alice@192.0.2.1 SIP/2.0\r\n")
+    );
 }

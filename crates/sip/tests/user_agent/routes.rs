@@ -122,3 +122,18 @@ fn refusals_are_acknowledged_without_a_route_set() {
     assert_eq!(routes_of(&ack), Vec::<&str>::new());
     assert_eq!(header(&ack, HeaderName::MaxForwards).unwrap(), "70");
 }
+
+#[test]
+fn a_record_route_nobody_can_follow_is_400() {
+    let link = Link::new();
+    let (alice, bob) = (link.stranger("alice"), link.phone("bob"));
+    let invite = Draft::new("INVITE", &alice, &bob);
+    let invite = invite.with("Record-Route: <sip:p1.example.comsip:192.0.2.50;lr>");
+    alice.says(&bob, invite.bytes());
+    assert!(
+        alice
+            .last("400 INVITE")
+            .starts_with("SIP/2.0 400 Bad Record-Route\r\n")
+    );
+    assert_eq!(bob.heard(), []);
+}

@@ -1,7 +1,7 @@
 //! The link: time, delay, loss, connections and the ladder of what went over it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -55,7 +55,14 @@ struct Connection {
 enum Fate {
     Lost,
     Delayed(Duration),
-    Doubled,
+}
+
+/// What the link does to one message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weather {
+    /// 0 loses it, 2 doubles it.
+    pub(crate) copies: u8,
+    pub(crate) delay: Duration,
 }
 
 struct Whim {
@@ -69,8 +76,7 @@ pub(crate) struct State {
     ends: Vec<Rc<RefCell<End>>>,
     packets: BTreeMap<(Instant, u64), Packet>,
     sent: u64,
-    delay: Duration,
-    losses: usize,
+    weather: VecDeque<Weather>,
     doomed: Option<usize>,
     is_cut: bool,
     whims: Vec<Whim>,
@@ -88,8 +94,7 @@ impl Link {
             ends: Vec::new(),
             packets: BTreeMap::new(),
             sent: 0,
-            delay: ms(10),
-            losses: 0,
+            weather: VecDeque::new(),
             doomed: None,
             is_cut: false,
             whims: Vec::new(),
@@ -124,11 +129,6 @@ impl Link {
         }
     }
 
-    /// The next `count` messages are lost.
-    pub(crate) fn loses(&self, count: usize) {
-        self.0.borrow_mut().losses = count;
-    }
-
     /// Of all messages from the beginning on, this one is lost; the first is 1.
     pub(crate) fn loses_number(&self, number: usize) {
         self.0.borrow_mut().doomed = Some(number);
@@ -139,23 +139,19 @@ impl Link {
         self.whim(what, count, Fate::Lost);
     }
 
-    pub(crate) fn doubles_next(&self, what: &str, count: usize) {
-        self.whim(what, count, Fate::Doubled);
-    }
-
     /// The next message called `what` takes that long.
     pub(crate) fn delays_next(&self, what: &str, delay: Duration) {
         self.whim(what, 1, Fate::Delayed(delay));
     }
 
+    /// What happens to the messages to come, one after the other.
+    pub(crate) fn has_weather(&self, weather: impl IntoIterator<Item = Weather>) {
+        self.0.borrow_mut().weather = weather.into_iter().collect();
+    }
+
     fn whim(&self, what: &str, left: usize, fate: Fate) {
         let what = what.to_owned();
         self.0.borrow_mut().whims.push(Whim { what, left, fate });
-    }
-
-    /// Every message takes that long.
-    pub(crate) fn delays(&self, delay: Duration) {
-        self.0.borrow_mut().delay = delay;
     }
 
     /// Nothing gets through any more, or all again.
@@ -189,11 +185,6 @@ impl Link {
             instant,
             unix_micros: 1_700_000_000_000_000 + instant.as_micros(),
         }
-    }
-
-    /// Virtual time since the beginning.
-    pub(crate) fn clock(&self) -> Duration {
-        self.0.borrow().now - Instant::from_micros(START)
     }
 
     /// Lets that much time go by, with everything that happens in it.
@@ -261,7 +252,7 @@ impl Link {
                 return;
             }
             for (flow, bytes, retransmission) in transmits {
-                if !self.send(place, flow, bytes, retransmission) {
+                if !self.send(place, flow, &bytes, retransmission) {
                     end.borrow_mut().handle_flow_failure(now, flow);
                 }
             }
@@ -269,10 +260,10 @@ impl Link {
     }
 
     /// False: there is no way.
-    fn send(&self, from: usize, flow: Flow, bytes: Bytes, retransmission: bool) -> bool {
+    fn send(&self, from: usize, flow: Flow, bytes: &Bytes, retransmission: bool) -> bool {
         let mut guard = self.0.borrow_mut();
         let state = &mut *guard;
-        let what = name_of(&bytes);
+        let what = name_of(bytes);
         let address = state.ends[from].borrow().address;
         let route = match flow.transport {
             Transport::Udp => state
@@ -289,17 +280,16 @@ impl Link {
             .whims
             .iter_mut()
             .find(|whim| whim.left > 0 && whim.what == what);
-        let (mut lost, mut delay, mut copies) = (state.is_cut, state.delay, 1);
+        let (mut lost, mut delay, mut copies) = (state.is_cut, ms(10), 1);
         if let Some(whim) = whim {
             whim.left -= 1;
             match whim.fate {
                 Fate::Lost => lost = true,
                 Fate::Delayed(longer) => delay = longer,
-                Fate::Doubled => copies = 2,
             }
-        } else if state.losses > 0 {
-            state.losses -= 1;
-            lost = true;
+        } else if let Some(weather) = state.weather.pop_front() {
+            copies = weather.copies;
+            delay = weather.delay;
         }
         lost |= state.doomed == Some(state.ladder.len() + 1);
         let to = route.map_or_else(
@@ -311,7 +301,7 @@ impl Link {
             from: state.ends[from].borrow().name.clone(),
             to,
             what,
-            text: String::from_utf8_lossy(&bytes).into_owned(),
+            text: String::from_utf8_lossy(bytes).into_owned(),
             peer: flow.peer,
             lost,
             retransmission,

@@ -6,6 +6,6 @@ pub(crate) mod link;
 pub(crate) mod phone;
 pub(crate) mod text;
 
-pub(crate) use link::{Link, ms, secs};
+pub(crate) use link::{Link, Weather, ms, secs};
 pub(crate) use phone::{Phone, SDP, Settings, Stranger};
 pub(crate) use text::{Draft, header, response, sip};

@@ -286,6 +286,10 @@ impl Phone {
         last.expect("somebody calls")
     }
 
+    pub(crate) fn last_offered(&self) -> Option<LegId> {
+        self.end.borrow().last_offered
+    }
+
     pub(crate) fn rings(&self, leg: LegId) {
         self.does(|agent, now| agent.ring(now, leg, 180, None))
             .unwrap();
