@@ -140,7 +140,8 @@ fn licences() -> Verdict {
     if !workspace::has_cargo("deny") {
         return Verdict::Skipped("cargo install --locked cargo-deny".to_owned());
     }
-    let mut command = workspace::cargo(&["deny", "--offline", "--locked"]);
-    command.args(["check", "licenses", "bans", "sources"]);
+    let what = ["check", "licenses", "bans", "sources"];
+    let mut command = workspace::cargo(&["deny", "--locked"]);
+    command.args(what);
     run_command(command)
 }

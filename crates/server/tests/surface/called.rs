@@ -162,11 +162,15 @@ fn refusals_carry_what_the_rfc_asks_for(transport: Transport) {
         "uac_unknown_scheme",
         "uac_unknown_extension",
         "uac_unknown_body",
+        "uac_unknown_encoding",
+        "uac_accept_nothing",
         "uac_refused_method",
         "uac_unknown_method",
+        "uac_unknown_event",
+        "uac_refer",
         "uac_version",
         "uac_bad_cseq",
-        "uac_no_to",
+        "uac_bad_uri",
         "uac_options",
     ] {
         world.calls(scenario, "drill-answer");

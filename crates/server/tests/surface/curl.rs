@@ -95,12 +95,17 @@ fn no_endpoint_opens_without_a_key() {
     let world = World::new(Transport::Udp);
     let mut closed = 0;
     for (method, path, operation) in operations(&world) {
-        let is_open = operation["security"].as_array().is_none_or(Vec::is_empty);
+        let is_open = operation["security"] == json!([{}]);
         let got = curl(&world, &method, &path, false, Some(&json!({})));
         if is_open {
             assert_ne!(got.status, 404, "{method} {path}");
         } else {
-            assert_eq!(got.status, 401, "{method} {path}: {}", got.body);
+            // After enough of these the source itself is refused.
+            assert!(
+                [401, 429].contains(&got.status),
+                "{method} {path}: {}",
+                got.body
+            );
             assert_eq!(got.json()["success"], json!(false), "{method} {path}");
             closed += 1;
         }

@@ -42,7 +42,7 @@ fn a_200_without_ack_is_repeated_and_then_the_call_ends() {
     let repeated = statuses(&messages.received());
     let repeated = repeated.iter().filter(|&&status| status == 200).count();
     assert!((9..=12).contains(&repeated), "{repeated} times 200");
-    world.ends_with("callHungup", "no_answer", "system");
+    world.ends_with("callHungup", "unreachable", "system");
     world.heard_one_whole_story(&["newRemoteCall", "callHungup"]);
 }
 
@@ -66,6 +66,9 @@ fn a_network_that_loses_a_tenth_of_everything_loses_no_call() {
         ended.expect("each call has its end");
         let names = world.application.callbacks().into_iter().filter(of_call);
         let names: Vec<String> = names.map(|callback| callback.name).collect();
-        assert_eq!(names, ["newRemoteCall", "callAnswered", "callHungup"]);
+        // A BYE that overtakes the repeated ACK ends a call that was never confirmed.
+        let is_whole = names == ["newRemoteCall", "callAnswered", "callHungup"]
+            || names == ["newRemoteCall", "callHungup"];
+        assert!(is_whole, "{names:?}");
     }
 }

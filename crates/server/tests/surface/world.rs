@@ -41,8 +41,6 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) tenant: Tenant,
     pub(crate) application: Application,
-    /// The service that calls the application back.
-    pub(crate) service: String,
     pub(crate) transport: Transport,
 }
 
@@ -86,14 +84,13 @@ impl World {
         let server = Server::start(hookswitch(), options).expect("the server starts");
         let tenant = server.add_tenant(DOMAIN).expect("a tenant is added");
         let application = Application::start(script).expect("the application listens");
-        let service = tenant
+        tenant
             .add_service(&application.base_url(), service)
             .expect("the service is provisioned");
         Self {
             server,
             tenant,
             application,
-            service,
             transport,
         }
     }
