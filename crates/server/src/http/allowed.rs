@@ -91,17 +91,15 @@ impl<N: Need> FromRequestParts<Arc<Rest>> for Allowed<N> {
 }
 
 fn authenticate(parts: &Parts, rest: &Rest, domain: &str) -> Result<Caller, ApiError> {
-    let denied = match bearer(parts) {
-        Ok(credential) => match rest.keys.authenticate(credential, domain, unix_seconds()) {
-            Ok(caller) => return Ok(caller),
-            Err(Denied::Unknown(why)) => unauthorized(why),
-            Err(Denied::Foreign) => ApiError::new(
-                StatusCode::FORBIDDEN,
-                "forbidden",
-                "the key does not open this domain",
-            ),
-        },
-        Err(why) => unauthorized(why),
+    // Who presents nothing guesses nothing, and is not counted.
+    let credential = bearer(parts).map_err(unauthorized)?;
+    let denied = match rest.keys.authenticate(credential, domain, unix_seconds()) {
+        Ok(caller) => return Ok(caller),
+        Err(Denied::Unknown(why)) => unauthorized(why),
+        Err(Denied::Foreign) => {
+            let why = "the key does not open this domain";
+            ApiError::new(StatusCode::FORBIDDEN, "forbidden", why)
+        }
     };
     let source = source::of(parts, &rest.trusted_proxies);
     match rest.failures.count(source, Instant::now()) {

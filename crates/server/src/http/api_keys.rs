@@ -69,7 +69,7 @@ pub(super) async fn list(
 #[utoipa::path(
     post, path = "/provisioning/apiKey/{domain}", tag = "Keys", operation_id = "createApiKey",
     params(("domain" = String, Path, description = "The tenant's SIP domain")),
-    request_body = CreateApiKey,
+    request_body = Option<CreateApiKey>,
     responses((status = 200, description = "The key", body = ApiKeyCreated)),
 )]
 pub(super) async fn create(
@@ -151,7 +151,7 @@ pub(super) async fn create(
 #[utoipa::path(
     put, path = "/provisioning/apiKey/{domain}", tag = "Keys", operation_id = "putApiKey",
     params(("domain" = String, Path, description = "The tenant's SIP domain")),
-    request_body = CreateApiKey,
+    request_body = Option<CreateApiKey>,
     responses((status = 200, description = "The key", body = ApiKeyCreated)),
 )]
 pub(super) async fn put(

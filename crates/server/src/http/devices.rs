@@ -159,7 +159,7 @@ pub(super) async fn post(
 #[utoipa::path(
     delete, path = "/provisioning/device/{domain}", tag = "Devices", operation_id = "deleteAllDevices",
     params(("domain" = String, Path, description = "The tenant's SIP domain")),
-    request_body = DeleteAllDevices,
+    request_body = Option<DeleteAllDevices>,
     responses((status = 200, description = "How many were, or would be, deleted", body = DevicesDeleted)),
 )]
 pub(super) async fn delete_all(

@@ -5,7 +5,7 @@ use hookswitch_api::error::ErrorBody;
 use hookswitch_api::reply::NewRemoteCallReply;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{AllOfBuilder, ContentBuilder, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa::{OpenApi, openapi};
 
 use super::{commands, routes};
@@ -94,6 +94,10 @@ pub(super) fn skeleton() -> openapi::OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("An API token, or a JWT signed with an uploaded key"))
         .build();
+    let problem = AllOfBuilder::new()
+        .item(Ref::from_schema_name("ErrorBody"))
+        .item(Ref::from_schema_name("Problem"))
+        .build();
     let refusal = ResponseBuilder::new()
         .description("Refused: `code` is stable, `reason` is for people, `errors` points at fields")
         .content(
@@ -102,7 +106,9 @@ pub(super) fn skeleton() -> openapi::OpenApi {
         )
         .content(
             "application/problem+json",
-            ContentBuilder::new().schema(Some(error_body())).build(),
+            ContentBuilder::new()
+                .schema(Some(Schema::AllOf(problem)))
+                .build(),
         )
         .build();
     let components = document.components.get_or_insert_default();
@@ -131,12 +137,23 @@ pub fn document() -> openapi::OpenApi {
             .paths
             .insert(format!("/mediaservice/{{domain}}/{name}"), twin);
     }
+    unflatten_problem(&mut document);
     for (path, item) in &mut document.paths.paths {
         if path.contains("{domain}") {
             operations(item).for_each(add_refusal);
         }
     }
     document
+}
+
+/// A flattened `Option` is described as one of its members or null; what is meant is a body with its own
+/// members, and in the other media type those of RFC 9457 beside them.
+fn unflatten_problem(document: &mut openapi::OpenApi) {
+    let schemas = &mut document.components.get_or_insert_default().schemas;
+    if let Some(RefOr::T(Schema::AllOf(parts))) = schemas.get_mut("ErrorBody") {
+        let own = parts.items.pop().expect("the body has members of its own");
+        schemas.insert("ErrorBody".to_owned(), own);
+    }
 }
 
 fn error_body() -> RefOr<openapi::schema::Schema> {
@@ -209,6 +226,15 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert!(count > 30);
+    }
+
+    #[test]
+    fn a_refusal_is_described_as_it_is_written() {
+        let document = serde_json::to_value(document()).unwrap();
+        let body = &document["components"]["schemas"]["ErrorBody"];
+        assert_eq!(body["type"], "object");
+        let members: Vec<&String> = body["properties"].as_object().unwrap().keys().collect();
+        assert_eq!(members, ["code", "errors", "reason", "success", "traceId"]);
     }
 
     #[test]

@@ -182,7 +182,7 @@ async fn every_path_of_a_tenant_wants_a_key() {
                 .unwrap();
             request.headers_mut().remove("authorization");
             let status = world.send(request).await.status.as_u16();
-            assert!(matches!(status, 401 | 429), "{method} {path}: {status}");
+            assert_eq!(status, 401, "{method} {path}");
         }
     }
 }
