@@ -249,7 +249,8 @@ impl UserAgent {
         }
     }
 
-    /// Offers new media to the peer.
+    /// Offers new media to the peer. When an offer of the peer overtakes it after glare, [`EventKind::Reoffered`] is
+    /// all that comes: its answer takes the place of this offer.
     ///
     /// # Errors
     /// No such leg, not confirmed, or another offer is under way.

@@ -242,17 +242,11 @@ impl UserAgent {
         }
     }
 
-    /// The peer's offer comes while ours waits after 491: what ours said is out of date, who made it asks again.
+    /// The peer's offer comes while ours waits after 491: the answer to it says what ours wanted.
     fn overtake(&mut self, now: Now, leg: &mut Leg) {
-        match leg.reoffer.take().as_deref() {
-            Some(Reoffer::Glare { refresh: false, .. }) => {
-                self.tell(leg.id, EventKind::ReinviteRejected { status: 491 });
-            }
-            Some(Reoffer::Glare { refresh: true, .. }) => {
-                // The peer's offer refreshes too, unless it is refused.
-                leg.timer.refresh_at = Some(now.instant + self.config.timing.t2);
-            }
-            _ => {}
+        if let Some(Reoffer::Glare { refresh: true, .. }) = leg.reoffer.take().as_deref() {
+            // The peer's offer refreshes too, unless it is refused.
+            leg.timer.refresh_at = Some(now.instant + self.config.timing.t2);
         }
     }
 
