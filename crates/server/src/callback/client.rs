@@ -103,40 +103,40 @@ impl Client {
     ) -> Result<Reply, TryError> {
         // A server may close an idle connection while a request is on its way. Every callback carries its
         // webhook-id, so sending it again cannot do harm (RFC 9110 §9.2.2).
-        if let Some(connection) = self.idle(origin) {
-            match self
-                .over_http1(origin, connection, request(false)?, wants, deadline)
-                .await
-            {
-                Err(Failure::BeforeReply(_)) => {}
-                Err(Failure::Final(error)) => return Err(error),
+        let mut reused = self.reuse(origin);
+        loop {
+            let last = reused.is_none();
+            let connection = match reused.take() {
+                Some(connection) => connection,
+                None => {
+                    let limit = deadline.min(Instant::now() + CONNECT_LIMIT);
+                    // What is seldom needed is boxed, or every callback in flight would carry its size.
+                    let opened = timeout_at(limit, Box::pin(self.open(origin))).await;
+                    opened.map_err(|_| TryError::Timeout("connecting"))??
+                }
+            };
+            let result = match connection {
+                Opened::Http1(connection) => {
+                    self.over_http1(origin, connection, request(false)?, wants, deadline)
+                        .await
+                }
+                Opened::Http2(sender) => {
+                    let request = request(true)?;
+                    Box::pin(self.over_http2(origin, sender, request, wants, deadline)).await
+                }
+            };
+            match result {
                 Ok(reply) => return Ok(reply),
-            }
-        } else if let Some(sender) = self.shared(origin) {
-            match self
-                .over_http2(origin, sender, request(true)?, wants, deadline)
-                .await
-            {
-                Err(Failure::BeforeReply(_)) => {}
-                Err(Failure::Final(error)) => return Err(error),
-                Ok(reply) => return Ok(reply),
+                Err(Failure::BeforeReply(_)) if !last => {}
+                Err(Failure::BeforeReply(error) | Failure::Final(error)) => return Err(error),
             }
         }
-        let limit = deadline.min(Instant::now() + CONNECT_LIMIT);
-        let opened = timeout_at(limit, self.open(origin)).await;
-        let result = match opened.map_err(|_| TryError::Timeout("connecting"))?? {
-            Opened::Http1(connection) => {
-                self.over_http1(origin, connection, request(false)?, wants, deadline)
-                    .await
-            }
-            Opened::Http2(sender) => {
-                self.over_http2(origin, sender, request(true)?, wants, deadline)
-                    .await
-            }
-        };
-        result.map_err(|failure| match failure {
-            Failure::BeforeReply(error) | Failure::Final(error) => error,
-        })
+    }
+
+    /// A connection that is there already.
+    fn reuse(&self, origin: &Origin) -> Option<Opened> {
+        let idle = self.idle(origin).map(Opened::Http1);
+        idle.or_else(|| self.shared(origin).map(Opened::Http2))
     }
 
     async fn over_http1(

@@ -234,7 +234,7 @@ impl Callbacks {
     }
 
     /// Delivers an event that the outbox holds, after all earlier ones of its call. When there is no room, it
-    /// is handed back and stays in the outbox until [`Callbacks::refill`] brings it again.
+    /// is refused and stays in the outbox until [`Callbacks::refill`] brings it again.
     pub fn tell(&self, tell: Tell) -> Result<(), Refused> {
         self.tells.tell(tell)
     }
@@ -249,9 +249,9 @@ impl Callbacks {
         self.tells.mark()
     }
 
-    /// Takes what the outbox holds and is due: rows in cursor order, read after `mark` was taken. `complete`
-    /// says that no further row is due. Rows that are already here are passed over; those for which there is no
-    /// room come back.
+    /// Takes what the outbox holds and is due: rows in cursor order, read after `mark` was taken, in one piece
+    /// or several. `complete` says that this is the last piece and no due row was left out. Rows that are
+    /// here, or left a moment ago, are passed over; those for which there is no room come back.
     ///
     /// Once a target was refused, its new tells are too, until a complete refill has brought the older ones;
     /// so none overtakes another of its call.

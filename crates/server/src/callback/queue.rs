@@ -25,6 +25,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// How long after the event tries go on.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
+/// How long a tell that has left memory is passed over, so that one is not told twice while the outbox does
+/// not yet know its result.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
 /// A row of the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventCursor(pub i64);
@@ -115,7 +119,10 @@ pub(super) enum Next {
 pub(super) struct Queue {
     fair: Fair<Job>,
     calls: HashMap<CallKey, Line>,
+    /// In memory, or left it a moment ago.
     known: HashSet<EventCursor>,
+    /// Those that have left, and when they are forgotten.
+    left: VecDeque<(Instant, EventCursor)>,
     resting: BTreeMap<(Instant, EventCursor), Job>,
     unblocks: BTreeSet<(Instant, CallKey)>,
     /// Lanes whose new tells are refused until a refill is complete, each with its last refusal.
@@ -140,6 +147,7 @@ impl Queue {
             fair: Fair::new(limits),
             calls: HashMap::new(),
             known: HashSet::new(),
+            left: VecDeque::new(),
             resting: BTreeMap::new(),
             unblocks: BTreeSet::new(),
             refused: HashMap::new(),
@@ -211,7 +219,7 @@ impl Queue {
                 self.resting.insert((at, cursor), job);
             }
             Next::Leave | Next::Park => {
-                self.known.remove(&cursor);
+                self.left.push_back((now + REMEMBERED, cursor));
                 self.fair.leave(&lane);
             }
         }
@@ -274,6 +282,7 @@ impl Queue {
         lane: LaneKey,
         tell: Tell,
     ) -> Result<(), Box<Tell>> {
+        self.forget(now);
         if self.known.contains(&tell.cursor) {
             return Ok(());
         }
@@ -308,6 +317,12 @@ impl Queue {
         line.waiting.insert(place, job);
         self.advance(call);
         Ok(())
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while let Some((_, cursor)) = self.left.pop_front_if(|(until, _)| *until <= now) {
+            self.known.remove(&cursor);
+        }
     }
 
     fn refuse(&mut self, lane: LaneKey) {

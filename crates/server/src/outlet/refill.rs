@@ -10,44 +10,46 @@ use hookswitch_store::events::{self, StoredEvent};
 use hookswitch_store::{UnixMicros, seal::Place};
 
 use super::{Outlet, body, cursor, rows};
-use crate::callback::{BaseUrl, CallKey, Delivery, Tell, TraceId};
+use crate::callback::{BaseUrl, CallKey, Callbacks, Delivery, Mark, Tell, TraceId};
 
 /// How often the outbox is read.
 const EVERY: Duration = Duration::from_secs(5);
 /// Rows read at a time.
 const PAGE: u32 = 1_000;
-/// A row without a next time is younger than this while its first try, or the note about it, is under way.
-const FRESH: Duration = Duration::from_secs(30);
 
 impl Outlet {
-    /// Reads the outbox now and then; at first everything that waits, for nothing is under way yet.
+    /// Reads the whole outbox now and then, a page at a time.
     pub async fn refill(self: Arc<Self>) {
-        let mut fresh = Duration::ZERO;
+        loop {
+            if let Some(mark) = self.callbacks.get().map(Callbacks::mark) {
+                self.sweep(mark).await;
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    /// One sweep; what is here already, or was a moment ago, the callbacks pass over themselves.
+    async fn sweep(self: &Arc<Self>, mark: Mark) {
         let mut from = 0;
         loop {
-            let outlet = Arc::clone(&self);
-            let read = tokio::task::spawn_blocking(move || outlet.refill_page(from, fresh)).await;
-            from = match read {
-                Ok(Ok(next)) => next,
+            let outlet = Arc::clone(self);
+            let read = tokio::task::spawn_blocking(move || outlet.refill_page(mark, from)).await;
+            match read {
+                Ok(Ok(0)) | Err(_) => return,
+                Ok(Ok(next)) => from = next,
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "the outbox could not be read");
-                    from
+                    return;
                 }
-                Err(_) => return,
-            };
-            if from == 0 {
-                fresh = FRESH;
-                tokio::time::sleep(EVERY).await;
             }
         }
     }
 
     /// One page of the outbox; returns where the next one begins, 0 after the last.
-    fn refill_page(&self, from: i64, fresh: Duration) -> hookswitch_store::Result<i64> {
+    fn refill_page(&self, mark: Mark, from: i64) -> hookswitch_store::Result<i64> {
         let Some(callbacks) = self.callbacks.get() else {
             return Ok(0);
         };
-        let mark = callbacks.mark();
         let page = self.store.read(|db| events::pending(db, PAGE, from))?;
         let last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         let next = if last {
@@ -56,10 +58,12 @@ impl Outlet {
             page.last().map_or(0, |row| row.cursor)
         };
         let now = UnixMicros::now();
-        let due = page.into_iter().filter(|event| is_due(event, now, fresh));
+        let due = page
+            .into_iter()
+            .filter(|event| event.next_attempt_at.is_none_or(|at| at <= now));
         let tells = due.filter_map(|event| self.tell_of_row(event)).collect();
-        // What does not fit stays in the outbox for the next round.
-        let left = callbacks.refill(mark, tells, last && from == 0);
+        // What does not fit stays in the outbox for the next sweep.
+        let left = callbacks.refill(mark, tells, last);
         if !left.is_empty() {
             tracing::debug!(
                 count = left.len(),
@@ -113,11 +117,4 @@ fn name_of(name: &str) -> Option<&'static str> {
     ]
     .into_iter()
     .find(|known| *known == name)
-}
-
-fn is_due(event: &StoredEvent, now: UnixMicros, fresh: Duration) -> bool {
-    match event.next_attempt_at {
-        Some(at) => at <= now,
-        None => event.row.created_at <= now.before(fresh),
-    }
 }

@@ -173,6 +173,27 @@ fn an_event_that_is_told_twice_goes_once() {
 }
 
 #[test]
+fn an_event_just_told_is_passed_over_until_the_outbox_must_know_of_it() {
+    let mut world = World::new();
+    world.tell(1, 1);
+    let job = one(world.starts(&[(1, 1)]));
+    world.delivers(job);
+    world.waits(REMEMBERED - SECOND);
+    let row = world.event(1, 1);
+    world
+        .queue
+        .handle_refill(world.now, Duration::ZERO, row.clone())
+        .unwrap();
+    world.starts(&[]);
+    world.waits(SECOND);
+    world
+        .queue
+        .handle_refill(world.now, Duration::ZERO, row)
+        .unwrap();
+    world.starts(&[(1, 1)]);
+}
+
+#[test]
 fn tells_wait_for_every_hold_of_their_call() {
     let mut world = World::new();
     world.queue.handle_hold(CallKey(1));
