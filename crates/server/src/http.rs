@@ -5,6 +5,7 @@ mod allowed;
 mod api_keys;
 mod body;
 mod call_control;
+mod callbacks;
 mod calls;
 mod cloudsipua;
 mod commands;
@@ -110,6 +111,7 @@ fn routes() -> OpenApiRouter<Arc<Rest>> {
         .routes(routes!(api_keys::delete))
         .routes(routes!(settings::find, settings::overwrite))
         .routes(routes!(webhook_secret::rotate))
+        .routes(routes!(callbacks::enable))
         .routes(routes!(explain::explain))
         .routes(routes!(calls::list))
         .routes(routes!(calls::find))

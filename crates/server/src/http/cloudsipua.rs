@@ -5,11 +5,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use hookswitch_api::cloudsipua::{CloudSipUa, CloudSipUaList, CloudSipUaReply, CloudSipUaWritten};
+use hookswitch_api::cloudsipua::{
+    CloudSipUa, CloudSipUaList, CloudSipUaReply, CloudSipUaWritten, RestAuthentication,
+    SignatureType,
+};
 use hookswitch_api::done::Done;
 use hookswitch_api::error::FieldError;
 use hookswitch_api::page::{DocumentQuery, ListQuery};
 use hookswitch_api::patch::Patch;
+use hookswitch_api::secret::Secret;
 use hookswitch_call::pattern::Pattern;
 use hookswitch_store::{Error, Write};
 
@@ -19,6 +23,7 @@ use super::documents::{self, Missing, Provisioned, Target, tagged};
 use super::error::ApiError;
 use super::query::{Id, Query};
 use super::{Rest, reply};
+use crate::callback::{RestAuth, SignError};
 use crate::directory;
 use crate::kind::{CLOUD_SIP_UA, Kind, Members};
 use crate::random::uuid;
@@ -28,11 +33,20 @@ impl Provisioned for CloudSipUa {
 
     fn check(&self, rest: &Rest) -> Vec<FieldError> {
         let mut faults = self.validate(rest.plain_http());
-        faults.extend(rest.check_plain_target("/callbackBaseUrl", &self.callback_base_url));
         if !self.destination_match.is_empty()
             && let Err(why) = Pattern::compile(&self.destination_match)
         {
             faults.push(FieldError::new("/destinationMatch", why.to_string()));
+        }
+        // What a type can check by itself comes first: a wrong form needs no second opinion.
+        if faults.is_empty() {
+            faults.extend(rest.check_target("/callbackBaseUrl", &self.callback_base_url));
+            for (index, entry) in self.rest_authentication.iter().enumerate() {
+                if let Err(why) = signing_key(entry) {
+                    let pointer = format!("/restAuthentication/{index}/secret");
+                    faults.push(FieldError::new(pointer, why.to_string()));
+                }
+            }
         }
         faults
     }
@@ -62,6 +76,18 @@ impl Provisioned for CloudSipUa {
     fn publish(rest: &Rest, domain: &str, _: &str) -> Result<(), Error> {
         rest.publisher.refresh_tenant(domain)
     }
+}
+
+/// Whether the key of an entry signs: a service whose key does not could never be called back.
+fn signing_key(entry: &RestAuthentication) -> Result<(), SignError> {
+    let kind = match entry.kind {
+        SignatureType::Rs256 => "RS256",
+        SignatureType::Es256 => "ES256",
+        SignatureType::EdDsa => "EdDSA",
+        SignatureType::Hs256 => "HS256",
+    };
+    let secret = entry.secret.as_ref().map_or("", Secret::expose);
+    RestAuth::new(kind, secret, entry.sub.as_deref(), entry.scope.as_deref()).map(|_| ())
 }
 
 /// Lists the services

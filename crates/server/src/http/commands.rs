@@ -1,5 +1,6 @@
 //! The four call commands, each under its two paths: with the suffix `jwt` and without.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ use super::allowed::{Allowed, Steer, unix_seconds};
 use super::body::Json;
 use super::error::ApiError;
 use super::{Rest, reply};
+use crate::callback::BaseUrl;
+use crate::guard::Guard;
 
 /// The paths with the suffix, and what follows `/mediaservice/{domain}/` in them.
 pub(super) const NAMES: [&str; 4] = [
@@ -135,8 +138,12 @@ pub(super) async fn place(
 ) -> Result<Response, ApiError> {
     let since = Instant::now();
     let mut faults = body.validate(rest.plain_http());
-    if let Some(url) = &body.callback_base_url {
-        faults.extend(rest.check_plain_target("/callbackBaseUrl", url));
+    if let Some(url) = body
+        .callback_base_url
+        .as_deref()
+        .filter(|_| faults.is_empty())
+    {
+        faults.extend(rest.check_target("/callbackBaseUrl", url));
     }
     check(faults)?;
     let media = body.receive().map(endpoint).ok_or_else(unchecked)?;
@@ -311,22 +318,23 @@ impl Rest {
         }
     }
 
-    /// `http://` to an address that is not listed; names are checked when they are resolved.
-    pub(super) fn check_plain_target(&self, pointer: &str, url: &str) -> Option<FieldError> {
-        let uri: http::Uri = url.parse().ok()?;
-        if uri.scheme_str() != Some("http") {
-            return None;
+    /// What is wrong with a callback's URL for this node; names are checked when they are resolved.
+    pub(super) fn check_target(&self, pointer: &str, url: &str) -> Option<FieldError> {
+        let refuse = |detail: String| Some(FieldError::new(pointer, detail));
+        if let Err(error) = BaseUrl::parse(url) {
+            return refuse(error.to_string());
         }
-        let host = uri.host()?.trim_matches(['[', ']']);
-        let address: std::net::IpAddr = host.parse().ok()?;
-        let is_listed = self
-            .callback_allow
-            .iter()
-            .any(|network| network.contains(&address));
-        (!is_listed).then(|| {
+        let uri: http::Uri = url.parse().ok()?;
+        let address: IpAddr = uri.host()?.trim_matches(['[', ']']).parse().ok()?;
+        let guard = Guard::new(self.callback_allow.clone());
+        if uri.scheme_str() == Some("http") && !guard.listed(address) {
             let detail =
                 "must begin with https://, since the node's operator did not list the address";
-            FieldError::new(pointer, detail)
-        })
+            return refuse(detail.to_owned());
+        }
+        match guard.check(address) {
+            Ok(()) => None,
+            Err(blocked) => refuse(format!("cannot be reached from here: {blocked}")),
+        }
     }
 }

@@ -131,6 +131,10 @@ pub fn document() -> openapi::OpenApi {
         let mut twin = document.paths.paths[&suffixed].clone();
         if let Some(post) = &mut twin.post {
             post.operation_id = post.operation_id.as_ref().map(|id| format!("{id}Plain"));
+            post.summary = post
+                .summary
+                .as_ref()
+                .map(|text| format!("{text} (path without suffix)"));
         }
         document
             .paths

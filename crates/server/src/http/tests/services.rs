@@ -250,6 +250,7 @@ async fn a_service_that_cannot_be_is_refused_by_the_name_of_the_field() {
         body[member] = value;
         body
     };
+    let no_key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     let cases = [
         (with("name", "".into()), "/name"),
         (
@@ -269,6 +270,21 @@ async fn a_service_that_cannot_be_is_refused_by_the_name_of_the_field() {
                 json!([{"type": "none", "secret": "x"}]),
             ),
             "/restAuthentication/0/type",
+        ),
+        (
+            with("callbackBaseUrl", "https://10.0.0.1/hooks".into()),
+            "/callbackBaseUrl",
+        ),
+        (
+            with("callbackBaseUrl", "https://[::ffff:127.0.0.1]/hooks".into()),
+            "/callbackBaseUrl",
+        ),
+        (
+            with(
+                "restAuthentication",
+                json!([{"type": "RS256", "secret": no_key}]),
+            ),
+            "/restAuthentication/0/secret",
         ),
         (
             with("restAuthentication", json!([{"type": "HS256"}])),
@@ -365,6 +381,40 @@ async fn writing_a_service_switches_its_callback_on_again() {
             .get("callbackDisabled")
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn a_callback_that_was_switched_off_can_be_enabled() {
+    let world = World::new();
+    let id = create(&world, service()).await;
+    let path = format!("{LIST}/{id}");
+    let callback = world.get(&path).await.ok()["cloudsipua"]["callbackId"].clone();
+    world
+        .rest
+        .publisher
+        .switch_callback(ACME, &id, false)
+        .unwrap();
+    let enable = format!(
+        "/v1/acme.example.com/callbacks/{}/enable",
+        callback.as_str().unwrap()
+    );
+    assert_eq!(
+        world.post(&enable, json!({})).await.ok(),
+        json!({"success": true})
+    );
+    assert!(
+        !world
+            .rest
+            .publisher
+            .current()
+            .callback(ACME, &id)
+            .unwrap()
+            .disabled
+    );
+    let unknown = world
+        .post("/v1/acme.example.com/callbacks/nothing/enable", json!({}))
+        .await;
+    assert_eq!(unknown.refusal(), (404, "not_found".to_owned()));
 }
 
 #[tokio::test]
