@@ -22,7 +22,9 @@ use super::report::Row;
 const EASY_RATE: u32 = 1_500;
 
 /// The rates tried for the highest one.
-const STEPS: [u32; 8] = [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000];
+const STEPS: [u32; 9] = [
+    1_000, 2_000, 4_000, 6_000, 8_000, 10_000, 12_000, 14_000, 16_000,
+];
 
 /// SIPp as the called side.
 struct Reference {
@@ -124,10 +126,14 @@ pub(crate) fn controlled(server: &Server, mode: Mode, rate: u32, seconds: u32) -
     tenant.add_service(&application.base_url(), &json!({}))?;
     let warm_up = load(rate, 1).run("1001", server.udp)?;
     ensure!(warm_up.succeeded > 0, "no call succeeded: {}", server.log());
-    wait_for(&ended, u64::from(rate))?;
+    wait_for(&ended, warm_up.succeeded)?;
     let before = cpu_time(server.id())?;
-    let outcome = load(rate, seconds).run("1001", server.udp)?;
-    wait_for(&ended, u64::from(rate) + outcome.succeeded)?;
+    let timed = Load {
+        is_timed: true,
+        ..load(rate, seconds)
+    };
+    let outcome = timed.run("1001", server.udp)?;
+    wait_for(&ended, warm_up.succeeded + outcome.succeeded)?;
     let cpu = micros_per_call(cpu_time(server.id())? - before, &outcome);
     let how = match mode {
         Mode::Commands => "two REST commands",
@@ -158,6 +164,7 @@ pub(crate) fn held(server: &Server, calls: u32) -> Result<Vec<Row>> {
         rate: RATE,
         calls,
         held: filling + Duration::from_secs(15),
+        is_timed: false,
     };
     let mut generator = load.start("drill-answer", server.udp)?;
     let deadline = Instant::now() + filling + Duration::from_secs(12);
@@ -183,6 +190,7 @@ fn load(rate: u32, seconds: u32) -> Load {
         rate,
         calls: rate * seconds,
         held: Duration::ZERO,
+        is_timed: false,
     }
 }
 
