@@ -353,8 +353,15 @@ impl UserAgent {
         {
             let response = self.compose_rejection(server.flow, &invite, rejection);
             self.transmit(server.flow, response.clone(), Commit(0), Some(leg));
-            server.handle_refusal(now.instant, &timing, response);
-            self.put_server(offered.key, server);
+            if server.handle_copy().is_some() {
+                server.handle_refusal(now.instant, &timing, response);
+                self.put_server(offered.key, server);
+            } else {
+                // Nothing was sent yet, so the caller still repeats its INVITE and hears the refusal again: whoever
+                // forges its address cannot make us repeat ourselves to somebody else (RFC 3261 §8.2.7).
+                let status = rejection.status;
+                self.bury(now, offered.key, server.flow, status, false, &response);
+            }
         }
         self.tombstones.put_long(
             now.instant,

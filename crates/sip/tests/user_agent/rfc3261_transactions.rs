@@ -259,3 +259,22 @@ fn responses_that_went_astray_are_dropped() {
     bob.says(&alice, answer(&|t| t.to_owned()));
     assert_eq!(alice.heard().len(), 1);
 }
+
+#[test]
+fn a_refusal_before_any_other_response_is_repeated_on_demand_only() {
+    let link = Link::new();
+    let (alice, bob) = (link.stranger("alice"), link.phone("bob"));
+    bob.sets(|bob| bob.tries = false);
+    let invite = Draft::new("INVITE", &alice, &bob);
+    alice.says(&bob, invite.bytes());
+    bob.rejects(bob.offered(), 404);
+    link.runs(secs(10));
+    assert_eq!(alice.got(), ["404 INVITE"]);
+    alice.says(&bob, invite.bytes());
+    assert_eq!(alice.got(), ["404 INVITE"]);
+    alice.says(&bob, invite.clone().method("ACK").without_body().bytes());
+    alice.says(&bob, invite.method("CANCEL").without_body().bytes());
+    assert_eq!(alice.got(), ["200 CANCEL"], "too late, but known");
+    assert_eq!(bob.heard(), [EventKind::Offered]);
+    link.is_quiet_after(secs(60));
+}
