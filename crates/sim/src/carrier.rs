@@ -255,6 +255,9 @@ impl Carrier {
                 .is_some_and(|pending| pending.answered.is_empty())
         {
             self.answer(now, call, 487, "a", "");
+        } else {
+            let at = now + self.random.millis(10, 3_000);
+            self.later(at, call, Due::Say(180, "c", ""));
         }
     }
 
