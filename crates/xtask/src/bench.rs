@@ -2,10 +2,12 @@
 //!
 //! Everything runs on loopback and ends by itself. SIPp makes the load; `sipp -sn uas` answers the
 //! same load in the same run, so that the machine's speed cancels out. Other work on the machine
-//! does not: run it alone.
+//! does not: run it alone. Databases live in the temporary folder; `TMPDIR=/dev/shm` takes the disk
+//! out of the figures.
 
 mod application;
 mod calls;
+mod disk;
 mod load;
 mod process;
 mod report;
@@ -26,6 +28,9 @@ pub(crate) struct Options {
     /// Only these measurements.
     #[arg(long, value_enum)]
     only: Vec<Measurement>,
+    /// Measure this program instead of building the one here.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Seconds of load per measurement.
     #[arg(long, default_value_t = 8)]
     seconds: u32,
@@ -55,7 +60,7 @@ enum Measurement {
 /// Measures, prints the table, writes `target/bench.json`.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let wants = |it: Measurement| options.only.is_empty() || options.only.contains(&it);
-    let program = build()?;
+    let program = options.program.clone().map_or_else(build, Ok)?;
     let mut report = Report::default();
     if wants(Measurement::Parse) {
         report.add_all(parse()?);
@@ -69,6 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         report.add_all(calls::highest_rate(&server, options.seconds)?);
     }
     if wants(Measurement::Controlled) {
+        report.add_all(disk::sync()?);
         for mode in [application::Mode::Commands, application::Mode::Reply] {
             let server = Server::start(&program, &["--log", "warn"])?;
             let rows = calls::controlled(&server, mode, options.controlled_rate, options.seconds)?;
