@@ -70,7 +70,7 @@ impl App {
                 config.data.folder.display()
             ),
         };
-        let store = Store::open(&config.data.folder, Options::default())
+        let store = Store::open(&config.data.folder, store_options())
             .with_context(|| format!("--data {} cannot be opened", config.data.folder.display()))?;
         let master_key = Arc::new(MasterKey::load_or_create(&config.data.master_key_file)?);
 
@@ -336,13 +336,23 @@ fn println_ready(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A loopback machine with many processors has few calls: the number of shards follows the processors.
-fn shard_count(config: &Config) -> u16 {
+/// A call waits for two or three commits before its 200: groups gather for less than they may.
+fn store_options() -> Options {
+    Options {
+        gather: Duration::from_millis(2),
+        ..Options::default()
+    }
+}
+
+/// Half of the processors: the database writer and the kernel's network work have the others, and fewer
+/// threads wake each other less.
+pub fn worker_threads() -> u16 {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    config
-        .shards
-        .unwrap_or_else(|| u16::try_from(processors).unwrap_or(u16::MAX))
-        .max(1)
+    u16::try_from(processors / 2).unwrap_or(u16::MAX).max(1)
+}
+
+fn shard_count(config: &Config) -> u16 {
+    config.shards.unwrap_or_else(worker_threads).max(1)
 }
 
 fn key_of_shard(key: &[u8; 16], shard: u16) -> [u8; 16] {

@@ -61,7 +61,7 @@ pub struct Config {
     pub max_calls: Option<u32>,
     /// How long running calls are kept after SIGTERM.
     pub drain_timeout: Duration,
-    /// Call shards; `None` means one for each processor.
+    /// Call shards; `None` means half of the processors.
     pub shards: Option<u16>,
     /// The filter of the log on stderr.
     pub log: String,

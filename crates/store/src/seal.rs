@@ -104,22 +104,33 @@ impl MasterKey {
         }
     }
 
-    /// Encrypts `plaintext` for `place`.
+    /// Encrypts `plaintext` for `place`, as text.
     pub fn seal(&self, place: Place<'_>, plaintext: &[u8]) -> SealedText {
+        SealedText(PREFIX.to_owned() + &STANDARD.encode(self.seal_bytes(place, plaintext)))
+    }
+
+    /// Encrypts `plaintext` for `place`: the nonce, then the rest.
+    pub fn seal_bytes(&self, place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
         let mut bytes = plaintext.to_vec();
         let nonce = self
             .key
             .seal_in_place_append_tag(place.associated(), &mut bytes)
             .expect("secrets are far below AES-GCM's length limit");
-        let mut whole = nonce.as_ref().to_vec();
+        let mut whole = Vec::with_capacity(NONCE_LEN + bytes.len());
+        whole.extend_from_slice(nonce.as_ref());
         whole.append(&mut bytes);
-        SealedText(PREFIX.to_owned() + &STANDARD.encode(whole))
+        whole
     }
 
     /// Decrypts what was sealed for `place`; [`Error::WrongKey`], [`Error::SealFormat`].
     pub fn open(&self, place: Place<'_>, sealed: &SealedText) -> Result<Vec<u8>> {
         let text = sealed.0.strip_prefix(PREFIX).ok_or(Error::SealFormat)?;
         let whole = STANDARD.decode(text).map_err(|_| Error::SealFormat)?;
+        self.open_bytes(place, &whole)
+    }
+
+    /// Decrypts what [`MasterKey::seal_bytes`] made for `place`; [`Error::WrongKey`], [`Error::SealFormat`].
+    pub fn open_bytes(&self, place: Place<'_>, whole: &[u8]) -> Result<Vec<u8>> {
         let (nonce, bytes) = whole.split_at_checked(NONCE_LEN).ok_or(Error::SealFormat)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Error::SealFormat)?;
         let mut bytes = bytes.to_vec();

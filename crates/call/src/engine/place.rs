@@ -27,7 +27,7 @@ const MAX_DESTINATION: usize = 1_024;
 /// The longest source user, in octets.
 const MAX_SOURCE: usize = 256;
 /// The longest a caller may let a call ring.
-const MAX_RINGING: Duration = Duration::from_secs(600);
+const MAX_RINGING: Duration = Duration::from_secs(3_600);
 
 impl Engine {
     pub(super) fn place(&mut self, now: Now, place: &Place) -> Replied {
@@ -294,7 +294,7 @@ fn check(place: &Place, tenant: &Tenant) -> Result<Box<str>, CommandError> {
         .ring_timeout
         .is_some_and(|timeout| timeout.is_zero() || timeout > MAX_RINGING)
     {
-        let why = "ringTimeout must be above 0 and at most 600 seconds";
+        let why = "ringTimeout must be above 0 and at most 3600 seconds";
         return Err(CommandError::bad_field("/ringTimeout", why));
     }
     Ok(uri.user_decoded().unwrap_or_default().into())

@@ -97,7 +97,7 @@ pub struct ServeOptions {
     /// How long running calls are kept after SIGTERM, such as 90s or 5m [default: 60s]
     #[arg(long, value_name = "TIME", help_heading = "Limits")]
     pub drain_timeout: Option<String>,
-    /// Threads of calls; each call lives on one [default: one for each processor]
+    /// Threads of calls; each call lives on one [default: half of the processors]
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pub shards: Option<String>,
 

@@ -26,22 +26,8 @@ const LARGEST: usize = 65_535;
 const KERNEL_BUFFER: usize = 8 << 20;
 
 thread_local! {
-    static READING: RefCell<Reading> = RefCell::new(Reading::new());
+    static BUFFERS: RefCell<Vec<Vec<u8>>> = RefCell::new((0..BATCH).map(|_| vec![0; LARGEST]).collect());
     static HEADERS: RefCell<MultiHeaders<SockaddrStorage>> = RefCell::new(MultiHeaders::preallocate(BATCH, None));
-}
-
-struct Reading {
-    headers: MultiHeaders<SockaddrStorage>,
-    buffers: Vec<Vec<u8>>,
-}
-
-impl Reading {
-    fn new() -> Self {
-        Self {
-            headers: MultiHeaders::preallocate(BATCH, None),
-            buffers: (0..BATCH).map(|_| vec![0; LARGEST]).collect(),
-        }
-    }
 }
 
 /// Opens a datagram socket.
@@ -99,9 +85,8 @@ pub(super) async fn read(socket: Arc<UdpSocket>, listener: u16, inboxes: Arc<Inb
 /// One system call's worth. `WouldBlock` says that the socket was emptied, so that the runtime waits for the
 /// next datagram without a call that finds nothing.
 fn read_batch(socket: &UdpSocket, listener: u16, inboxes: &Inboxes) -> io::Result<()> {
-    READING.with_borrow_mut(|reading| {
-        let Reading { headers, buffers } = reading;
-        let arrived = match receive(socket.as_raw_fd(), headers, buffers) {
+    BUFFERS.with_borrow_mut(|buffers| {
+        let arrived = match receive(socket.as_raw_fd(), buffers) {
             Ok(arrived) => arrived,
             Err(Errno::EAGAIN) => return Err(io::ErrorKind::WouldBlock.into()),
             // An ICMP answer to something we sent: the transaction's timer says the same, later and surely.
@@ -141,11 +126,10 @@ fn read_batch(socket: &UdpSocket, listener: u16, inboxes: &Inboxes) -> io::Resul
 /// The length and source of each datagram read.
 type Arrived = Vec<(usize, Option<SockaddrStorage>)>;
 
-fn receive(
-    socket: RawFd,
-    headers: &mut MultiHeaders<SockaddrStorage>,
-    buffers: &mut [Vec<u8>],
-) -> Result<Arrived, Errno> {
+fn receive(socket: RawFd, buffers: &mut [Vec<u8>]) -> Result<Arrived, Errno> {
+    // Fresh for every call: the kernel leaves the length of the last address in them, and one of another
+    // family would cut the next address short.
+    let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
     let mut buffers = buffers.iter_mut();
     let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
         [IoSliceMut::new(
@@ -154,7 +138,7 @@ fn receive(
     });
     let results = recvmmsg(
         socket,
-        headers,
+        &mut headers,
         slices.iter_mut(),
         MsgFlags::MSG_DONTWAIT,
         None,
@@ -243,5 +227,55 @@ impl UdpSender {
     /// Datagrams the kernel did not take.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::inbox::Arrival;
+    use super::*;
+
+    const MESSAGE: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\n\r\n";
+
+    async fn read_once(socket: &UdpSocket, inboxes: &Inboxes) {
+        socket.readable().await.unwrap();
+        let _ = socket.try_io(Interest::READABLE, || read_batch(socket, 0, inboxes));
+    }
+
+    #[tokio::test]
+    async fn the_source_of_a_datagram_is_its_own_whatever_came_before_it() {
+        let (inboxes, mut arrivals) = Inboxes::new(&[0; 16], 1, 16);
+        let bound = |address: &str| bind(address.parse().unwrap()).unwrap();
+        let (v4, v6) = (bound("127.0.0.1:0"), bound("[::1]:0"));
+        let (v4, v6) = (
+            UdpSocket::from_std(v4).unwrap(),
+            UdpSocket::from_std(v6).unwrap(),
+        );
+        for (ours, theirs) in [(&v6, "[::1]:0"), (&v4, "127.0.0.1:0"), (&v6, "[::1]:0")] {
+            let peer = std::net::UdpSocket::bind(theirs).unwrap();
+            peer.send_to(MESSAGE, ours.local_addr().unwrap()).unwrap();
+            read_once(ours, &inboxes).await;
+            let Some(Arrival::Message(received)) = arrivals[0].recv().await else {
+                panic!("no message")
+            };
+            assert_eq!(received.flow.peer, peer.local_addr().unwrap());
+            assert_eq!(&*received.bytes, MESSAGE);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_keep_alive_is_no_message() {
+        let (inboxes, mut arrivals) = Inboxes::new(&[0; 16], 1, 16);
+        let ours = UdpSocket::from_std(bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for datagram in [b"\r\n\r\n".as_slice(), MESSAGE] {
+            peer.send_to(datagram, ours.local_addr().unwrap()).unwrap();
+            read_once(&ours, &inboxes).await;
+        }
+        let Some(Arrival::Message(received)) = arrivals[0].recv().await else {
+            panic!("no message")
+        };
+        assert_eq!(&*received.bytes, MESSAGE);
+        assert!(arrivals[0].try_recv().is_err());
     }
 }

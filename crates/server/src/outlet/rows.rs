@@ -52,7 +52,7 @@ pub(super) fn snapshot(
             kind: "snapshot",
             field: name.as_str(),
         };
-        master_key.seal(place, &plain).as_str().as_bytes().to_vec()
+        master_key.seal_bytes(place, &plain)
     });
     (key, sealed)
 }
