@@ -213,6 +213,7 @@ impl World {
 
     /// The last callback is the terminal one, there is one only, and `sequence` has no gap.
     pub(crate) fn heard_one_whole_story(&self, expected: &[&str]) {
+        self.hears(expected[expected.len() - 1]);
         let heard = self.application.callbacks();
         let names: Vec<&str> = heard
             .iter()
