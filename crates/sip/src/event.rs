@@ -83,7 +83,11 @@ pub struct Rejection {
 impl Rejection {
     /// A refusal with the standard reason phrase.
     pub const fn new(status: u16) -> Self {
-        Self { status, reason: Cow::Borrowed(""), headers: Vec::new() }
+        Self {
+            status,
+            reason: Cow::Borrowed(""),
+            headers: Vec::new(),
+        }
     }
 
     /// The same with another reason phrase.
@@ -182,6 +186,8 @@ pub enum CommandRefused {
     #[error("the leg is in another state")]
     State,
     /// The peer demands reliable provisional responses with an answer, and there is no body to put in.
-    #[error("the peer requires 100rel, and a reliable response to an offerless INVITE must carry an offer")]
+    #[error(
+        "the peer requires 100rel, and a reliable response to an offerless INVITE must carry an offer"
+    )]
     NeedsMedia,
 }
