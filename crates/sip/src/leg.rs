@@ -240,6 +240,12 @@ impl Leg {
         closing || self.waiting.iter().any(waits)
     }
 
+    /// Whether a request of the peer waits for our response, or a 2xx of ours for its ACK.
+    pub(crate) fn owes_response(&self) -> bool {
+        let offered = matches!(self.reoffer.as_deref(), Some(Reoffer::Theirs { .. }));
+        offered || self.accepted.is_some() || self.farewell.is_some()
+    }
+
     /// When something has to be done next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let stage = match &self.stage {

@@ -15,6 +15,8 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub(crate) struct ServerInvite {
     pub(crate) leg: LegId,
+    /// The way the INVITE came.
+    pub(crate) source: Flow,
     /// Where responses go (RFC 3261 §18.2.2).
     pub(crate) flow: Flow,
     state: State,
@@ -49,6 +51,7 @@ impl ServerInvite {
     pub(crate) fn new(leg: LegId, flow: Flow) -> Self {
         Self {
             leg,
+            source: flow,
             flow,
             state: State::Proceeding { last: None },
             filed: None,

@@ -42,6 +42,21 @@ pub(super) fn response_flow(flow: Flow, message: &Message<'_>) -> Flow {
     }
 }
 
+/// Where the response goes once the connection of its request is closed: to the source address, at the port of
+/// sent-by (RFC 3261 §18.2.2). Nobody can open a WebSocket to its client (RFC 7118).
+pub(super) fn fallback_flow(flow: Flow, message: &Message<'_>) -> Option<Flow> {
+    if !matches!(flow.transport, Transport::Tcp | Transport::Tls) {
+        return None;
+    }
+    let port = message.via().ok()?.port;
+    let port = port.unwrap_or(flow.transport.default_port());
+    Some(Flow {
+        peer: SocketAddr::new(flow.peer.ip(), port),
+        connection: 0,
+        ..flow
+    })
+}
+
 /// The topmost Via line with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4).
 fn stamped_via(line: &str, source: SocketAddr, message: &Message<'_>) -> String {
     let first = split_list(line).next().unwrap_or(line);
@@ -346,7 +361,7 @@ pub(super) fn obvious_hop(known: Flow, uri: &crate::message::Uri<'_>) -> Option<
     if transport != known.transport || (uri.scheme == Scheme::Sips && !secure) {
         return None;
     }
-    if transport.is_reliable() {
+    if transport.is_reliable() && known.connection != 0 {
         // A connection that stands is used again (RFC 5923), through whatever translated its addresses.
         return Some(known);
     }

@@ -242,8 +242,9 @@ impl UserAgent {
 
     fn provisional(&mut self, leg: &Leg, offered: &Offered, reply: &Reply<'_>) -> Option<Bytes> {
         let invite = Message::parse(&offered.invite).ok()?;
-        let back = self.servers.get(&offered.key.0)?.flow;
-        let response = self.compose_response(back, &invite, reply);
+        let server = self.servers.get(&offered.key.0)?;
+        let (source, back) = (server.source, server.flow);
+        let response = self.compose_response(source, &invite, reply);
         self.transmit(back, response.clone(), Commit(0), Some(leg.id));
         if let Some(server) = self.servers.get_mut(&offered.key.0) {
             server.handle_provisional(response.clone());
@@ -302,10 +303,10 @@ impl UserAgent {
             body: Some(&body),
             ..Reply::default()
         };
-        let back = self
+        let (source, back) = self
             .take_server(offered.key)
-            .map_or(leg.flow, |server| server.flow);
-        let response = self.compose_response(back, &invite, &reply);
+            .map_or((leg.flow, leg.flow), |server| (server.source, server.flow));
+        let response = self.compose_response(source, &invite, &reply);
         let timing = self.config.timing;
         for (key, stone) in [
             (offered.key, Tombstone::Absorb(leg.id)),
@@ -351,7 +352,7 @@ impl UserAgent {
         if let Ok(invite) = Message::parse(&offered.invite)
             && let Some(mut server) = self.take_server(offered.key)
         {
-            let response = self.compose_rejection(server.flow, &invite, rejection);
+            let response = self.compose_rejection(server.source, &invite, rejection);
             self.transmit(server.flow, response.clone(), Commit(0), Some(leg));
             if server.handle_copy().is_some() {
                 server.handle_refusal(now.instant, &timing, response);

@@ -25,7 +25,7 @@ mod response;
 mod snapshot;
 mod timeout;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -145,6 +145,8 @@ pub struct UserAgent {
     hash: KeyedHash,
     tokens: Tokens,
     legs: HashedMap<u64, Box<Leg>>,
+    /// Legs with a response or a 2xx on its way: those a broken connection concerns at once.
+    owing: BTreeSet<LegId>,
     servers: HashedMap<u128, ServerInvite>,
     clients: HashedMap<u128, Client>,
     tombstones: Tombstones,
@@ -171,6 +173,7 @@ impl UserAgent {
             hash: KeyedHash::new(&config.key),
             tokens: Tokens::new(&config.key),
             legs: HashedMap::default(),
+            owing: BTreeSet::new(),
             servers: HashedMap::default(),
             clients: HashedMap::default(),
             tombstones: Tombstones::default(),
@@ -247,11 +250,17 @@ impl UserAgent {
         let mut filed = leg.filed;
         self.deadlines.file(Due::Leg(leg.id), &mut filed, wanted);
         leg.filed = filed;
+        if leg.owes_response() {
+            self.owing.insert(leg.id);
+        } else {
+            self.owing.remove(&leg.id);
+        }
         self.legs.insert(leg.id.0, leg);
     }
 
     fn drop_leg(&mut self, leg: &Leg) {
         self.deadlines.remove(Due::Leg(leg.id), leg.filed);
+        self.owing.remove(&leg.id);
         if let Some(locating) = leg.locating {
             self.locating.remove(&locating);
         }

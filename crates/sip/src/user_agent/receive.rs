@@ -73,7 +73,11 @@ impl UserAgent {
         reason = "outer: is it a copy; inner: of a leg's request"
     )]
     fn replay(&mut self, incoming: Incoming<'_, '_>) -> Option<Option<LegId>> {
-        if let Some(server) = self.servers.get(&incoming.key.0) {
+        if let Some(server) = self.servers.get_mut(&incoming.key.0) {
+            if server.flow.transport.is_reliable() && server.flow.connection == 0 {
+                // Its connection is closed, and the copy came by another.
+                server.flow = incoming.back;
+            }
             let (leg, flow, copy) = (server.leg, server.flow, server.handle_copy());
             if let Some(response) = copy {
                 self.retransmit(flow, response, Commit(0), Some(leg));

@@ -1,10 +1,12 @@
 //! Deadlines that came, and ways that broke.
 
+use super::compose::fallback_flow;
 use super::{Due, UserAgent};
 use crate::dialog::reliable;
 use crate::event::{Commit, EventKind, LegId, Rejection};
 use crate::flow::Flow;
-use crate::leg::{AcceptedDue, Reoffer, Stage};
+use crate::leg::{AcceptedDue, Leg, Reoffer, Stage};
+use crate::message::Message;
 use crate::time::Now;
 use crate::transaction::client::{self, Client, Purpose};
 use crate::transaction::key::TransactionKey;
@@ -180,8 +182,11 @@ impl UserAgent {
         }
     }
 
-    /// A connection broke, or none could be made: requests on their way look for another one.
+    /// A connection broke, or none could be made: what is on its way looks for another one.
     pub fn handle_flow_failure(&mut self, now: Now, flow: Flow) {
+        if flow.connection != 0 {
+            self.respond_elsewhere(flow);
+        }
         #[expect(
             clippy::disallowed_methods,
             reason = "sorted before anything depends on the order"
@@ -194,9 +199,23 @@ impl UserAgent {
             .collect();
         keys.sort_unstable();
         for key in keys.into_iter().map(TransactionKey) {
-            let Some(client) = self.take_client(key) else {
+            let Some(mut client) = self.take_client(key) else {
                 continue;
             };
+            if client.purpose == Purpose::Invite && client.is_proceeding() {
+                // The callee has the call; its final response opens a connection (RFC 3261 §18.2.2).
+                client.flow.connection = 0;
+                self.put_client(key, client);
+                continue;
+            }
+            if client.purpose == Purpose::Cancel && flow.connection != 0 {
+                let again = Flow {
+                    connection: 0,
+                    ..client.flow
+                };
+                self.resend(now, key, &client, again);
+                continue;
+            }
             let in_dialog = client.purpose != Purpose::Invite && client.purpose != Purpose::Cancel;
             if in_dialog && flow.connection != 0 {
                 if let Some(leg) = self.legs.get_mut(&client.leg.0) {
@@ -211,6 +230,89 @@ impl UserAgent {
             }
         }
     }
+
+    /// Responses on their way by a connection that is closed go to the address of Via (RFC 3261 §18.2.2).
+    fn respond_elsewhere(&mut self, broken: Flow) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "sorted before anything depends on the order"
+        )]
+        let mut keys: Vec<u128> = self
+            .servers
+            .iter()
+            .filter(|(_, server)| server.flow == broken)
+            .map(|(key, _)| *key)
+            .collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.move_server(key);
+        }
+        let owing: Vec<LegId> = self.owing.iter().copied().collect();
+        for id in owing {
+            if let Some(mut leg) = self.take_leg(id) {
+                self.move_leg(&mut leg, broken);
+                self.put_leg(leg);
+            }
+        }
+    }
+
+    fn move_server(&mut self, key: u128) {
+        let Some(server) = self.servers.get_mut(&key) else {
+            return;
+        };
+        let last = server.handle_copy();
+        let invite = self
+            .legs
+            .get(&server.leg.0)
+            .and_then(|leg| match &leg.stage {
+                Stage::Offered(offered) => Some(offered.invite.clone()),
+                _ => None,
+            });
+        // The response has the Via of its request.
+        let way = last
+            .as_ref()
+            .or(invite.as_ref())
+            .and_then(|bytes| fallback_of(server.flow, bytes));
+        let Some(way) = way else { return };
+        server.flow = way;
+        let leg = server.leg;
+        if let Some(response) = last {
+            self.retransmit(way, response, Commit(0), Some(leg));
+        }
+    }
+
+    fn move_leg(&mut self, leg: &mut Leg, broken: Flow) {
+        if let Some(accepted) = leg.accepted.as_mut()
+            && accepted.flow == broken
+            && let Some(way) = fallback_of(broken, &accepted.response)
+        {
+            accepted.flow = way;
+            let (response, after) = (accepted.response.clone(), accepted.after);
+            self.retransmit(way, response, after, Some(leg.id));
+        }
+        if let Some(farewell) = leg.farewell.as_mut()
+            && farewell.flow == broken
+            && let Some(way) = fallback_of(broken, &farewell.request)
+        {
+            farewell.flow = way;
+        }
+        if let Some(Reoffer::Theirs { flow, request, .. }) = leg.reoffer.as_deref_mut()
+            && *flow == broken
+            && let Some(way) = fallback_of(broken, request)
+        {
+            *flow = way;
+        }
+        if leg.next_hop == Some(broken) {
+            leg.next_hop = None;
+        }
+        if leg.flow == broken {
+            leg.flow.connection = 0;
+        }
+    }
+}
+
+fn fallback_of(flow: Flow, bytes: &[u8]) -> Option<Flow> {
+    fallback_flow(flow, &Message::parse(bytes).ok()?)
 }
 
 /// Whether a request that went by `used` is hit when `broken` breaks: one for any connection to the peer is.

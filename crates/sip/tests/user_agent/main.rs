@@ -9,6 +9,7 @@ mod glare;
 mod properties;
 mod rfc3261_calls;
 mod rfc3261_cancel;
+mod rfc3261_connections;
 mod rfc3261_dialogs;
 mod rfc3261_refusals;
 mod rfc3261_transactions;

@@ -218,31 +218,6 @@ fn a_request_that_moves_to_another_transport_says_so_in_via() {
 }
 
 #[test]
-fn a_connection_that_breaks_while_ringing_fails_the_call() {
-    let link = Link::new();
-    let (alice, bob) = (link.phone("alice"), link.phone("bob"));
-    alice.calls_uri(&format!("{};transport=tcp", bob.uri()), Some(SDP));
-    link.runs(ms(100));
-    bob.rings(bob.offered());
-    link.runs(ms(100));
-    link.breaks_connections();
-    let heard = alice.heard();
-    assert!(
-        matches!(
-            &heard[1..],
-            [EventKind::Rejected {
-                status: 503,
-                local: true,
-                ..
-            }]
-        ),
-        "{heard:?}"
-    );
-    bob.rejects(bob.offered(), 480);
-    link.is_quiet_after(secs(40));
-}
-
-#[test]
 fn a_contact_elsewhere_is_asked_for_and_requests_wait_in_order() {
     let link = Link::new();
     let (alice, bob) = (link.stranger("alice"), link.phone("bob"));
