@@ -145,10 +145,10 @@ pub enum EventKind {
         /// One sentence for the record when `local`.
         why: String,
     },
-    /// re-INVITE or UPDATE of the peer with an SDP offer, or a re-INVITE without (message):
-    /// `answer_offer` must follow.
+    /// re-INVITE, UPDATE or PRACK of the peer with an SDP offer, or a re-INVITE without (message):
+    /// `answer_offer` must follow. UPDATE and PRACK may come before the call is answered, once the first offer is.
     Reoffered {
-        /// INVITE, else UPDATE.
+        /// INVITE, else UPDATE or PRACK.
         invite: bool,
         /// False: our 2xx has to carry the offer.
         has_offer: bool,

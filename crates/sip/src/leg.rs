@@ -69,6 +69,10 @@ pub(crate) struct Offered {
     pub(crate) agreed: Agreement,
     pub(crate) next_rseq: u32,
     pub(crate) unacknowledged: Option<Unacknowledged>,
+    /// A reliable response carried the answer; with its PRACK, the offer of the INVITE is settled.
+    pub(crate) answer_given: bool,
+    /// An offer of the peer was answered since: the 2xx has nothing to say about media any more.
+    pub(crate) renegotiated: bool,
     /// A further provisional response, held back until the PRACK.
     pub(crate) queued: Option<(u16, Bytes)>,
     /// The 2xx, held back until the PRACK.
@@ -115,6 +119,8 @@ pub(crate) struct Draft {
 pub(crate) struct Early {
     pub(crate) dialog: Dialog,
     pub(crate) last_rseq: Option<u32>,
+    /// Whether a reliable response answered our offer.
+    pub(crate) answered: bool,
 }
 
 /// A 2xx of ours, repeated until ACK (RFC 3261 §13.3.1.4).
@@ -192,7 +198,7 @@ impl Accepted {
 /// An offer under way inside the dialog.
 #[derive(Debug)]
 pub(crate) enum Reoffer {
-    /// The peer's re-INVITE or UPDATE waits for `answer_offer`.
+    /// The peer's re-INVITE, UPDATE or PRACK waits for `answer_offer`.
     Theirs {
         key: TransactionKey,
         request: Bytes,

@@ -6,11 +6,12 @@ use bytes::Bytes;
 
 use super::UserAgent;
 use super::compose::{Reply, Request};
+use super::in_dialog::dialog_of;
 use crate::dialog::session_timer::{Agreement, SessionTimer, client_value, server_value};
 use crate::event::{CommandRefused, Commit, EventKind, LegId, Rejection};
 use crate::flow::Flow;
 use crate::leg::{Accepted, Leg, Reoffer, Stage, Waiting};
-use crate::message::{HeaderName, Message, quote};
+use crate::message::{HeaderName, Message, Method, quote};
 use crate::time::Now;
 use crate::transaction::client::Purpose;
 use crate::transaction::key::TransactionKey;
@@ -113,7 +114,7 @@ impl UserAgent {
         );
     }
 
-    /// Answers the peer's re-INVITE or UPDATE, after [`EventKind::Reoffered`].
+    /// Answers the peer's re-INVITE, UPDATE or PRACK, after [`EventKind::Reoffered`].
     ///
     /// # Errors
     /// No such leg, or no offer waits.
@@ -150,12 +151,17 @@ impl UserAgent {
                 self.refuse_offer(now, leg, key, flow, invite, &message, rejection);
             }
             Ok(body) => {
-                self.refresh_target(&mut taken, &message);
+                let refreshes = message.method() != Some(Method::Prack);
                 let value = server_value(agreed);
-                let headers = timer_headers(agreed, &value);
+                let headers = if refreshes {
+                    self.refresh_target(&mut taken, &message);
+                    timer_headers(agreed, &value)
+                } else {
+                    Vec::new()
+                };
                 let reply = Reply {
                     status: 200,
-                    dialog_forming: true,
+                    dialog_forming: refreshes,
                     headers: &headers,
                     body: Some(body),
                     ..Reply::default()
@@ -163,7 +169,12 @@ impl UserAgent {
                 let response = self.compose_response(flow, &message, &reply);
                 self.transmit(flow, response.clone(), Commit(0), Some(leg));
                 taken.local_body = Bytes::copy_from_slice(body);
-                taken.timer.start(now.instant, agreed);
+                match &mut taken.stage {
+                    Stage::Offered(offered) => offered.renegotiated = true,
+                    Stage::Calling(_) => {}
+                    Stage::Established if refreshes => taken.timer.start(now.instant, agreed),
+                    Stage::Established => {}
+                }
                 if invite {
                     let timing = self.config.timing;
                     let stone = Tombstone::Absorb(leg);
@@ -186,6 +197,7 @@ impl UserAgent {
                 }
             }
         }
+        self.release_held(now, &mut taken);
         self.put_leg(taken);
         Ok(())
     }
@@ -243,7 +255,9 @@ impl UserAgent {
 
     /// Follows the peer to its new Contact.
     pub(super) fn refresh_target(&mut self, leg: &mut Leg, message: &Message<'_>) {
-        if leg.dialog.refresh_target(message) {
+        if matches!(leg.stage, Stage::Calling(_)) {
+            dialog_of(leg, message).refresh_target(message);
+        } else if leg.dialog.refresh_target(message) {
             leg.next_hop = None;
             leg.hop_moved = leg.locating.is_some();
         }

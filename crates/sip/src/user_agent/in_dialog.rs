@@ -5,13 +5,13 @@ use bytes::Bytes;
 use super::UserAgent;
 use super::compose::Reply;
 use super::established::timer_headers;
-use super::receive::{Incoming, check_body, is_offered, same_dialog};
+use super::receive::{Incoming, check_body, same_dialog};
 use crate::dialog::session_timer::{Agreement, agree_as_server, server_value};
 use crate::dialog::{Dialog, Order};
 use crate::event::{Commit, EventKind, LegId, Rejection};
 use crate::hash::Hex;
 use crate::leg::{Early, Farewell, Leg, Reoffer, Stage};
-use crate::message::{HeaderName, Method};
+use crate::message::{HeaderName, Message, Method};
 use crate::time::Now;
 
 impl UserAgent {
@@ -33,7 +33,7 @@ impl UserAgent {
             return None;
         };
         let id = leg.id;
-        if !belongs(&leg, incoming) {
+        if !belongs(&leg, incoming.message) {
             self.put_leg(leg);
             self.refuse(
                 incoming.back,
@@ -61,7 +61,7 @@ impl UserAgent {
             return Some(id);
         }
         let number = incoming.message.cseq().map_or(0, |cseq| cseq.number);
-        if dialog_of(&mut leg, incoming).check_order(number) == Order::Late {
+        if dialog_of(&mut leg, incoming.message).check_order(number) == Order::Late {
             self.put_leg(leg);
             let late = Rejection::new(500).because("CSeq is not above the last one of this dialog");
             self.refuse(incoming.back, incoming.flow, incoming.message, &late);
@@ -221,11 +221,7 @@ impl UserAgent {
                     );
                     return;
                 }
-                if matches!(leg.stage, Stage::Calling(_)) {
-                    dialog_of(leg, incoming).refresh_target(incoming.message);
-                } else {
-                    self.refresh_target(leg, incoming.message);
-                }
+                self.refresh_target(leg, incoming.message);
                 let value = server_value(agreed);
                 let headers = timer_headers(agreed, &value);
                 let reply = Reply {
@@ -263,11 +259,21 @@ impl UserAgent {
                 Some(Reoffer::Theirs { .. }) => return Err(self.later()),
                 Some(Reoffer::Glare { .. }) | None => {}
             }
-            match leg.stage {
-                Stage::Calling(_) => return Err(Rejection::new(491)),
-                Stage::Offered(_) => return Err(self.later()),
+            match &leg.stage {
+                Stage::Calling(calling) => {
+                    let is_its = |early: &&Early| is_early(early, incoming.message);
+                    let early = calling.early.iter().find(is_its);
+                    if calling.cancelled.is_some() || !early.is_some_and(|early| early.answered) {
+                        return Err(Rejection::new(491));
+                    }
+                }
+                Stage::Offered(offered)
+                    if !offered.answer_given || offered.unacknowledged.is_some() =>
+                {
+                    return Err(self.later());
+                }
                 Stage::Established if leg.accepted.is_some() => return Err(self.later()),
-                Stage::Established => {}
+                Stage::Offered(_) | Stage::Established => {}
             }
         }
         check_body(incoming.message)?;
@@ -334,18 +340,30 @@ impl UserAgent {
             );
             return;
         }
+        if let Stage::Offered(offered) = &mut leg.stage {
+            offered.unacknowledged = None;
+        }
         if !incoming.message.body().is_empty() {
-            // An offer in PRACK needs an answer in its 2xx before ours is even given: RFC 3262 §5 allows it,
-            // RFC 6337 §3 lists no case that needs it.
-            self.respond(
-                now,
-                incoming,
-                leg.id,
-                &Reply {
-                    status: 488,
-                    ..Reply::default()
-                },
-            );
+            // RFC 3262 §5: an offer, where the response carried the answer to the one before. Where that is open,
+            // there is nothing a 2xx could say.
+            let admitted = match &leg.stage {
+                Stage::Offered(offered) if !offered.answer_given => Err(Rejection::new(488)),
+                _ => self.admit_offer(incoming, leg, true),
+            };
+            match admitted {
+                Ok(agreed) => {
+                    leg.reoffer = Some(Box::new(theirs(incoming, false, true, agreed)));
+                    let kind = EventKind::Reoffered {
+                        invite: false,
+                        has_offer: true,
+                    };
+                    self.tell(leg.id, kind);
+                }
+                Err(rejection) => {
+                    self.respond_rejection(now, incoming, leg.id, &rejection);
+                    self.release_held(now, leg);
+                }
+            }
             return;
         }
         self.respond(
@@ -390,40 +408,27 @@ fn theirs(incoming: Incoming<'_, '_>, invite: bool, has_offer: bool, agreed: Agr
 }
 
 /// The dialog a request belongs to: of a call without final response, one of its early dialogs.
-fn dialog_of<'l>(leg: &'l mut Leg, incoming: Incoming<'_, '_>) -> &'l mut Dialog {
+pub(super) fn dialog_of<'l>(leg: &'l mut Leg, message: &Message<'_>) -> &'l mut Dialog {
     let Leg { stage, dialog, .. } = leg;
     let Stage::Calling(calling) = stage else {
         return dialog;
     };
-    let is_it = |early: &&mut Early| {
-        let Dialog {
-            call_id,
-            remote_tag,
-            ..
-        } = &early.dialog;
-        same_dialog(call_id, remote_tag, incoming.message)
-    };
+    let is_it = |early: &&mut Early| is_early(early, message);
     match calling.early.iter_mut().find(is_it) {
         Some(early) => &mut early.dialog,
         None => dialog,
     }
 }
 
-fn belongs(leg: &Leg, incoming: Incoming<'_, '_>) -> bool {
+fn belongs(leg: &Leg, message: &Message<'_>) -> bool {
     match &leg.stage {
-        Stage::Calling(calling) => calling.early.iter().any(|early| {
-            same_dialog(
-                &early.dialog.call_id,
-                &early.dialog.remote_tag,
-                incoming.message,
-            )
-        }),
-        _ => same_dialog(
-            &leg.dialog.call_id,
-            &leg.dialog.remote_tag,
-            incoming.message,
-        ),
+        Stage::Calling(calling) => calling.early.iter().any(|early| is_early(early, message)),
+        _ => same_dialog(&leg.dialog.call_id, &leg.dialog.remote_tag, message),
     }
+}
+
+fn is_early(early: &Early, message: &Message<'_>) -> bool {
+    same_dialog(&early.dialog.call_id, &early.dialog.remote_tag, message)
 }
 
 fn is_pending(leg: &Leg, incoming: Incoming<'_, '_>) -> bool {
@@ -433,9 +438,5 @@ fn is_pending(leg: &Leg, incoming: Incoming<'_, '_>) -> bool {
         .is_some_and(|farewell| farewell.key == incoming.key);
     let offering =
         matches!(leg.reoffer.as_deref(), Some(Reoffer::Theirs { key, .. }) if *key == incoming.key);
-    debug_assert!(
-        !(offering && is_offered(&leg.stage)),
-        "offers inside an unanswered INVITE are refused"
-    );
     parting || offering
 }

@@ -11,7 +11,7 @@ use crate::dialog::session_timer::{SessionTimer, agree_as_server, server_value};
 use crate::dialog::{Dialog, has_usable_routes};
 use crate::event::{CommandRefused, Commit, EventKind, LegId, Rejection};
 use crate::hash::Hex;
-use crate::leg::{Accepted, Leg, Offered, Repeat, Stage};
+use crate::leg::{Accepted, Leg, Offered, Reoffer, Repeat, Stage};
 use crate::message::{HeaderName, Message};
 use crate::time::Now;
 use crate::transaction::server_invite::ServerInvite;
@@ -63,6 +63,8 @@ impl UserAgent {
             agreed,
             next_rseq: 0,
             unacknowledged: None,
+            answer_given: false,
+            renegotiated: false,
             queued: None,
             held_answer: None,
             repeat: None,
@@ -206,6 +208,7 @@ impl UserAgent {
             ..Reply::default()
         };
         if let Some(response) = self.provisional(leg, offered, &reply) {
+            offered.answer_given |= body.is_some();
             let timing = self.config.timing;
             offered.repeat = Some(self.repeat(now, status, None));
             offered.unacknowledged =
@@ -282,8 +285,9 @@ impl UserAgent {
         if offered.held_answer.is_some() {
             return Err(CommandRefused::State);
         }
-        if offered.unacknowledged.is_some() {
-            // RFC 3262 §3: a reliable response may carry SDP; the 2xx follows its PRACK.
+        let offering = matches!(leg.reoffer.as_deref(), Some(Reoffer::Theirs { .. }));
+        if offered.unacknowledged.is_some() || offering {
+            // RFC 3262 §3: a reliable response may carry SDP; the 2xx follows its PRACK, and what that offered.
             offered.queued = None;
             offered.held_answer = Some((body, after));
             return Ok(());
@@ -300,7 +304,7 @@ impl UserAgent {
             status: 200,
             dialog_forming: true,
             headers: &headers,
-            body: Some(&body),
+            body: (!offered.renegotiated).then_some(&body[..]),
             ..Reply::default()
         };
         let (source, back) = self
@@ -328,7 +332,9 @@ impl UserAgent {
             true,
             offered_by_us,
         )));
-        leg.local_body = body;
+        if !offered.renegotiated {
+            leg.local_body = body;
+        }
         leg.timer.start(now.instant, offered.agreed);
         Ok(())
     }
@@ -343,9 +349,13 @@ impl UserAgent {
         leg: LegId,
         rejection: &Rejection,
     ) -> Result<(), CommandRefused> {
-        let taken = self.take_leg(leg).ok_or(CommandRefused::Gone)?;
-        let Stage::Offered(offered) = &taken.stage else {
+        let mut taken = self.take_leg(leg).ok_or(CommandRefused::Gone)?;
+        if !matches!(taken.stage, Stage::Offered(_)) {
             self.put_leg(taken);
+            return Err(CommandRefused::State);
+        }
+        self.abandon_offer(now, &mut taken);
+        let Stage::Offered(offered) = &taken.stage else {
             return Err(CommandRefused::State);
         };
         let timing = self.config.timing;
@@ -374,12 +384,14 @@ impl UserAgent {
         Ok(())
     }
 
-    /// The PRACK for the reliable response came: what was held back goes out.
+    /// The PRACK for the reliable response came, or what it offered is answered: what was held back goes out.
     pub(super) fn release_held(&mut self, now: Now, leg: &mut Leg) {
         let Stage::Offered(offered) = &mut leg.stage else {
             return;
         };
-        offered.unacknowledged = None;
+        if offered.unacknowledged.is_some() {
+            return;
+        }
         if let Some((body, after)) = offered.held_answer.take() {
             let _ = self.accept_taken(now, leg, body, after);
         } else if let Some((status, body)) = offered.queued.take() {

@@ -7,7 +7,7 @@ use super::{ALLOW, MAX_BODY, MAX_HEAD, MAX_REQUEST_URI, SUPPORTED, UserAgent};
 use crate::event::{Commit, EventKind, LegId, Rejection};
 use crate::flow::Flow;
 use crate::hash::Hex;
-use crate::leg::{Reoffer, Stage};
+use crate::leg::Reoffer;
 use crate::message::{HeaderName, Message, Method, Scheme, Uri, Via};
 use crate::time::Now;
 use crate::transaction::key::{TransactionKey, cancelled_key, server_key};
@@ -396,9 +396,4 @@ pub(super) fn check_body(message: &Message<'_>) -> Result<(), Rejection> {
     } else {
         Err(Rejection::new(406).with(HeaderName::Accept, "application/sdp"))
     }
-}
-
-/// Whether the leg waits for the final response to the peer's first INVITE.
-pub(super) const fn is_offered(stage: &Stage) -> bool {
-    matches!(stage, Stage::Offered(_))
 }

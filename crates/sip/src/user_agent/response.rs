@@ -247,6 +247,7 @@ impl UserAgent {
                 calling.early.push(Early {
                     dialog,
                     last_rseq: None,
+                    answered: false,
                 });
                 calling.early.len() - 1
             }
@@ -263,6 +264,7 @@ impl UserAgent {
             return false;
         }
         early.last_rseq = Some(rseq);
+        early.answered |= calling.draft.body.is_some() && !message.body().is_empty();
         let number = message.cseq().map_or(0, |cseq| cseq.number);
         let cseq = early.dialog.next_cseq().max(number + 1);
         early.dialog.local_cseq = cseq;
@@ -347,6 +349,7 @@ impl UserAgent {
         let Some(mut leg) = self.take_leg(id) else {
             return;
         };
+        self.abandon_offer(now, &mut leg);
         let Stage::Calling(calling) = &mut leg.stage else {
             return self.put_leg(leg);
         };

@@ -153,7 +153,7 @@ impl UserAgent {
         };
         match client.purpose {
             Purpose::Invite => {
-                let Stage::Calling(calling) = &mut leg.stage else {
+                let Stage::Calling(calling) = &leg.stage else {
                     return self.put_leg(leg);
                 };
                 if calling.key != Some(key) {
@@ -163,6 +163,10 @@ impl UserAgent {
                 let stone = Tombstone::Accepted(client.leg);
                 let patience = self.config.timing.patience();
                 self.tombstones.put_long(now.instant, key, stone, patience);
+                self.abandon_offer(now, &mut leg);
+                let Stage::Calling(calling) = &mut leg.stage else {
+                    return self.put_leg(leg);
+                };
                 calling.early.clear();
                 if calling.cancelled.is_some() {
                     return self.fail_leg(&leg, 487, "cancelled; the peer never confirmed it");

@@ -249,3 +249,98 @@ fn a_lost_prack_is_repeated() {
     bob.hangs_up(leg);
     link.is_quiet_after(secs(40));
 }
+
+/// 183 with the answer went out reliably; the 183.
+fn answered_early(link: &Link, alice: &Stranger, bob: &Phone) -> String {
+    let leg = bob.offered();
+    bob.does(|agent, now| agent.ring(now, leg, 183, Some(SDP)))
+        .unwrap();
+    link.runs(ms(20));
+    bob.heard();
+    let progress = alice.last("183 INVITE");
+    alice.gets();
+    progress
+}
+
+const NEW_OFFER: EventKind = EventKind::Reoffered {
+    invite: false,
+    has_offer: true,
+};
+
+#[test]
+fn an_offer_in_prack_is_answered_in_its_200() {
+    let (link, alice, bob) = offered("Supported: 100rel");
+    let progress = answered_early(&link, &alice, &bob);
+    let offer = prack(&alice, &bob, &progress, 2).body(SDP);
+    alice.says(&bob, offer.bytes());
+    assert_eq!(bob.heard(), [NEW_OFFER]);
+    let accepted = alice.last("200 PRACK");
+    assert!(accepted.as_bytes().ends_with(SDP));
+    assert_eq!(header(&accepted, HeaderName::SessionExpires), None);
+    link.runs(secs(10));
+    assert_eq!(alice.got(), ["200 PRACK"], "the 183 is not repeated");
+    bob.answers(bob.offered());
+    link.runs(ms(20));
+    assert_eq!(
+        header(&alice.last("200 INVITE"), HeaderName::ContentLength).unwrap(),
+        "0",
+        "an answer to the first offer would be stale"
+    );
+}
+
+#[test]
+fn an_offer_in_prack_that_is_refused_ends_the_repetition_all_the_same() {
+    let (link, alice, bob) = offered("Supported: 100rel");
+    let progress = answered_early(&link, &alice, &bob);
+    bob.answers_next_offer_with(488);
+    let offer = prack(&alice, &bob, &progress, 2).body(SDP);
+    alice.says(&bob, offer.bytes());
+    bob.answers(bob.offered());
+    link.runs(ms(20));
+    assert_eq!(alice.got(), ["488 PRACK", "200 INVITE"]);
+    let answer = link.last("200 INVITE");
+    assert!(answer.as_bytes().ends_with(SDP), "the first answer stands");
+}
+
+#[test]
+fn an_offer_in_prack_while_the_first_is_open_is_488_and_ends_the_repetition() {
+    let (link, alice, bob) = offered("Require: 100rel");
+    bob.rings(bob.offered());
+    link.runs(ms(20));
+    let ringing = alice.last("180 INVITE");
+    alice.gets();
+    alice.says(&bob, prack(&alice, &bob, &ringing, 2).body(SDP).bytes());
+    link.runs(secs(10));
+    assert_eq!(alice.got(), ["488 PRACK"]);
+    bob.answers(bob.offered());
+    link.runs(ms(20));
+    assert_eq!(alice.got(), ["200 INVITE"]);
+}
+
+#[test]
+fn the_answer_waits_for_the_answer_to_the_offer_in_prack() {
+    let (link, alice, bob) = offered("Supported: 100rel");
+    bob.sets(|bob| bob.agrees = false);
+    let progress = answered_early(&link, &alice, &bob);
+    alice.says(&bob, prack(&alice, &bob, &progress, 2).body(SDP).bytes());
+    let leg = bob.offered();
+    bob.answers(leg);
+    link.runs(secs(3));
+    assert_eq!(alice.got(), Vec::<String>::new());
+    bob.does(|agent, now| agent.answer_offer(now, leg, Ok(SDP)))
+        .unwrap();
+    link.runs(ms(20));
+    assert_eq!(alice.got(), ["200 PRACK", "200 INVITE"]);
+}
+
+#[test]
+fn a_call_refused_while_prack_offers_refuses_that_offer_too() {
+    let (link, alice, bob) = offered("Supported: 100rel");
+    bob.sets(|bob| bob.agrees = false);
+    let progress = answered_early(&link, &alice, &bob);
+    let offer = prack(&alice, &bob, &progress, 2).body(SDP);
+    alice.says(&bob, offer.bytes());
+    bob.rejects(bob.offered(), 486);
+    link.runs(ms(20));
+    assert_eq!(alice.got(), ["487 PRACK", "486 INVITE"]);
+}

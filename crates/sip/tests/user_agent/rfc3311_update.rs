@@ -149,3 +149,89 @@ fn cseqs_of_two_early_dialogs_do_not_mix() {
         assert_eq!(bob.got(), ["200 UPDATE"]);
     }
 }
+
+const NEW_OFFER: EventKind = EventKind::Reoffered {
+    invite: false,
+    has_offer: true,
+};
+
+#[test]
+fn an_offer_after_a_reliable_answer_comes_before_the_call_is_answered() {
+    let link = Link::new();
+    let (alice, bob) = (link.stranger("alice"), link.phone("bob"));
+    let invite = Draft::new("INVITE", &alice, &bob).with("Supported: 100rel");
+    alice.says(&bob, invite.bytes());
+    let leg = bob.offered();
+    bob.does(|agent, now| agent.ring(now, leg, 183, Some(SDP)))
+        .unwrap();
+    link.runs(ms(20));
+    let progress = alice.last("183 INVITE");
+    bob.heard();
+    alice.says(&bob, update(&alice, &bob, &progress, 2).body(SDP).bytes());
+    alice.last("500 UPDATE");
+    let rseq = header(&progress, HeaderName::RSeq).unwrap();
+    let prack = Draft::new("PRACK", &alice, &bob)
+        .within(&progress)
+        .cseq(3)
+        .branch("prack")
+        .with(&format!("RAck: {rseq} 1 INVITE"));
+    alice.says(&bob, prack.bytes());
+    assert_eq!(bob.heard(), [], "the answer was not acknowledged before");
+    let moved = update(&alice, &bob, &progress, 4).body(SDP);
+    alice.says(&bob, moved.bytes());
+    assert_eq!(bob.heard(), [NEW_OFFER]);
+    assert!(alice.last("200 UPDATE").as_bytes().ends_with(SDP));
+    alice.gets();
+    bob.answers(leg);
+    link.runs(ms(20));
+    let answer = alice.last("200 INVITE");
+    assert_eq!(header(&answer, HeaderName::ContentLength).unwrap(), "0");
+    let ack = Draft::new("ACK", &alice, &bob).within(&answer);
+    alice.says(&bob, ack.branch("ack").bytes());
+    assert_eq!(bob.heard(), [EventKind::Confirmed]);
+    bob.hangs_up(leg);
+    link.runs(ms(20));
+    alice.answers(&bob, "BYE", 200, "", b"");
+    link.is_quiet_after(secs(40));
+}
+
+#[test]
+fn the_callee_may_offer_once_it_has_answered_reliably() {
+    let link = Link::new();
+    let (alice, bob) = (link.phone("alice"), link.stranger("bob"));
+    alice.calls_uri(&bob.uri(), Some(SDP));
+    link.runs(ms(20));
+    let invite = bob.last("INVITE");
+    let reliable = format!("Contact: <{}>\nRequire: 100rel\nRSeq: 8", bob.uri());
+    bob.says(&alice, response(&invite, 183, &reliable, SDP));
+    bob.answers(&alice, "PRACK", 200, "", b"");
+    alice.heard();
+    bob.gets();
+    let mut moving = Draft::new("UPDATE", &bob, &alice).reversed(&invite, "far");
+    moving.contact = Some("<sip:bob@192.0.2.2:5070>".to_owned());
+    bob.says(&alice, moving.body(SDP).bytes());
+    assert_eq!(alice.heard(), [NEW_OFFER]);
+    assert!(bob.last("200 UPDATE").as_bytes().ends_with(SDP));
+    bob.says(&alice, response(&invite, 200, "", b""));
+    assert_eq!(alice.heard(), [EventKind::Answered]);
+    assert_eq!(bob.got(), ["200 UPDATE", "ACK"]);
+}
+
+#[test]
+fn a_refusal_of_the_call_refuses_the_offer_under_way_too() {
+    let link = Link::new();
+    let (alice, bob) = (link.phone("alice"), link.stranger("bob"));
+    alice.sets(|alice| alice.agrees = false);
+    alice.calls_uri(&bob.uri(), Some(SDP));
+    link.runs(ms(20));
+    let invite = bob.last("INVITE");
+    let reliable = format!("Contact: <{}>\nRequire: 100rel\nRSeq: 8", bob.uri());
+    bob.says(&alice, response(&invite, 183, &reliable, SDP));
+    bob.answers(&alice, "PRACK", 200, "", b"");
+    bob.gets();
+    let offer = Draft::new("UPDATE", &bob, &alice).reversed(&invite, "far");
+    bob.says(&alice, offer.body(SDP).bytes());
+    bob.says(&alice, response(&invite, 486, "", b""));
+    assert_eq!(bob.got(), ["ACK", "487 UPDATE"]);
+    link.is_quiet_after(secs(40));
+}
