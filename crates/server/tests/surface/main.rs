@@ -2,6 +2,10 @@
 //!
 //! Each test starts `hookswitch serve` for itself on free ports of loopback. What takes minutes of
 //! protocol time belongs to the simulator; what a real peer could disagree with belongs here.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's own ground may panic like the test"
+)]
 
 /// Runs each scenario once over UDP and once over TCP.
 macro_rules! over_udp_and_tcp {

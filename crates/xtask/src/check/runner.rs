@@ -59,8 +59,27 @@ pub(crate) fn run_command(mut command: Command) -> Verdict {
     if output.status.success() {
         Verdict::Passed(tests)
     } else {
-        Verdict::Failed(tests, said)
+        Verdict::Failed(tests, news(&said))
     }
+}
+
+/// What was said without the lines of all that went well.
+fn news(said: &str) -> String {
+    const ROUTINE: [&str; 6] = [
+        "Blocking ",
+        "Checking ",
+        "Compiling ",
+        "Documenting ",
+        "Downloaded ",
+        "PASS [",
+    ];
+    let is_news = |line: &&str| {
+        !ROUTINE
+            .iter()
+            .any(|word| line.trim_start().starts_with(word))
+    };
+    let lines: Vec<&str> = said.lines().filter(is_news).collect();
+    lines.join("\n")
 }
 
 /// Sums the summary lines of nextest (`Summary [..] 3 tests run: 2 passed, 1 failed`) and of the
@@ -91,7 +110,13 @@ fn count_tests(said: &str) -> Tests {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tests, count_tests};
+    use super::{Tests, count_tests, news};
+
+    #[test]
+    fn a_failure_is_told_without_what_went_well() {
+        let said = "   Compiling syn v3.0.9\n        PASS [   0.1s] a\n        FAIL [   0.2s] b\n";
+        assert_eq!(news(said), "        FAIL [   0.2s] b");
+    }
 
     #[test]
     fn the_summaries_of_both_runners_are_counted() {
