@@ -85,17 +85,21 @@ fn news(said: &str) -> String {
 /// Sums the summary lines of nextest (`Summary [..] 3 tests run: 2 passed, 1 failed`) and of the
 /// built-in runner (`test result: ok. 3 passed; 0 failed; ..`).
 fn count_tests(said: &str) -> Tests {
+    // Beside its own summary, nextest shows what the built-in runner said of a test that failed.
+    let is_nextest = said.contains("Summary [");
     let mut tests = Tests::default();
-    for line in said.lines() {
-        let line = line.trim();
-        let counts = if let Some(rest) = line.strip_prefix("test result:") {
-            rest.split_once('.').map(|(_, counts)| counts)
-        } else if line.starts_with("Summary [") {
-            line.split_once("run:").map(|(_, counts)| counts)
+    for line in said.lines().map(str::trim) {
+        let counts = if is_nextest {
+            line.strip_prefix("Summary [")
+                .and_then(|line| line.split_once("run:"))
         } else {
-            None
+            line.strip_prefix("test result:")
+                .and_then(|line| line.split_once('.'))
         };
-        for part in counts.unwrap_or_default().split([',', ';']) {
+        let Some((_, counts)) = counts else {
+            continue;
+        };
+        for part in counts.split([',', ';']) {
             let mut words = part.split_whitespace();
             let number = words.next().and_then(|word| word.parse::<u64>().ok());
             match (number, words.next()) {
@@ -119,13 +123,23 @@ mod tests {
     }
 
     #[test]
-    fn the_summaries_of_both_runners_are_counted() {
-        let said = "     Summary [   0.010s] 9 tests run: 6 passed (1 slow), 2 failed, 1 timed out, 4 skipped\n\
-            test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\
+    fn nextest_is_counted_by_its_summary_alone() {
+        let said = "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n\
+            Summary [   0.010s] 9 tests run: 6 passed (1 slow), 2 failed, 1 timed out, 4 skipped\n";
+        let expected = Tests {
+            passed: 6,
+            failed: 3,
+        };
+        assert_eq!(count_tests(said), expected);
+    }
+
+    #[test]
+    fn the_built_in_runner_is_counted_target_by_target() {
+        let said = "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n\
             test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n";
         let expected = Tests {
-            passed: 10,
-            failed: 4,
+            passed: 4,
+            failed: 1,
         };
         assert_eq!(count_tests(said), expected);
     }
