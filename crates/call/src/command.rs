@@ -126,6 +126,8 @@ pub struct Accepted {
     pub answer: Option<Answer>,
     /// Refuse it.
     pub hangup: Option<Hangup>,
+    /// What was wrong with the reply, where a command in it could not be read.
+    pub fault: Option<String>,
 }
 
 /// The good end of a command.

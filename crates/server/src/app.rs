@@ -106,8 +106,13 @@ impl App {
             store.clone(),
             Arc::clone(&master_key),
             writer,
-            &publisher,
+            Arc::clone(&publisher),
         ));
+
+        let leftovers = outlet.end_leftovers()?;
+        if leftovers > 0 {
+            tracing::warn!(leftovers, "calls of a former run were ended");
+        }
 
         let count = shard_count(&config);
         let handles: Vec<(ShardHandle, _)> = (0..count).map(|_| ShardHandle::new()).collect();
@@ -121,12 +126,12 @@ impl App {
             observer: Arc::new(CallbackLog {
                 shards: shards.clone(),
                 publisher: Arc::clone(&publisher),
+                counts: Arc::clone(outlet.counts()),
             }),
             results,
             limits: callback::Limits::default(),
         })?);
         tokio::spawn(Arc::clone(&outlet).record_results(told));
-        tokio::spawn(follow(publisher.subscribe(), Arc::clone(&outlet)));
         tokio::spawn(Arc::clone(&outlet).refill());
         tokio::spawn(sweep::run(store.clone()));
 
@@ -381,14 +386,4 @@ fn remember_ports(store: &Store, ports: &[u16]) -> anyhow::Result<()> {
         Ok(())
     })?;
     Ok(())
-}
-
-async fn follow(
-    mut versions: watch::Receiver<Arc<crate::directory::Published>>,
-    outlet: Arc<Outlet>,
-) {
-    while versions.changed().await.is_ok() {
-        let version = Arc::clone(&versions.borrow_and_update());
-        outlet.publish(version);
-    }
 }

@@ -1,6 +1,7 @@
 //! What the program says about itself while it runs: the log on stderr and the numbers of `/metrics`.
 
 use std::fmt;
+use std::io::IsTerminal as _;
 use std::sync::Mutex;
 
 use prometheus_client::collector::Collector;
@@ -19,6 +20,7 @@ pub fn start_log(filter: &str) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .try_init()
         .map_err(|error| anyhow::anyhow!("the log is already started: {error}"))

@@ -36,6 +36,10 @@ impl Engine {
             call.session_reference_id = accepted.session_reference_id;
         }
         let written = call.committed;
+        let faulty = accepted.fault.is_some();
+        if let Some(fault) = accepted.fault {
+            call.note(TraceStep::new("reply", "ignored", fault));
+        }
         let result = if !asked {
             Ok(())
         } else if let Some(hangup) = accepted.hangup {
@@ -57,7 +61,7 @@ impl Engine {
             // A command on board that cannot be carried out has nobody to tell but the record.
             call.note(TraceStep::new("reply", "refused", error.reason.clone()));
         }
-        if call.committed == written && (named || result.is_err()) {
+        if call.committed == written && (named || faulty || result.is_err()) {
             let commit = self.next_commit();
             let record = Change::Call(Box::new(call.record(None)));
             self.commit(&mut call, commit, vec![record]);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hookswitch_call::engine::Counters;
 use hookswitch_call::outcome::Class;
@@ -179,6 +180,38 @@ impl Collector for Node {
             "callbacks_trying",
             "Callbacks being tried",
             i64::try_from(trying).unwrap_or(i64::MAX),
+        )?;
+        let counts = self.outlet.counts();
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        out.counter(
+            "callback_attempts",
+            "HTTP exchanges with applications",
+            read(&counts.attempts),
+        )?;
+        out.counter(
+            "callback_attempts_failed",
+            "HTTP exchanges without a 2xx",
+            read(&counts.failed_attempts),
+        )?;
+        out.counter(
+            "callback_asks_answered",
+            "Asks an application answered",
+            read(&counts.asks_answered),
+        )?;
+        out.counter(
+            "callback_asks_failed",
+            "Asks that brought no usable answer",
+            read(&counts.asks_failed),
+        )?;
+        out.counter(
+            "callback_tells_delivered",
+            "Events delivered",
+            read(&counts.tells_delivered),
+        )?;
+        out.counter(
+            "callback_tells_failed",
+            "Events given up",
+            read(&counts.tells_failed),
         )?;
         let store = self.store.writer().metrics();
         out.gauge(

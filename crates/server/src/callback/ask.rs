@@ -41,6 +41,8 @@ pub enum Asked {
     TimedOut {
         /// What went wrong in the last try.
         why: TryError,
+        /// How often it was tried.
+        tries: u32,
     },
 }
 
@@ -73,6 +75,7 @@ impl Asks {
         let Ok(permit) = timeout_at(deadline, lane.limit.acquire()).await else {
             return Asked::TimedOut {
                 why: TryError::Busy,
+                tries: 0,
             };
         };
         let asked = self.ask_within(target, delivery, deadline).await;
@@ -107,7 +110,7 @@ impl Asks {
             let pause = PAUSE * (1 << (tries - 1));
             let pause = retry_after.unwrap_or_else(|| jittered(pause, (delivery.call, tries)));
             if tries == TRIES || why.is_lasting() || Instant::now() + pause >= deadline {
-                return Asked::TimedOut { why };
+                return Asked::TimedOut { why, tries };
             }
             sleep(pause).await;
         }

@@ -7,52 +7,41 @@ use hookswitch_media::{Codec, Crypto, Endpoint};
 
 use crate::callback::Asked;
 
-/// The engine's answer, and what was wrong with a command on board: that is left out, and the call waits for
-/// a better one over REST.
-pub fn read(asked: &Asked) -> (AskAnswer, Option<String>) {
+/// The engine's answer. A command on board that cannot be read is left out, and the call waits for a better
+/// one over REST; its record says why.
+pub fn read(asked: &Asked) -> AskAnswer {
     match asked {
-        Asked::Accepted { body } => accepted(body),
-        Asked::Refused { why, .. } => (AskAnswer::Refused { why: why.clone() }, None),
-        Asked::Disabled => {
-            let why = "the callbacks of this service are switched off (callback_disabled): its application answered 410";
-            (
-                AskAnswer::Disabled {
-                    why: why.to_owned(),
-                },
-                None,
-            )
-        }
-        Asked::TimedOut { why } => {
-            let why = format!("the application did not answer newRemoteCall in time: {why}");
-            (AskAnswer::TimedOut { why }, None)
-        }
+        Asked::Accepted { body } => AskAnswer::Accepted(Box::new(accepted(body))),
+        Asked::Refused { why, .. } => AskAnswer::Refused { why: why.clone() },
+        Asked::Disabled => AskAnswer::Disabled {
+            why: "the callbacks of this service are switched off (callback_disabled): its application answered 410"
+                .to_owned(),
+        },
+        Asked::TimedOut { why, .. } => AskAnswer::TimedOut {
+            why: format!("newRemoteCall brought no usable answer: {why}"),
+        },
     }
 }
 
-fn accepted(body: &[u8]) -> (AskAnswer, Option<String>) {
-    let nothing = || AskAnswer::Accepted(Box::default());
+fn accepted(body: &[u8]) -> Accepted {
+    let faulty = |session_reference_id, pointer: &str, detail: &str| Accepted {
+        session_reference_id,
+        fault: Some(format!(
+            "the reply to newRemoteCall was left out: {} {detail}",
+            if pointer.is_empty() { "it:" } else { pointer }
+        )),
+        ..Accepted::default()
+    };
     let reply = match NewRemoteCallReply::parse(body) {
         Ok(reply) => reply,
-        Err(fault) => {
-            return (
-                nothing(),
-                Some(format!("{}: {}", fault.pointer, fault.detail)),
-            );
-        }
+        Err(fault) => return faulty(None, &fault.pointer, &fault.detail),
     };
     let session_reference_id = reply.session_reference_id.as_deref().map(Into::into);
     if let Some(fault) = reply.validate().into_iter().next() {
-        let accepted = Accepted {
-            session_reference_id,
-            ..Accepted::default()
-        };
-        let why = format!(
-            "the command in the reply was left out: {} {}",
-            fault.pointer, fault.detail
-        );
-        return (AskAnswer::Accepted(Box::new(accepted)), Some(why));
+        return faulty(session_reference_id, &fault.pointer, &fault.detail);
     }
-    let accepted = Accepted {
+    Accepted {
+        fault: None,
         ringback: reply
             .ringback
             .as_ref()
@@ -69,8 +58,7 @@ fn accepted(body: &[u8]) -> (AskAnswer, Option<String>) {
             reason: hangup.reason.as_deref().map(Into::into),
         }),
         session_reference_id,
-    };
-    (AskAnswer::Accepted(Box::new(accepted)), None)
+    }
 }
 
 /// A device's media as the core knows it.

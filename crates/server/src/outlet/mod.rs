@@ -1,15 +1,17 @@
 //! What a shard's outputs become outside it: rows in the store, asks and tells to applications, ladder lines.
 
 pub mod answer;
+mod ask;
 mod body;
+mod leftovers;
 mod refill;
 mod rows;
 mod targets;
+mod watch;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hookswitch_call::engine::Change;
 use hookswitch_call::event::{Event, EventKind};
@@ -24,22 +26,23 @@ use tokio::sync::mpsc;
 use self::body::Keys;
 pub use self::body::Writer;
 use self::targets::Targets;
+pub use self::watch::{CallbackCounts, CallbackLog};
 use crate::callback::{
-    Asked, AttemptReport, BaseUrl, CallKey, Callbacks, Delivery, EventCursor, Observer, Target,
-    Tell, TellResult, Told, TraceId,
+    BaseUrl, CallKey, Callbacks, Delivery, EventCursor, Target, Tell, TellResult, Told, TraceId,
 };
-use crate::directory::{Published, Publisher};
-use crate::shard::{Input, Line, LineKind, ShardHandle};
+use crate::directory::Publisher;
+use crate::shard::{Input, ShardHandle};
 
 /// The store and the callbacks, as the shards use them.
 pub struct Outlet {
     store: Store,
     master_key: Arc<MasterKey>,
     writer: Writer,
-    /// A copy of the newest provisioning that costs nothing to read.
-    published: ArcSwap<Published>,
+    publisher: Arc<Publisher>,
     targets: Targets,
     callbacks: OnceLock<Callbacks>,
+    counts: Arc<CallbackCounts>,
+    complaints: ask::Complaints,
 }
 
 /// An event whose row is being written.
@@ -54,16 +57,17 @@ impl Outlet {
         store: Store,
         master_key: Arc<MasterKey>,
         writer: Writer,
-        publisher: &Publisher,
+        publisher: Arc<Publisher>,
     ) -> Self {
-        let published = ArcSwap::new(publisher.current());
         Self {
             store,
             master_key,
             writer,
-            published,
+            publisher,
             targets: Targets::default(),
             callbacks: OnceLock::new(),
+            counts: Arc::default(),
+            complaints: ask::Complaints::default(),
         }
     }
 
@@ -72,9 +76,9 @@ impl Outlet {
         let _ = self.callbacks.set(callbacks);
     }
 
-    /// Provisioning changed.
-    pub fn publish(&self, published: Arc<Published>) {
-        self.published.store(published);
+    /// What became of callbacks since the start.
+    pub fn counts(&self) -> &Arc<CallbackCounts> {
+        &self.counts
     }
 
     /// How many tells are in memory and how many of them are being tried.
@@ -142,32 +146,6 @@ impl Outlet {
         }
     }
 
-    /// Asks the application of a service; its answer goes to the shard.
-    pub fn ask(self: &Arc<Self>, call: CallId, event: &Event, shard: &ShardHandle) {
-        let target = self.target(event);
-        let (Some(target), Some(callbacks)) = (target, self.callbacks.get()) else {
-            let why = "the service of this call has no usable callback".to_owned();
-            let answer = hookswitch_call::command::AskAnswer::Refused { why };
-            shard.put(Input::Asked { call, answer });
-            return;
-        };
-        let delivery = self.delivery(event);
-        let asking = callbacks.ask(target, delivery);
-        let (outlet, shard, sequence) = (Arc::clone(self), shard.clone(), event.sequence);
-        tokio::spawn(async move {
-            let asked = asking.await;
-            outlet.asked(call, sequence, &asked);
-            let (answer, fault) = answer::read(&asked);
-            if let Some(fault) = fault {
-                shard.put(Input::Line {
-                    call,
-                    line: remark(&fault),
-                });
-            }
-            shard.put(Input::Asked { call, answer });
-        });
-    }
-
     /// Writes ladder lines; they may be lost.
     pub fn log(&self, ladder: Vec<LadderRow>) {
         let batch = Batch {
@@ -177,37 +155,6 @@ impl Outlet {
         if let Err(error) = self.store.writer().submit(batch, |_| ()) {
             tracing::warn!(%error, "ladder lines were lost");
         }
-    }
-
-    /// The ask is over: its row in the outbox says so.
-    fn asked(&self, call: CallId, sequence: u32, asked: &Asked) {
-        let (outcome, status, error) = match asked {
-            Asked::Accepted { .. } => (
-                DeliveryOutcome::Delivered(UnixMicros::now()),
-                Some(200),
-                None,
-            ),
-            Asked::Refused { status, why } => (
-                DeliveryOutcome::Failed,
-                Some(status.as_u16()),
-                Some(why.clone()),
-            ),
-            Asked::Disabled => (
-                DeliveryOutcome::Failed,
-                Some(410),
-                Some("callback_disabled".to_owned()),
-            ),
-            Asked::TimedOut { why } => (DeliveryOutcome::Failed, None, Some(why.to_string())),
-        };
-        let update = DeliveryUpdate {
-            call: hookswitch_store::CallKey(call.as_u128()),
-            sequence,
-            outcome,
-            attempts: 1,
-            last_status: status,
-            last_error: error,
-        };
-        self.record(vec![update]);
     }
 
     fn record(&self, deliveries: Vec<DeliveryUpdate>) {
@@ -224,12 +171,19 @@ impl Outlet {
     pub async fn record_results(self: Arc<Self>, mut results: mpsc::Receiver<TellResult>) {
         let mut handful = Vec::with_capacity(256);
         while results.recv_many(&mut handful, 256).await > 0 {
+            for result in &handful {
+                match result.told {
+                    Told::Delivered => CallbackCounts::add(&self.counts.tells_delivered),
+                    Told::Failed => CallbackCounts::add(&self.counts.tells_failed),
+                    Told::Retry { .. } => {}
+                }
+            }
             self.record(handful.drain(..).map(rows::delivery).collect());
         }
     }
 
     fn callback_id(&self, event: &Event) -> String {
-        let published = self.published.load();
+        let published = self.publisher.current();
         let service = event.identity.service.as_deref().unwrap_or("");
         let callback = published.callback(&event.identity.domain, service);
         callback
@@ -239,7 +193,7 @@ impl Outlet {
 
     fn target(&self, event: &Event) -> Option<Arc<Target>> {
         let identity = &event.identity;
-        let published = self.published.load();
+        let published = self.publisher.current();
         let target =
             self.targets
                 .find(&published, &identity.domain, identity.service.as_deref()?)?;
@@ -281,75 +235,6 @@ fn cursor(call: CallId, sequence: u32) -> EventCursor {
             .try_into()
             .expect("eight of sixteen bytes"),
     ))
-}
-
-fn remark(text: &str) -> Line {
-    Line {
-        at: UnixMicros::now().0,
-        kind: LineKind::Callback,
-        received: true,
-        peer: "newRemoteCall".to_owned(),
-        transport: None,
-        retransmission: false,
-        text: text.to_owned(),
-        status: None,
-        took: None,
-    }
-}
-
-/// Writes every exchange with an application into the ladder of its call.
-pub struct CallbackLog {
-    /// All shards, in their order.
-    pub shards: Vec<ShardHandle>,
-    /// Where a 410 is written down.
-    pub publisher: Arc<Publisher>,
-}
-
-impl Observer for CallbackLog {
-    fn tried(&self, report: &AttemptReport<'_>) {
-        let call = CallId::from_u128(report.delivery.call.0);
-        let shards = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
-        let Some(shard) = self.shards.get(usize::from(call.shard(shards))) else {
-            return;
-        };
-        let at = report
-            .started_at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let line = Line {
-            at: u64::try_from(at.as_micros()).unwrap_or(u64::MAX),
-            kind: LineKind::Callback,
-            received: false,
-            peer: report.url(),
-            transport: None,
-            retransmission: false,
-            text: report.error.map(ToString::to_string).unwrap_or_default(),
-            status: report.status.map(|status| status.as_u16()),
-            took: u64::try_from(report.took.as_micros()).ok(),
-        };
-        shard.put(Input::Line { call, line });
-    }
-
-    fn switched_off(&self, target: &Target) {
-        tracing::warn!(
-            domain = %target.domain,
-            service = %target.service,
-            "an application answered 410: its callbacks are off until they are enabled or the service is written"
-        );
-        if target.per_call.is_some() {
-            return;
-        }
-        let (publisher, domain, service) = (
-            Arc::clone(&self.publisher),
-            Arc::clone(&target.domain),
-            Arc::clone(&target.service),
-        );
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = publisher.switch_callback(&domain, &service, false) {
-                tracing::error!(%error, "that the callbacks are off could not be written");
-            }
-        });
-    }
 }
 
 impl Due {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hookswitch_api::callback::{CallAnswered, CallFailed, CallHungup, CallNotify, Callback as _};
 use hookswitch_call::id::CallId;
 use hookswitch_store::events::{self, StoredEvent};
-use hookswitch_store::{UnixMicros, seal::Place};
+use hookswitch_store::{DeliveryOutcome, DeliveryUpdate, UnixMicros, seal::Place};
 
 use super::{Outlet, body, cursor, rows};
 use crate::callback::{BaseUrl, CallKey, Callbacks, Delivery, Mark, Tell, TraceId};
@@ -58,10 +58,20 @@ impl Outlet {
             page.last().map_or(0, |row| row.cursor)
         };
         let now = UnixMicros::now();
-        let due = page
+        let mut tells = Vec::new();
+        let mut orphans = Vec::new();
+        for event in page
             .into_iter()
-            .filter(|event| event.next_attempt_at.is_none_or(|at| at <= now));
-        let tells = due.filter_map(|event| self.tell_of_row(event)).collect();
+            .filter(|event| event.next_attempt_at.is_none_or(|at| at <= now))
+        {
+            match self.has_service(&event) {
+                true => tells.extend(self.tell_of_row(event)),
+                false => orphans.push(orphaned(&event)),
+            }
+        }
+        if !orphans.is_empty() {
+            self.record(orphans);
+        }
         // What does not fit stays in the outbox for the next sweep.
         let left = callbacks.refill(mark, tells, last);
         if !left.is_empty() {
@@ -73,9 +83,16 @@ impl Outlet {
         Ok(next)
     }
 
+    fn has_service(&self, event: &StoredEvent) -> bool {
+        self.publisher
+            .current()
+            .callback(&event.row.domain, &event.row.service)
+            .is_some()
+    }
+
     fn tell_of_row(&self, event: StoredEvent) -> Option<Tell> {
         let row = event.row;
-        let published = self.published.load();
+        let published = self.publisher.current();
         let target = self.targets.find(&published, &row.domain, &row.service)?;
         let target = match &row.target {
             None => target,
@@ -117,4 +134,16 @@ fn name_of(name: &str) -> Option<&'static str> {
     ]
     .into_iter()
     .find(|known| *known == name)
+}
+
+/// An event nobody is there for any more: kept as failed, and replayable.
+fn orphaned(event: &StoredEvent) -> DeliveryUpdate {
+    DeliveryUpdate {
+        call: event.row.call,
+        sequence: event.row.sequence,
+        outcome: DeliveryOutcome::Failed,
+        attempts: event.attempts,
+        last_status: event.last_status,
+        last_error: Some("the service was deleted".to_owned()),
+    }
 }

@@ -104,33 +104,38 @@ impl Running {
                 sleep.as_mut().reset(tokio::time::Instant::now() + left);
                 wakes_at = Some(wanted);
             }
+            let mut stopped = false;
             tokio::select! {
                 biased;
-                count = self.shard.inputs.recv_many(&mut inputs, HANDFUL) => {
-                    if count == 0 {
-                        return;
-                    }
-                    for input in inputs.drain(..) {
-                        self.handle_input(input);
-                    }
-                }
-                _ = self.shard.arrivals.recv_many(&mut arrivals, HANDFUL), if !self.shard.arrivals.is_closed() => {
-                    let now = self.shard.clock.now();
-                    for arrival in arrivals.drain(..) {
-                        self.handle_arrival(now, arrival);
-                    }
-                }
+                count = self.shard.inputs.recv_many(&mut inputs, HANDFUL) => stopped = count == 0,
+                _ = self.shard.arrivals.recv_many(&mut arrivals, HANDFUL), if !self.shard.arrivals.is_closed() => {}
                 changed = self.shard.directory.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    let directory = Arc::clone(&self.shard.directory.borrow_and_update().directory);
-                    self.shard.engine.handle_directory(directory);
+                    self.shard.directory.mark_changed();
+                    stopped = changed.is_err();
                 }
                 () = &mut sleep => wakes_at = None,
             }
+            if stopped {
+                return;
+            }
+            // First: who was told that a service exists may call it at once.
+            self.follow_directory();
+            for input in inputs.drain(..) {
+                self.handle_input(input);
+            }
+            let now = self.shard.clock.now();
+            for arrival in arrivals.drain(..) {
+                self.handle_arrival(now, arrival);
+            }
             self.upkeep();
             self.drain();
+        }
+    }
+
+    fn follow_directory(&mut self) {
+        if self.shard.directory.has_changed().unwrap_or(false) {
+            let directory = Arc::clone(&self.shard.directory.borrow_and_update().directory);
+            self.shard.engine.handle_directory(directory);
         }
     }
 
