@@ -1,11 +1,10 @@
 //! What an application's reply to `newRemoteCall` means.
 
-use hookswitch_api::command::Receive;
 use hookswitch_api::reply::NewRemoteCallReply;
 use hookswitch_call::command::{Accepted, Answer, AskAnswer, Hangup};
-use hookswitch_media::{Codec, Crypto, Endpoint};
 
 use crate::callback::Asked;
+use crate::http::endpoint;
 
 /// The engine's answer. A command on board that cannot be read is left out, and the call waits for a better
 /// one over REST; its record says why.
@@ -45,11 +44,11 @@ fn accepted(body: &[u8]) -> Accepted {
         ringback: reply
             .ringback
             .as_ref()
-            .map(|ringback| ringback.receive().map(|receive| endpoint(&receive))),
+            .map(|ringback| ringback.receive().map(endpoint)),
         answer: reply.answer.as_ref().and_then(|answer| {
             let reference = answer.session_reference_id.as_deref().map(Into::into);
             Some(Answer {
-                media: endpoint(&answer.receive()?),
+                media: endpoint(answer.receive()?),
                 session_reference_id: reference,
             })
         }),
@@ -58,24 +57,5 @@ fn accepted(body: &[u8]) -> Accepted {
             reason: hangup.reason.as_deref().map(Into::into),
         }),
         session_reference_id,
-    }
-}
-
-/// A device's media as the core knows it.
-pub fn endpoint(receive: &Receive<'_>) -> Endpoint {
-    Endpoint {
-        address: receive.ip,
-        port: receive.port,
-        codec: receive.codec.parse().unwrap_or(Codec::Pcma),
-        telephone_event: receive.telephone_event,
-        crypto: receive
-            .crypto
-            .iter()
-            .map(|key| Crypto {
-                tag: key.id,
-                suite: key.suite.clone().into_owned(),
-                config: key.config.clone().into_owned(),
-            })
-            .collect(),
     }
 }
