@@ -121,7 +121,8 @@ pub enum EventKind {
     /// A new INVITE passed every protocol check and waits for `ring`, `accept` or `reject` (message).
     /// Nothing was sent yet, not even 100.
     Offered,
-    /// The caller gave up; 200 to CANCEL and 487 were sent (message; may carry Reason).
+    /// The caller gave up, by CANCEL or BYE (message; may carry Reason), or by the time its Expires allowed (no
+    /// message); 487 was sent.
     Cancelled,
     /// ACK for our 2xx came (message; carries the answer when our 2xx made the offer).
     Confirmed,

@@ -27,6 +27,11 @@ impl Transport {
         !matches!(self, Self::Udp)
     }
 
+    /// Whether TLS guards it.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
     /// The token of Via's sent-protocol.
     pub const fn via_token(self) -> &'static str {
         match self {

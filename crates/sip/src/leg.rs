@@ -67,6 +67,8 @@ pub(crate) struct Offered {
     pub(crate) supports_100rel: bool,
     pub(crate) has_offer: bool,
     pub(crate) agreed: Agreement,
+    /// When the caller's patience ends, as Expires has it (RFC 3261 §13.3.1).
+    pub(crate) expires_at: Option<Instant>,
     pub(crate) next_rseq: u32,
     pub(crate) unacknowledged: Option<Unacknowledged>,
     /// A reliable response carried the answer; with its PRACK, the offer of the INVITE is settled.
@@ -101,6 +103,8 @@ pub(crate) struct Calling {
     /// `cancel` was called; the Reason value, if any.
     pub(crate) cancelled: Option<Option<Box<str>>>,
     pub(crate) cancel_sent: bool,
+    /// The layer above heard the end already; what still comes is cancelled or ended unheard.
+    pub(crate) silent: bool,
     pub(crate) raised_interval: u32,
 }
 
@@ -246,6 +250,11 @@ impl Leg {
         closing || self.waiting.iter().any(waits)
     }
 
+    /// Whether the layer above heard the end of this unanswered call already.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(&self.stage, Stage::Calling(calling) if calling.silent)
+    }
+
     /// Whether a request of the peer waits for our response, or a 2xx of ours for its ACK.
     pub(crate) fn owes_response(&self) -> bool {
         let offered = matches!(self.reoffer.as_deref(), Some(Reoffer::Theirs { .. }));
@@ -261,7 +270,9 @@ impl Leg {
                     .as_ref()
                     .map(Unacknowledged::deadline);
                 let repeat = offered.repeat.as_ref().map(|repeat| repeat.at);
-                unacknowledged.into_iter().chain(repeat).min()
+                // Answered, and only the PRACK is missing: the answer came in time.
+                let expiry = offered.expires_at.filter(|_| offered.held_answer.is_none());
+                unacknowledged.into_iter().chain(repeat).chain(expiry).min()
             }
             Stage::Calling(_) | Stage::Established => None,
         };

@@ -5,7 +5,7 @@ pub(crate) mod session_timer;
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{HeaderName, Host, Message, Uri};
+use crate::message::{HeaderName, Host, Message, Scheme, Uri};
 
 /// One dialog, seen from our side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,6 +196,11 @@ pub(crate) fn flattened(value: &str) -> String {
     } else {
         value.to_owned()
     }
+}
+
+/// Whether the URI demands TLS.
+pub(crate) fn is_sips(uri: &str) -> bool {
+    Uri::parse(uri).is_ok_and(|uri| uri.scheme == Scheme::Sips)
 }
 
 /// Host, port and transport of a next hop.

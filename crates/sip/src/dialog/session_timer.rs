@@ -22,6 +22,8 @@ pub(crate) struct Agreement {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SessionTimer {
     pub(crate) agreed: Option<Agreement>,
+    /// The largest Min-SE heard in the dialog, in seconds.
+    pub(crate) floor: u32,
     pub(crate) refresh_at: Option<Instant>,
     pub(crate) expires_at: Option<Instant>,
 }
@@ -31,6 +33,11 @@ impl SessionTimer {
     pub(crate) fn start(&mut self, now: Instant, agreed: Agreement) {
         self.agreed = Some(agreed);
         self.restart(now);
+    }
+
+    /// Remembers the largest Min-SE of the dialog: our refreshes repeat it (RFC 4028 §7.4).
+    pub(crate) fn hear(&mut self, message: &Message<'_>) {
+        self.floor = self.floor.max(message.min_se().unwrap_or(0));
     }
 
     /// The session was refreshed now.

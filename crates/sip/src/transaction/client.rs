@@ -134,6 +134,13 @@ impl Client {
         self.gives_up_at = Some(now + timing.patience());
     }
 
+    /// Given up before any response: what CANCEL would end need not be asked for again (RFC 3261 §9.1), but a
+    /// response may still come.
+    pub(crate) fn handle_given_up(&mut self, now: Instant, timing: &Timing) {
+        self.handle_cancelled(now, timing);
+        self.retransmit_at = None;
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.retransmit_at.into_iter().chain(self.gives_up_at).min()
     }

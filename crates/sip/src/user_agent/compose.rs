@@ -357,8 +357,7 @@ pub(super) fn obvious_hop(known: Flow, uri: &crate::message::Uri<'_>) -> Option<
         Some(token) => Transport::from_token(token)?,
         None => known.transport,
     };
-    let secure = matches!(transport, Transport::Tls | Transport::Wss);
-    if transport != known.transport || (uri.scheme == Scheme::Sips && !secure) {
+    if transport != known.transport || (uri.scheme == Scheme::Sips && !transport.is_secure()) {
         return None;
     }
     if transport.is_reliable() && known.connection != 0 {

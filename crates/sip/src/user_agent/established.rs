@@ -314,12 +314,17 @@ impl UserAgent {
         let Some(flow) = leg.next_hop else { return };
         let key = self.draw_key();
         let cseq = leg.dialog.next_cseq();
-        let value = leg.timer.agreed.map(client_value);
-        let headers: Vec<(HeaderName, &str)> = value
-            .as_deref()
-            .map(|value| (HeaderName::SessionExpires, value))
-            .into_iter()
-            .collect();
+        let minimum = leg.timer.floor.max(self.policy().minimum);
+        let value = leg.timer.agreed.map(|agreed| {
+            let seconds = agreed.seconds.max(minimum);
+            client_value(Agreement { seconds, ..agreed })
+        });
+        let minimum = minimum.to_string();
+        let mut headers = Vec::with_capacity(2);
+        if let Some(value) = &value {
+            headers.push((HeaderName::SessionExpires, value.as_str()));
+            headers.push((HeaderName::MinSe, minimum.as_str()));
+        }
         let request = Request {
             method: purpose.method(),
             cseq,

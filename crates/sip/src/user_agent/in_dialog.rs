@@ -70,6 +70,7 @@ impl UserAgent {
         if !matches!(leg.stage, Stage::Calling(_)) {
             leg.flow = incoming.flow;
         }
+        leg.timer.hear(incoming.message);
         match incoming.method {
             Method::Bye => self.receive_bye(now, incoming, leg),
             method => {

@@ -1,5 +1,7 @@
 //! A new INVITE, and the commands that answer it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::UserAgent;
@@ -8,7 +10,7 @@ use super::established::timer_headers;
 use super::receive::{Incoming, check_body, merge_key};
 use crate::dialog::reliable::Unacknowledged;
 use crate::dialog::session_timer::{SessionTimer, agree_as_server, server_value};
-use crate::dialog::{Dialog, has_usable_routes};
+use crate::dialog::{Dialog, has_usable_routes, is_sips};
 use crate::event::{CommandRefused, Commit, EventKind, LegId, Rejection};
 use crate::hash::Hex;
 use crate::leg::{Accepted, Leg, Offered, Reoffer, Repeat, Stage};
@@ -19,7 +21,7 @@ use crate::transaction::tombstone::Tombstone;
 
 impl UserAgent {
     /// An INVITE outside any dialog.
-    pub(super) fn receive_invite(&mut self, incoming: Incoming<'_, '_>) -> Option<LegId> {
+    pub(super) fn receive_invite(&mut self, now: Now, incoming: Incoming<'_, '_>) -> Option<LegId> {
         let message = incoming.message;
         let tag = self.local_tag(message);
         let agreed = agree_as_server(message, self.policy());
@@ -30,6 +32,11 @@ impl UserAgent {
         let rejection = if matches!(message.max_forwards(), Some(Ok(0))) {
             // The device behind REST is one hop further.
             Some(Rejection::new(483))
+        } else if is_sips(message.request_uri().unwrap_or(""))
+            && !incoming.flow.transport.is_secure()
+        {
+            // RFC 3261 §26.2.2: whoever calls a sips URI means TLS on every hop.
+            Some(Rejection::new(416).because("sips Needs TLS"))
         } else if agreed.is_err() {
             let minimum = self.policy().minimum.to_string();
             Some(Rejection::new(422).with(HeaderName::MinSe, minimum))
@@ -61,6 +68,9 @@ impl UserAgent {
             supports_100rel: requires(HeaderName::Supported),
             has_offer: !message.body().is_empty(),
             agreed,
+            expires_at: message
+                .expires()
+                .map(|seconds| now.instant + Duration::from_secs(seconds.into())),
             next_rseq: 0,
             unacknowledged: None,
             answer_given: false,
@@ -69,6 +79,8 @@ impl UserAgent {
             held_answer: None,
             repeat: None,
         };
+        let mut timer = SessionTimer::default();
+        timer.hear(message);
         let leg = Leg {
             id: LegId(tag),
             is_client: false,
@@ -78,7 +90,7 @@ impl UserAgent {
             stage: Stage::Offered(Box::new(offered)),
             accepted: None,
             reoffer: None,
-            timer: SessionTimer::default(),
+            timer,
             local_body: Bytes::new(),
             owes_ack: None,
             acknowledged: None,

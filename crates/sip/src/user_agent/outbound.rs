@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::compose::{Request, obvious_hop};
 use super::{Asker, UserAgent};
 use crate::dialog::session_timer::SessionTimer;
-use crate::dialog::{Dialog, host_text, next_hop_of};
+use crate::dialog::{Dialog, host_text, is_sips, next_hop_of};
 use crate::event::{CommandRefused, Commit, EventKind, LegId, Locate, LocateFailure, LocateId};
 use crate::flow::{Flow, Transport};
 use crate::hash::Hex;
@@ -78,6 +78,7 @@ impl UserAgent {
             early: Vec::new(),
             cancelled: None,
             cancel_sent: false,
+            silent: false,
             raised_interval: 0,
         };
         let mut leg = Box::new(Leg {
@@ -118,7 +119,10 @@ impl UserAgent {
             _ => return None,
         };
         let transport = match uri.transport() {
-            Some(token) => Some(Transport::from_token(token)?),
+            Some(token) => match Transport::from_token(token) {
+                None if secure => Some(Transport::Tls),
+                known => Some(known?),
+            },
             None => None,
         };
         Some(Locate {
@@ -151,8 +155,23 @@ impl UserAgent {
         };
         leg.locating = None;
         let in_dialog = matches!(leg.stage, Stage::Established);
+        let needs_tls = is_sips(leg.dialog.addressing().next_hop);
         let flows = match result {
             Ok(flows) if !flows.is_empty() => flows,
+            _ if in_dialog && needs_tls && !leg.flow.transport.is_secure() => {
+                if leg.farewell.is_some() {
+                    return self.put_leg(leg);
+                }
+                if leg.is_parting() {
+                    return self.drop_leg(&leg);
+                }
+                return self.lose(
+                    now,
+                    leg,
+                    503,
+                    "the peer wants TLS and cannot be reached by it",
+                );
+            }
             // A Contact nobody may reach, as behind a NAT: the peer's own address is the better guess.
             Err(LocateFailure::Forbidden(_) | LocateFailure::NotFound(_)) | Ok(_) if in_dialog => {
                 vec![leg.flow]
@@ -244,7 +263,9 @@ impl UserAgent {
         self.put_client(key, client);
     }
 
-    /// Gives a call up before its final response: CANCEL as soon as a provisional response allows it.
+    /// Gives a call up before its final response: by CANCEL, and [`EventKind::Rejected`] tells how that went. When
+    /// the peer was silent until now, `Rejected` comes at once; whatever the peer still says is cancelled, or ended
+    /// by BYE, unheard (RFC 3261 §9.1).
     ///
     /// # Errors
     /// No such leg, or already answered.
@@ -263,12 +284,26 @@ impl UserAgent {
             self.put_leg(taken);
             return Ok(());
         }
-        if calling.key.is_none() {
+        let Some(key) = calling.key else {
             self.fail_leg(&taken, 487, "cancelled before the INVITE was sent");
             return Ok(());
-        }
+        };
         calling.cancelled = Some(reason.map(Into::into));
         calling.spare.clear();
+        let timing = self.config.timing;
+        if self
+            .clients
+            .get(&key.0)
+            .is_some_and(|client| !client.is_proceeding())
+            && let Some(mut client) = self.take_client(key)
+        {
+            client.handle_given_up(now.instant, &timing);
+            self.put_client(key, client);
+            calling.silent = true;
+            self.put_leg(taken);
+            self.fail(leg, 487, "cancelled before the peer said anything");
+            return Ok(());
+        }
         self.try_cancel(now, &mut taken);
         self.put_leg(taken);
         Ok(())
@@ -474,7 +509,9 @@ impl UserAgent {
 
     pub(super) fn fail_leg(&mut self, leg: &Leg, status: u16, why: &str) {
         self.drop_leg(leg);
-        self.fail(leg.id, status, why);
+        if !leg.is_silent() {
+            self.fail(leg.id, status, why);
+        }
     }
 }
 

@@ -116,7 +116,7 @@ impl UserAgent {
             return self.receive_in_dialog(now, incoming, tag);
         }
         match incoming.method {
-            Method::Invite => self.receive_invite(incoming),
+            Method::Invite => self.receive_invite(now, incoming),
             Method::Options => {
                 let headers = [
                     (HeaderName::Accept, "application/sdp"),

@@ -326,11 +326,10 @@ impl UserAgent {
         if calling.cancelled.is_some() {
             self.send_ack(&mut leg, invite_cseq, Bytes::new());
             self.part(now, leg, None);
-            self.fail(
-                id,
-                487,
-                "the answer crossed our CANCEL; the call was ended by BYE",
-            );
+            if !calling.silent {
+                let why = "the answer crossed our CANCEL; the call was ended by BYE";
+                self.fail(id, 487, why);
+            }
             return;
         }
         let agreed = agree_as_client(message, calling.draft.interval);
@@ -354,6 +353,7 @@ impl UserAgent {
             return self.put_leg(leg);
         };
         calling.early.clear();
+        leg.timer.hear(message);
         if calling.cancelled.is_none() {
             if status == 422
                 && let Some(minimum) = message.min_se()
@@ -371,6 +371,9 @@ impl UserAgent {
             }
         }
         self.drop_leg(&leg);
+        if leg.is_silent() {
+            return;
+        }
         self.tell(
             id,
             EventKind::Rejected {
@@ -400,6 +403,7 @@ impl UserAgent {
         }
         let asked = leg.timer.agreed;
         leg.reoffer = None;
+        leg.timer.hear(message);
         if status < 300 {
             self.refresh_target(&mut leg, message);
             if client.purpose == Purpose::Reinvite

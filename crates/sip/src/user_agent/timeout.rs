@@ -32,6 +32,16 @@ impl UserAgent {
         };
         leg.filed = None;
         if let Stage::Offered(offered) = &mut leg.stage {
+            if offered.held_answer.is_none()
+                && offered.expires_at.is_some_and(|at| at <= now.instant)
+            {
+                self.put_leg(leg);
+                let rejection = Rejection::new(487).because("Expired");
+                if self.reject(now, id, &rejection).is_ok() {
+                    self.tell(id, EventKind::Cancelled);
+                }
+                return;
+            }
             if let Some(unacknowledged) = &mut offered.unacknowledged {
                 let due = unacknowledged.handle_timeout(now.instant);
                 let back = self.servers.get(&offered.key.0).map(|server| server.flow);

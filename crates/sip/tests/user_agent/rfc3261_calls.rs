@@ -307,3 +307,32 @@ fn any_one_message_may_be_lost() {
         link.is_quiet_after(secs(40));
     }
 }
+
+#[test]
+fn an_invite_that_expires_before_its_answer_is_487() {
+    let link = Link::new();
+    let (alice, bob) = (link.stranger("alice"), link.phone("bob"));
+    let invite = Draft::new("INVITE", &alice, &bob).with("Expires: 20");
+    alice.says(&bob, invite.bytes());
+    bob.rings(bob.offered());
+    link.runs(secs(19));
+    assert_eq!(alice.got(), ["100 INVITE", "180 INVITE"]);
+    link.runs(secs(1));
+    assert_eq!(alice.got()[..1], ["487 INVITE"]);
+    assert_eq!(bob.heard(), [EventKind::Offered, EventKind::Cancelled]);
+    link.is_quiet_after(secs(40));
+}
+
+#[test]
+fn an_invite_answered_in_time_does_not_expire() {
+    let link = Link::new();
+    let (alice, bob) = (link.stranger("alice"), link.phone("bob"));
+    let invite = Draft::new("INVITE", &alice, &bob).with("Expires: 20");
+    alice.says(&bob, invite.bytes());
+    bob.answers(bob.offered());
+    link.runs(ms(20));
+    let ack = Draft::new("ACK", &alice, &bob).within(&alice.last("200 INVITE"));
+    alice.says(&bob, ack.branch("ack").bytes());
+    link.runs(secs(30));
+    assert_eq!(bob.heard(), [EventKind::Offered, EventKind::Confirmed]);
+}

@@ -56,33 +56,72 @@ fn a_ringing_call_is_cancelled() {
 }
 
 #[test]
-fn cancel_waits_for_the_first_provisional_response() {
+fn cancel_waits_for_the_first_provisional_response_but_the_caller_does_not() {
     let link = Link::new();
     let (alice, bob) = (link.phone("alice"), link.phone("bob"));
     link.delays_next("100 INVITE", ms(300));
     let call = alice.calls(&bob);
     alice.cancels(call);
+    let heard = alice.heard();
+    assert!(
+        heard.len() == 1 && rejected(487, true)(&heard[0]),
+        "{heard:?}"
+    );
     link.runs(ms(200));
     assert_eq!(link.sent("CANCEL").len(), 0);
     link.runs(ms(200));
     assert_eq!(link.sent("CANCEL").len(), 1);
-    assert!(alice.heard().iter().all(rejected(487, false)));
+    assert_eq!(bob.heard(), [EventKind::Offered, EventKind::Cancelled]);
+    assert_eq!(alice.heard(), [], "the end is told once");
     link.is_quiet_after(secs(40));
 }
 
 #[test]
-fn a_cancelled_call_nobody_ever_answered_ends_with_timer_b() {
+fn a_cancelled_call_the_peer_is_silent_on_is_not_repeated() {
     let link = Link::new();
     let (alice, deaf) = (link.phone("alice"), link.stranger("deaf"));
     let call = alice.calls_uri(&deaf.uri(), Some(SDP));
+    link.runs(secs(1));
+    assert_eq!(link.sent("INVITE").len(), 2);
     alice.cancels(call);
     link.runs(secs(33));
+    assert_eq!(link.sent("INVITE").len(), 2);
     assert_eq!(link.sent("CANCEL").len(), 0);
     let heard = alice.heard();
     assert!(
         heard.len() == 1 && rejected(487, true)(&heard[0]),
         "{heard:?}"
     );
+    link.is_quiet_after(secs(40));
+}
+
+#[test]
+fn a_late_answer_to_a_call_given_up_in_silence_is_ended() {
+    let link = Link::new();
+    let (alice, bob) = (link.phone("alice"), link.stranger("bob"));
+    let call = alice.calls_uri(&bob.uri(), Some(SDP));
+    link.runs(ms(50));
+    alice.cancels(call);
+    alice.heard();
+    link.runs(secs(20));
+    let contact = format!("Contact: <{}>", bob.uri());
+    bob.answers(&alice, "INVITE", 200, &contact, SDP);
+    assert_eq!(bob.got(), ["INVITE", "ACK", "BYE"]);
+    assert_eq!(alice.heard(), []);
+    link.is_quiet_after(secs(70));
+}
+
+#[test]
+fn a_late_refusal_of_a_call_given_up_in_silence_is_acknowledged() {
+    let link = Link::new();
+    let (alice, bob) = (link.phone("alice"), link.stranger("bob"));
+    let call = alice.calls_uri(&bob.uri(), Some(SDP));
+    link.runs(ms(50));
+    alice.cancels(call);
+    alice.heard();
+    bob.answers(&alice, "INVITE", 486, "", b"");
+    assert_eq!(bob.got(), ["INVITE", "ACK"]);
+    assert_eq!(alice.heard(), []);
     link.is_quiet_after(secs(40));
 }
 

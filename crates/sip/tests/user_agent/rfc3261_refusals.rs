@@ -1,7 +1,8 @@
 //! Requests that are refused before anybody is asked (RFC 3261 §8.2, §21.4), with the header fields that go with it.
 
 use hookswitch_sip::event::{EventKind, Rejection};
-use hookswitch_sip::message::HeaderName;
+use hookswitch_sip::flow::{Flow, Transport};
+use hookswitch_sip::message::{HeaderName, Message};
 
 use crate::support::{Draft, Link, Phone, SDP, Stranger, header, ms, secs, sip};
 
@@ -354,4 +355,24 @@ fn a_peer_of_rfc_2543_without_branch_or_tag_can_call() {
         [EventKind::Offered, EventKind::Confirmed, EventKind::Ended]
     );
     link.is_quiet_after(secs(33));
+}
+
+#[test]
+fn a_sips_call_in_the_clear_is_416() {
+    let link = Link::new();
+    let (alice, bob) = (link.stranger("alice"), link.phone("bob"));
+    let mut invite = Draft::new("INVITE", &alice, &bob);
+    invite.uri = bob.uri().replace("sip:", "sips:");
+    alice.says(&bob, invite.bytes());
+    assert!(alice.last("416 INVITE").contains("TLS"));
+    assert_eq!(bob.heard(), []);
+    let by_tls = Flow {
+        transport: Transport::Tls,
+        connection: 7,
+        ..alice.flow()
+    };
+    let bytes = invite.branch("tls").bytes();
+    let message = Message::parse(&bytes).unwrap();
+    bob.does(|agent, now| agent.handle_message(now, by_tls, &message));
+    assert_eq!(bob.heard(), [EventKind::Offered]);
 }

@@ -302,3 +302,31 @@ fn a_target_that_moves_while_it_is_looked_up_is_looked_up_again() {
             .starts_with("INVITE sip:alice@new.example.net ")
     );
 }
+
+#[test]
+fn a_contact_that_wants_tls_is_never_met_in_the_clear() {
+    for parts in [true, false] {
+        let link = Link::new();
+        let (alice, bob) = (link.stranger("alice"), link.phone("bob"));
+        bob.sets(|bob| bob.picks_up = true);
+        let mut invite = Draft::new("INVITE", &alice, &bob);
+        invite.contact = Some("<sips:alice@phone.example.net>".to_owned());
+        alice.says(&bob, invite.bytes());
+        let ack = Draft::new("ACK", &alice, &bob).within(&alice.last("200 INVITE"));
+        alice.says(&bob, ack.branch("ack").without_body().bytes());
+        bob.heard();
+        link.turns_the_page();
+        let leg = bob.offered();
+        if parts {
+            bob.hangs_up(leg);
+        } else {
+            bob.reinvites(leg).unwrap();
+        }
+        link.runs(secs(1));
+        assert!(bob.asked().iter().all(|question| question.secure));
+        assert_eq!(link.ladder(), Vec::<String>::new());
+        let lost = bob.heard();
+        assert_eq!(lost.len(), usize::from(!parts), "{lost:?}");
+        link.is_quiet_after(secs(40));
+    }
+}

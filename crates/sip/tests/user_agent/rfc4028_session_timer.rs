@@ -340,3 +340,35 @@ fn a_refresh_of_ours_that_is_too_short_is_raised() {
     bob.answers(&alice, "UPDATE", 422, "Min-SE: 400", b"");
     assert_eq!(expires(&bob.last("UPDATE")), "400;refresher=uac");
 }
+
+#[test]
+fn our_refreshes_repeat_the_largest_min_se_of_the_dialog() {
+    let lines = [
+        "Supported: timer",
+        "Min-SE: 200",
+        "Session-Expires: 300;refresher=uas",
+    ];
+    let (link, alice, bob, answer) = called(&lines);
+    let update = Draft::new("UPDATE", &alice, &bob)
+        .within(&answer)
+        .cseq(2)
+        .branch("update")
+        .with("Supported: timer")
+        .with("Session-Expires: 400;refresher=uas")
+        .with("Min-SE: 250");
+    alice.says(&bob, update.bytes());
+    link.runs(secs(201));
+    let refresh = link.last("INVITE");
+    assert!(refresh.starts_with("INVITE sip:alice@"), "{refresh}");
+    assert_eq!(header(&refresh, HeaderName::MinSe).unwrap(), "250");
+    assert_eq!(expires(&refresh), "400;refresher=uac");
+}
+
+#[test]
+fn without_any_min_se_our_refreshes_say_what_we_take() {
+    let (link, _alice, _bob, _) = calling("Supported: timer\nSession-Expires: 300;refresher=uac");
+    link.runs(secs(151));
+    let refresh = link.last("INVITE");
+    assert_eq!(header(&refresh, HeaderName::MinSe).unwrap(), "90");
+    assert_eq!(expires(&refresh), "300;refresher=uac");
+}
