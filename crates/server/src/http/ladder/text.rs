@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
-use hookswitch_api::ladder::LadderEntry;
+use hookswitch_api::ladder::{LadderEntry, LadderKind};
 
 /// Characters between two lifelines.
 const GAP: usize = 40;
 /// Characters before the first lifeline.
 const MARGIN: usize = 14;
+/// Characters an arrow has for its label.
+const LABEL: usize = GAP - 8;
 
 /// Draws a ladder: time runs down, one lifeline for each who took part.
 pub fn draw(entries: &[LadderEntry]) -> String {
@@ -56,16 +58,31 @@ fn parties(entries: &[LadderEntry]) -> Vec<String> {
     parties
 }
 
+/// What stands on the arrow: only the name is ever cut, never what came of it.
 fn label(entry: &LadderEntry) -> String {
-    let mut label = entry.summary.clone();
-    let is_http = !matches!(entry.kind, hookswitch_api::ladder::LadderKind::Sip);
-    if let (true, Some(status)) = (is_http, entry.status) {
-        let _ = write!(label, " → {status}");
+    let mut outcome = String::new();
+    let mut name = entry.summary.as_str();
+    if entry.kind != LadderKind::Sip {
+        name = exchange(name);
+        if let Some(status) = entry.status {
+            let _ = write!(outcome, " → {status}");
+        }
     }
     if entry.repeated {
-        label.push_str(" (again)");
+        outcome.push_str(" (again)");
     }
-    label
+    let room = LABEL.saturating_sub(outcome.chars().count());
+    clip(name, room) + &outcome
+}
+
+/// The name of a command or callback: the last part of the path in `POST <url>`.
+fn exchange(summary: &str) -> &str {
+    let url = summary.strip_prefix("POST ").unwrap_or(summary);
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    match path.trim_end_matches('/').rsplit('/').next() {
+        None | Some("") => summary,
+        Some(name) => name,
+    }
 }
 
 /// One line with every lifeline and an arrow from one to another.
@@ -89,7 +106,7 @@ fn arrow(parties: &[String], from: usize, to: usize, label: &str) -> String {
     } else {
         line[left + 1] = '◀';
     }
-    let text: Vec<char> = format!(" {} ", clip(label, GAP - 8)).chars().collect();
+    let text: Vec<char> = format!(" {label} ").chars().collect();
     let start = left + (right - left - text.len()) / 2 + 1;
     line.splice(start..start + text.len(), text);
     line.into_iter().collect()
@@ -106,7 +123,7 @@ fn clip(text: &str, length: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hookswitch_api::ladder::{LadderDirection, LadderKind};
+    use hookswitch_api::ladder::LadderDirection;
 
     fn entry(offset: u64, kind: LadderKind, from: &str, to: &str, summary: &str) -> LadderEntry {
         LadderEntry {
@@ -144,7 +161,7 @@ mod tests {
                     LadderKind::Callback,
                     "node",
                     "application",
-                    "POST /newRemoteCall",
+                    "POST http://127.0.0.1:43077/calls/newRemoteCall",
                 )
             },
             LadderEntry {
@@ -155,10 +172,46 @@ mod tests {
         let expected = "\
 \u{20}             application                             hookswitch                              udp:192.0.2.1:5060
       0.000   │                                       │◀── INVITE sip:1001@acme.example.com ──│
-      0.400   │◀───── POST /newRemoteCall → 200 ──────│                                       │  2.5 ms
+      0.400   │◀──────── newRemoteCall → 200 ─────────│                                       │  2.5 ms
      12.345   │                                       │───────── 180 Ringing (again) ────────▶│
 ";
         assert_eq!(draw(&entries), expected, "\n{}", draw(&entries));
+    }
+
+    #[test]
+    fn a_name_and_what_came_of_it_are_never_cut_off() {
+        let base = format!("https://app.example.com/{}", "hooks/".repeat(20));
+        let drawn = |kind, summary: &str, status, repeated| {
+            let (from, to) = match kind {
+                LadderKind::Callback => ("node", "application"),
+                _ => ("application", "node"),
+            };
+            draw(&[LadderEntry {
+                status,
+                repeated,
+                ..entry(0, kind, from, to, summary)
+            }])
+        };
+        let told = |drawing: &str, what: &str| assert!(drawing.contains(what), "{drawing}");
+        let url = format!("POST {base}callHungup");
+        told(
+            &drawn(LadderKind::Callback, &url, Some(503), true),
+            "─ callHungup → 503 (again) ─",
+        );
+        told(
+            &drawn(LadderKind::Callback, &format!("{url}?a=b/c"), None, false),
+            "─ callHungup ─",
+        );
+        let command = "POST /sendremotecallringback";
+        told(
+            &drawn(LadderKind::Rest, command, Some(409), false),
+            "─ sendremotecallringback → 409 ─",
+        );
+        let endless = format!("POST https://app.example.com/{}", "x".repeat(99));
+        told(
+            &drawn(LadderKind::Callback, &endless, Some(200), false),
+            "x… → 200 ─",
+        );
     }
 
     #[test]
