@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 
 pub use lock::{FolderLock, Taken};
-pub use operator::Operator;
+pub use operator::{Operator, is_installed};
 
 /// The longest line either side reads.
 const MAX_LINE: u64 = 1024 * 1024;

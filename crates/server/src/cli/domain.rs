@@ -1,10 +1,11 @@
 //! `hookswitch domain …`: through the control socket while a server runs, else on the database.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use super::{DomainAction, DomainCommand, NetworkAction, environment, print};
 use crate::config::Folder;
-use crate::control::{self, FolderLock, Operator, Reply, Request, Taken};
+use crate::control::{self, FolderLock, Operator, Reply, Request, Taken, is_installed};
 
 /// A server that is just starting holds the lock before it listens.
 const START_PATIENCE: Duration = Duration::from_secs(5);
@@ -38,7 +39,16 @@ pub(super) fn run(command: &DomainCommand) -> anyhow::Result<()> {
             }
         }
     };
-    match perform(&folder, &request)? {
+    let (reply, made) = perform(&folder, &request)?;
+    if made {
+        // Nobody listening to this is no error.
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "made a new installation in {}",
+            folder.folder.display()
+        );
+    }
+    match reply {
         Reply::DomainAdded(domain) => print(&domain.to_json()),
         Reply::Domains(rows) => rows
             .iter()
@@ -48,16 +58,27 @@ pub(super) fn run(command: &DomainCommand) -> anyhow::Result<()> {
     }
 }
 
-fn perform(folder: &Folder, request: &Request) -> anyhow::Result<Reply> {
+/// The reply, and whether an installation was made for it, which only adding a tenant does.
+fn perform(folder: &Folder, request: &Request) -> anyhow::Result<(Reply, bool)> {
     let since = Instant::now();
+    let makes = matches!(request, Request::DomainAdd { .. });
+    // Taking the lock writes to the folder; a mistyped one is left as it is.
+    if !makes && !folder.lock().exists() {
+        check_installed(folder)?;
+    }
     loop {
         match FolderLock::take(folder)? {
             Taken::ByUs(_lock) => {
+                if !makes {
+                    check_installed(folder)?;
+                }
+                let made = !is_installed(folder);
                 let operator = Operator::open(folder)?;
-                return Ok(operator.perform(request).unwrap_or_else(Reply::Refused));
+                let reply = operator.perform(request).unwrap_or_else(Reply::Refused);
+                return Ok((reply, made));
             }
             Taken::ByAnother => match control::ask(&folder.control_socket(), request) {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => return Ok((reply, false)),
                 // The other one may be a command like this one, or a server about to listen.
                 Err(error) if !is_unreachable(&error) || since.elapsed() > START_PATIENCE => {
                     return Err(error);
@@ -68,6 +89,16 @@ fn perform(folder: &Folder, request: &Request) -> anyhow::Result<Reply> {
     }
 }
 
+fn check_installed(folder: &Folder) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        is_installed(folder),
+        "--data {} holds no database; give the folder the server runs with, \
+         or make a new installation with `hookswitch domain add`",
+        folder.folder.display()
+    );
+    Ok(())
+}
+
 /// Whether nothing was asked yet, so that asking again cannot do a thing twice.
 fn is_unreachable(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| {
@@ -76,4 +107,72 @@ fn is_unreachable(error: &anyhow::Error) -> bool {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::FolderOptions;
+
+    fn folder(path: &std::path::Path) -> Folder {
+        let flags = FolderOptions {
+            data: Some(path.to_str().unwrap().to_owned()),
+            ..FolderOptions::default()
+        };
+        Folder::read(&flags, &|_| None).unwrap()
+    }
+
+    fn of_acme() -> [Request; 4] {
+        let domain = || "acme.example.com".to_owned();
+        let network = "192.0.2.0/24".parse().unwrap();
+        [
+            Request::DomainList,
+            Request::NetworkAdd {
+                domain: domain(),
+                network,
+            },
+            Request::NetworkRemove {
+                domain: domain(),
+                network,
+            },
+            Request::DomainRemove { domain: domain() },
+        ]
+    }
+
+    #[test]
+    fn only_adding_a_tenant_makes_an_installation_and_tells_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let (missing, empty) = (parent.path().join("typo"), parent.path().join("empty"));
+        std::fs::create_dir(&empty).unwrap();
+        for path in [&missing, &empty] {
+            for request in of_acme() {
+                let refused = perform(&folder(path), &request).unwrap_err().to_string();
+                assert!(refused.contains("holds no database; give the"), "{refused}");
+            }
+        }
+        assert!(!missing.exists());
+        assert_eq!(std::fs::read_dir(&empty).unwrap().count(), 0);
+
+        let add = |domain: &str| Request::DomainAdd {
+            domain: domain.to_owned(),
+            open: Vec::new(),
+        };
+        let (reply, made) = perform(&folder(&missing), &add("acme.example.com")).unwrap();
+        assert!(matches!(reply, Reply::DomainAdded(_)) && made);
+        let (_, made) = perform(&folder(&missing), &add("other.example.com")).unwrap();
+        assert!(!made);
+        for request in of_acme() {
+            let (reply, made) = perform(&folder(&missing), &request).unwrap();
+            assert!(!matches!(reply, Reply::Refused(_)) && !made, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn a_lock_that_was_left_behind_is_no_database() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = folder(parent.path());
+        std::fs::write(folder.lock(), "").unwrap();
+        assert!(perform(&folder, &Request::DomainList).is_err());
+        assert!(!is_installed(&folder));
+    }
 }

@@ -18,6 +18,8 @@ use crate::secrets;
 
 /// Tenants read at a time.
 const BATCH: u32 = 1_000;
+/// The database's file in its folder.
+const DATABASE: &str = "hookswitch.db";
 /// Letters of a domain name (RFC 1035 §2.3.4).
 const MAX_DOMAIN: usize = 253;
 
@@ -32,6 +34,11 @@ pub struct Operator {
 struct Live {
     keys: Arc<Keys>,
     publisher: Arc<Publisher>,
+}
+
+/// Whether the folder holds a database, so that opening it makes no new installation.
+pub fn is_installed(folder: &Folder) -> bool {
+    folder.folder.join(DATABASE).exists()
 }
 
 impl Operator {

@@ -80,6 +80,15 @@ fn a_domain_is_added_once_listed_and_removed() {
 }
 
 #[test]
+fn a_folder_is_an_installation_once_it_was_opened() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = folder(&parent);
+    assert!(!is_installed(&folder));
+    Operator::open(&folder).unwrap();
+    assert!(is_installed(&folder));
+}
+
+#[test]
 fn what_is_no_domain_name_is_refused() {
     let parent = tempfile::tempdir().unwrap();
     let operator = Operator::open(&folder(&parent)).unwrap();
