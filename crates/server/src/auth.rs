@@ -92,7 +92,14 @@ pub enum Denied {
     Unknown(&'static str),
     /// It belongs to another domain, whether or not the one asked for exists: 403.
     Foreign,
+    /// A key of the domain asked for signed it, and its claim `domain` names another: 403.
+    ForeignClaim,
 }
+
+/// The sentence for a JWT whose signature is good and whose claim `domain` is not.
+pub const WRONG_CLAIM: &str =
+    "the JWT's signature is good, but its claim domain names another domain than the path";
+const NO_SIGNER: &str = "no uploaded key of the domain made the JWT's signature";
 
 /// One key, ready to check with.
 struct Key {
@@ -223,23 +230,34 @@ impl Keys {
         let key = match known {
             Some(key) => key,
             None => {
+                let signed_by = |key: &Arc<Key>| match &key.proof {
+                    Proof::Signature(public) => token.is_signed_by(public),
+                    Proof::Token(_) => false,
+                };
                 let kid = token.kid.as_deref();
-                let candidates = self.candidates(kid, claims.domain.as_deref(), domain);
-                let key = candidates
-                    .into_iter()
-                    .find(|key| match &key.proof {
-                        Proof::Signature(public) => token.is_signed_by(public),
-                        Proof::Token(_) => false,
-                    })
-                    .ok_or(Denied::Unknown(
-                        "no uploaded key of the domain made the JWT's signature",
-                    ))?;
-                self.verified.remember(hash, key.clone());
-                key
+                let claimed = claims.domain.as_deref().unwrap_or(domain);
+                let mut candidates = self.candidates(kid, claimed).into_iter();
+                match candidates.find(signed_by) {
+                    Some(key) => {
+                        self.verified.remember(hash, key.clone());
+                        key
+                    }
+                    // Only who holds a key of the domain learns that the claim is at fault.
+                    None if self.candidates(kid, domain).iter().any(signed_by) => {
+                        return Err(Denied::Unknown(WRONG_CLAIM));
+                    }
+                    None => return Err(Denied::Unknown(NO_SIGNER)),
+                }
             }
         };
         match &claims.domain {
-            Some(claimed) if !claimed.eq_ignore_ascii_case(domain) => Err(Denied::Foreign),
+            Some(claimed) if !claimed.eq_ignore_ascii_case(domain) => {
+                Err(if *key.domain == *domain {
+                    Denied::ForeignClaim
+                } else {
+                    Denied::Foreign
+                })
+            }
             _ => Ok(key),
         }
     }
@@ -253,12 +271,12 @@ impl Keys {
             .is_some_and(|held| Arc::ptr_eq(held, key))
     }
 
-    fn candidates(&self, kid: Option<&str>, claimed: Option<&str>, asked: &str) -> Vec<Arc<Key>> {
+    fn candidates(&self, kid: Option<&str>, domain: &str) -> Vec<Arc<Key>> {
         let index = self.index.read().expect("no panic while the lock is held");
         if let Some(kid) = kid {
             return index.by_sk.get(kid).cloned().into_iter().collect();
         }
-        let domain = claimed.unwrap_or(asked).to_ascii_lowercase();
+        let domain = domain.to_ascii_lowercase();
         index
             .by_domain
             .get(domain.as_str())

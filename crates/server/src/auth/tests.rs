@@ -209,11 +209,18 @@ fn a_domain_claim_and_a_kid_have_to_fit() {
             .is_ok()
     );
     let abroad = signer.sign_as("k1", &claims("abroad.example.com"));
-    assert_eq!(keys.authenticate(&abroad, ACME, NOW), Err(Denied::Foreign));
     assert_eq!(
         keys.authenticate(&abroad, ACME, NOW),
-        Err(Denied::Foreign),
+        Err(Denied::ForeignClaim)
+    );
+    assert_eq!(
+        keys.authenticate(&abroad, ACME, NOW),
+        Err(Denied::ForeignClaim),
         "remembered"
+    );
+    assert_eq!(
+        keys.authenticate(&abroad, "abroad.example.com", NOW),
+        Err(Denied::Foreign)
     );
     assert!(
         keys.authenticate(&signer.sign_as("k1", &claims(ACME)), ACME, NOW)
@@ -226,6 +233,22 @@ fn a_domain_claim_and_a_kid_have_to_fit() {
     assert!(
         keys.authenticate(&signer.sign_as("k3", &claims(ACME)), ACME, NOW)
             .is_err()
+    );
+}
+
+#[test]
+fn a_wrong_domain_claim_is_told_to_who_signed_and_to_nobody_else() {
+    let (signer, stranger) = (Signer::es256(), Signer::es256());
+    let keys = Keys::default();
+    keys.add(&signer.row(ACME, "k1"));
+    let claims = json!({"exp": NOW + 60, "domain": "abroad.example.com"});
+    assert_eq!(
+        keys.authenticate(&signer.sign(&claims), ACME, NOW),
+        Err(Denied::Unknown(WRONG_CLAIM))
+    );
+    assert_eq!(
+        keys.authenticate(&stranger.sign(&claims), ACME, NOW),
+        Err(Denied::Unknown(NO_SIGNER))
     );
 }
 

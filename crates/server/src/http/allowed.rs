@@ -13,7 +13,7 @@ use axum::http::request::Parts;
 use super::Rest;
 use super::error::ApiError;
 use super::source;
-use crate::auth::{Caller, Denied, Scope};
+use crate::auth::{Caller, Denied, Scope, WRONG_CLAIM};
 
 /// What a handler needs of its caller's key: one of these scopes.
 pub(super) trait Need {
@@ -100,6 +100,7 @@ fn authenticate(parts: &Parts, rest: &Rest, domain: &str) -> Result<Caller, ApiE
             let why = "the key does not open this domain";
             ApiError::new(StatusCode::FORBIDDEN, "forbidden", why)
         }
+        Err(Denied::ForeignClaim) => ApiError::new(StatusCode::FORBIDDEN, "forbidden", WRONG_CLAIM),
     };
     let source = source::of(parts, &rest.trusted_proxies);
     match rest.failures.count(source, Instant::now()) {
