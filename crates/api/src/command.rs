@@ -55,7 +55,7 @@ pub struct AnswerRemoteCall {
     pub receive_ip: Option<String>,
     /// The RTP port for the same.
     #[serde(
-        deserialize_with = "lenient::number",
+        deserialize_with = "lenient::port",
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(minimum = 1, example = 40_000)]
@@ -143,7 +143,7 @@ pub struct SendRemoteCallRingback {
     pub receive_ip: Option<String>,
     /// The RTP port for the same.
     #[serde(
-        deserialize_with = "lenient::number",
+        deserialize_with = "lenient::port",
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(minimum = 1)]
@@ -283,7 +283,7 @@ pub struct PlaceRemoteCall {
     pub receive_ip: Option<String>,
     /// The RTP port for the same.
     #[serde(
-        deserialize_with = "lenient::number",
+        deserialize_with = "lenient::port",
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(minimum = 1, example = 40_000)]

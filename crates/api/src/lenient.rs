@@ -162,7 +162,7 @@ fn push_segment(pointer: &mut String, segment: &str) {
     }
 }
 
-/// Text, or a number or truth value as its text; null and absence are `None`.
+/// Text, or a number as its text; null and absence are `None`.
 pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     from.deserialize_any(Text)
 }
@@ -183,7 +183,12 @@ where
     D: Deserializer<'de>,
     T: TryFrom<u64> + Bounds,
 {
-    from.deserialize_any(Number(PhantomData))
+    from.deserialize_any(Number::<T, 0>(PhantomData))
+}
+
+/// The same for a port: what can be none is told with the bounds of a port; 0 is for the checks to refuse.
+pub fn port<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+    from.deserialize_any(Number::<u16, 1>(PhantomData))
 }
 
 /// A truth value, or its text; null is `None`.
@@ -249,10 +254,6 @@ impl<'de> Visitor<'de> for Text {
         Ok(Some(number.to_string()))
     }
 
-    fn visit_bool<E: Error>(self, truth: bool) -> Result<Self::Value, E> {
-        Ok(Some(truth.to_string()))
-    }
-
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
         Ok(None)
     }
@@ -266,9 +267,10 @@ impl<'de> Visitor<'de> for Text {
     }
 }
 
-struct Number<T>(PhantomData<T>);
+/// A whole number; `LEAST` is only told.
+struct Number<T, const LEAST: u64>(PhantomData<T>);
 
-impl<T: TryFrom<u64> + Bounds> Number<T> {
+impl<T: TryFrom<u64> + Bounds, const LEAST: u64> Number<T, LEAST> {
     fn within<E: Error>(number: u64) -> Result<Option<T>, E> {
         match T::try_from(number) {
             Ok(number) => Ok(Some(number)),
@@ -277,15 +279,18 @@ impl<T: TryFrom<u64> + Bounds> Number<T> {
     }
 
     fn wrong<E: Error>() -> E {
-        E::custom(format_args!("must be a whole number from 0 to {}", T::MAX))
+        E::custom(format_args!(
+            "must be a whole number from {LEAST} to {}",
+            T::MAX
+        ))
     }
 }
 
-impl<'de, T: TryFrom<u64> + Bounds> Visitor<'de> for Number<T> {
+impl<'de, T: TryFrom<u64> + Bounds, const LEAST: u64> Visitor<'de> for Number<T, LEAST> {
     type Value = Option<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a whole number from 0 to {}", T::MAX)
+        write!(f, "a whole number from {LEAST} to {}", T::MAX)
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {

@@ -9,6 +9,9 @@ pub enum PlainHttp {
     Listed,
 }
 
+const NOT_HTTPS: &str =
+    "must begin with https:// (http:// only to networks listed with --callback-allow)";
+
 /// The longest URL.
 pub(crate) const MAX_URL: usize = 2_048;
 
@@ -20,7 +23,7 @@ pub fn check(url: &str, plain: PlainHttp) -> Result<(), &'static str> {
     let rest = match (strip_scheme(url, "https://"), strip_scheme(url, "http://")) {
         (Some(rest), _) => rest,
         (None, Some(rest)) if plain == PlainHttp::Listed => rest,
-        _ => return Err("must begin with https://"),
+        _ => return Err(NOT_HTTPS),
     };
     if !url.bytes().all(|byte| byte.is_ascii_graphic()) || url.contains(['\\', '<', '>', '"', '`'])
     {
@@ -98,7 +101,7 @@ mod tests {
         assert_eq!(check(url, PlainHttp::Listed), Ok(()));
         assert_eq!(
             check(url, PlainHttp::Refused),
-            Err("must begin with https://")
+            Err("must begin with https:// (http:// only to networks listed with --callback-allow)")
         );
     }
 

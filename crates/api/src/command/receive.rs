@@ -95,7 +95,7 @@ fn check_ip(ip: Option<&str>, faults: &mut Faults) -> Option<IpAddr> {
 fn check_port(port: Option<u16>, faults: &mut Faults) -> Option<u16> {
     match port {
         None => faults.add("/receivePort", "is required"),
-        Some(0) => faults.add("/receivePort", "must be from 1 to 65535"),
+        Some(0) => faults.add("/receivePort", "must be a whole number from 1 to 65535"),
         Some(_) => return port,
     }
     None

@@ -32,17 +32,21 @@ fn pointer(body: &str) -> String {
 }
 
 #[test]
-fn numbers_and_truth_values_are_taken_for_text() {
+fn numbers_are_taken_for_text_and_truth_values_are_not() {
     for (json, text) in [
         ("20000", "20000"),
         ("-5", "-5"),
         ("1.5", "1.5"),
-        ("true", "true"),
         (r#""x""#, "x"),
     ] {
         let read = read(&format!(r#"{{"label":{json}}}"#)).unwrap();
         assert_eq!(read.value.label.as_deref(), Some(text));
     }
+    assert_eq!(
+        read(r#"{"label":true}"#).unwrap_err(),
+        FieldError::new("/label", "invalid type: boolean `true`, expected text")
+    );
+    assert_eq!(pointer(r#"{"name":false}"#), "/name");
 }
 
 #[test]

@@ -182,6 +182,14 @@ async fn what_a_command_lacks_is_named() {
         .post(&path("answerremotecall"), json!({"receivePort": [1]}))
         .await;
     assert_eq!(wrong.pointers(), ["/receivePort"]);
+    for port in [json!(0), json!(70_000), json!("-1")] {
+        let body = json!({"replyId": "x", "codec": "PCMA", "receiveIp": "192.0.2.10", "receivePort": port});
+        let wrong = world.post(&path("answerremotecall"), body).await;
+        assert_eq!(
+            wrong.json()["errors"],
+            json!([{"pointer": "/receivePort", "detail": "must be a whole number from 1 to 65535"}])
+        );
+    }
     assert!(told(&world).is_empty());
 }
 
