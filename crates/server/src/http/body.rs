@@ -24,14 +24,18 @@ pub(super) struct Json<T> {
 impl<T> Json<T> {
     /// The body, when all of it was understood or that was not asked for; what meant nothing is told.
     pub(super) fn known(self, strict: bool) -> Result<(T, Vec<FieldError>), ApiError> {
-        if strict && !self.unknown.is_empty() {
-            let refuse = |error: FieldError| FieldError::new(error.pointer, "is not known");
-            return Err(ApiError::fields(
-                self.unknown.into_iter().map(refuse).collect(),
-            ));
-        }
+        tolerate(&self.unknown, strict)?;
         Ok((self.value, self.unknown))
     }
+}
+
+/// Refuses members that meant nothing when a strict reader is asked for.
+pub(super) fn tolerate(unknown: &[FieldError], strict: bool) -> Result<(), ApiError> {
+    if !strict || unknown.is_empty() {
+        return Ok(());
+    }
+    let refuse = |error: &FieldError| FieldError::new(error.pointer.as_str(), "is not known");
+    Err(ApiError::fields(unknown.iter().map(refuse).collect()))
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {

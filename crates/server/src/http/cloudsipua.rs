@@ -180,7 +180,8 @@ pub(super) async fn delete(
 
 /// Patches a service (RFC 6902)
 ///
-/// All operations or none: a failed test, or a result that is no service, changes nothing.
+/// All operations or none: a failed test, or a result that is no service, changes nothing. Members that a
+/// service does not have are left out and told in `warnings`.
 #[utoipa::path(
     patch, path = "/provisioning/cloudsipua/{domain}/{cloudSipUAId}", tag = "Services", operation_id = "patchCloudSipUa",
     params(("domain" = String, Path, description = "The tenant's SIP domain"), ("cloudSipUAId" = String, Path, description = "The service"), DocumentQuery),
@@ -196,8 +197,10 @@ pub(super) async fn patch(
     body: Json<Patch>,
 ) -> Result<Response, ApiError> {
     let target = Target::new(&caller, id, &query, &headers)?;
-    let written = documents::patch::<CloudSipUa>(&rest, target, body).await?;
-    Ok(tagged(reply(&Done::new())?, written.version))
+    let strict = query.strict.unwrap_or(false);
+    let written = documents::patch::<CloudSipUa>(&rest, target, body, strict).await?;
+    let body = Done::new().warning(written.warnings);
+    Ok(tagged(reply(&body)?, written.version))
 }
 
 async fn write(

@@ -328,13 +328,17 @@ impl Rest {
         let address: IpAddr = uri.host()?.trim_matches(['[', ']']).parse().ok()?;
         let guard = Guard::new(self.callback_allow.clone());
         if uri.scheme_str() == Some("http") && !guard.listed(address) {
-            let detail =
-                "must begin with https://, since the node's operator did not list the address";
-            return refuse(detail.to_owned());
+            let detail = format!(
+                "must begin with https://, since the node's operator did not list {address} \
+                 with --callback-allow"
+            );
+            return refuse(detail);
         }
         match guard.check(address) {
             Ok(()) => None,
-            Err(blocked) => refuse(format!("cannot be reached from here: {blocked}")),
+            Err(blocked) => refuse(format!(
+                "cannot be reached from here: {blocked}; list it with --callback-allow to call it back"
+            )),
         }
     }
 }

@@ -236,10 +236,11 @@ pub(super) async fn delete(
 
 /// Patches a device (RFC 6902)
 ///
-/// All operations or none: a failed test, or a result that is no device, changes nothing.
+/// All operations or none: a failed test, or a result that is no device, changes nothing. Members that a
+/// device does not have are left out and told in `warnings`.
 #[utoipa::path(
     patch, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "patchDevice",
-    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, description = "The device")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, description = "The device"), DocumentQuery),
     request_body = Patch,
     responses((status = 200, description = "It is patched", body = Done)),
 )]
@@ -247,10 +248,14 @@ pub(super) async fn patch(
     State(rest): State<Arc<Rest>>,
     caller: Allowed<Change>,
     Id(id): Id,
+    Query(query): Query<DocumentQuery>,
     headers: HeaderMap,
     body: Json<Patch>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &DocumentQuery::default(), &headers)?;
-    let written = documents::patch::<Device>(&rest, target, body).await?;
-    Ok(tagged(reply(&Done::new())?, written.version))
+    let mut target = Target::new(&caller, id, &query, &headers)?;
+    target.draft = false;
+    let strict = query.strict.unwrap_or(false);
+    let written = documents::patch::<Device>(&rest, target, body, strict).await?;
+    let body = Done::new().warning(written.warnings);
+    Ok(tagged(reply(&body)?, written.version))
 }

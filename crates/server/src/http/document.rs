@@ -131,10 +131,16 @@ pub fn document() -> openapi::OpenApi {
         let mut twin = document.paths.paths[&suffixed].clone();
         if let Some(post) = &mut twin.post {
             post.operation_id = post.operation_id.as_ref().map(|id| format!("{id}Plain"));
-            post.summary = post
-                .summary
-                .as_ref()
-                .map(|text| format!("{text} (path without suffix)"));
+            post.description = Some(format!("The same as `{name}jwt`."));
+            note(post, "path without suffix");
+        }
+        if let Some(post) = document
+            .paths
+            .paths
+            .get_mut(&suffixed)
+            .and_then(|item| item.post.as_mut())
+        {
+            note(post, "path with the suffix jwt");
         }
         document
             .paths
@@ -148,6 +154,13 @@ pub fn document() -> openapi::OpenApi {
         }
     }
     document
+}
+
+/// Tells operations of the same meaning apart where only the summary is shown.
+fn note(operation: &mut Operation, note: &str) {
+    if let Some(summary) = &mut operation.summary {
+        summary.push_str(&format!(" ({note})"));
+    }
 }
 
 /// A flattened `Option` is described as one of its members or null; what is meant is a body with its own
@@ -239,6 +252,18 @@ mod tests {
         assert_eq!(body["type"], "object");
         let members: Vec<&String> = body["properties"].as_object().unwrap().keys().collect();
         assert_eq!(members, ["code", "errors", "reason", "success", "traceId"]);
+    }
+
+    #[test]
+    fn no_two_operations_have_the_same_summary() {
+        let document = document();
+        let items = document.paths.paths.values();
+        let posts = items.filter_map(|item| item.post.as_ref());
+        let mut summaries: Vec<&str> = posts.filter_map(|post| post.summary.as_deref()).collect();
+        let count = summaries.len();
+        summaries.sort_unstable();
+        summaries.dedup();
+        assert!(summaries.len() == count && count > 10, "{summaries:?}");
     }
 
     #[test]

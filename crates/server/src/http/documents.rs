@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::body::Json;
+use super::body::{Json, tolerate};
 use super::error::ApiError;
 use super::{Rest, blocking, reply};
 use crate::auth::{Caller, Scope};
@@ -184,14 +184,10 @@ pub(super) async fn put<K: Provisioned + Clone>(
             let mut value = value.clone();
             value.complete(&target.id, previous);
             refuse_faults(value.check(&work))?;
-            Ok(value)
+            Ok((value, warnings.clone()))
         })
     })
     .await
-    .map(|written| Written {
-        warnings,
-        ..written
-    })
 }
 
 /// Applies a patch: all of it or nothing.
@@ -199,6 +195,7 @@ pub(super) async fn patch<K: Provisioned>(
     rest: &Arc<Rest>,
     target: Target,
     body: Json<Patch>,
+    strict: bool,
 ) -> Result<Written<K>, ApiError> {
     let operations = body.value;
     refuse_faults(patch::validate(&operations))?;
@@ -219,16 +216,11 @@ pub(super) async fn patch<K: Provisioned>(
             }
             let parsed = lenient::parse_value::<K>(document)
                 .map_err(|error| ApiError::fields(vec![error]))?;
-            if !parsed.unknown.is_empty() {
-                let refuse = |error: FieldError| FieldError::new(error.pointer, "is not known");
-                return Err(ApiError::fields(
-                    parsed.unknown.into_iter().map(refuse).collect(),
-                ));
-            }
+            tolerate(&parsed.unknown, strict)?;
             let mut value = parsed.value;
             value.complete(&target.id, Some(previous));
             refuse_faults(value.check(&work))?;
-            Ok(value)
+            Ok((value, parsed.unknown))
         })
     })
     .await
@@ -282,12 +274,12 @@ pub(super) async fn delete<K: Provisioned>(
     .await
 }
 
-/// Reads, computes and writes, again when another write came between. Blocks.
+/// Reads, computes value and warnings, and writes, again when another write came between. Blocks.
 fn change<K: Provisioned>(
     rest: &Rest,
     target: &Target,
     missing_is: Missing,
-    compute: impl Fn(Option<&K>) -> Result<K, ApiError>,
+    compute: impl Fn(Option<&K>) -> Result<(K, Vec<FieldError>), ApiError>,
 ) -> Result<Written<K>, ApiError> {
     let key = target.key(K::KIND);
     let other = Key {
@@ -311,7 +303,7 @@ fn change<K: Provisioned>(
             Some(document) => Some(opened::<K>(rest, document)?),
             None => None,
         };
-        let value = compute(previous.as_ref())?;
+        let (value, warnings) = compute(previous.as_ref())?;
         let body = K::KIND.seal(
             &rest.master_key,
             &target.domain,
@@ -340,7 +332,7 @@ fn change<K: Provisioned>(
                 return Ok(Written {
                     value,
                     version: written.version,
-                    warnings: Vec::new(),
+                    warnings,
                 });
             }
             Err(Error::Version(_)) => {}

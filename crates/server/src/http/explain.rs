@@ -95,6 +95,9 @@ fn inbound(rest: &Rest, domain: &str, request: &ExplainRequest) -> Result<Explai
         return Err(ApiError::field("/destinationUri", "is required"));
     }
     let source = request.source_ip.as_deref().unwrap_or_default();
+    if source.is_empty() {
+        return Err(ApiError::field("/sourceIp", "is required"));
+    }
     let source: IpAddr = source.parse().map_err(|_| {
         ApiError::field(
             "/sourceIp",

@@ -129,6 +129,14 @@ async fn a_device_is_patched_deep_inside() {
     assert_eq!(found["serviceData"]["alarmBridge"]["sipUri"], "sip:a@b");
     let renamed = json!([{"op": "replace", "path": "/deviceId", "value": "1002"}]);
     assert_eq!(world.patch(&path, renamed).await.pointers(), ["/deviceId"]);
+    let unknown = json!([{"op": "add", "path": "/colour", "value": "red"}]);
+    let strict = format!("{path}?strict=true");
+    assert_eq!(
+        world.patch(&strict, unknown.clone()).await.pointers(),
+        ["/colour"]
+    );
+    let told = world.patch(&path, unknown).await.ok();
+    assert_eq!(told["warnings"][0]["pointer"], "/colour");
     let wrong = json!([{"op": "replace", "path": "/authType", "value": "magic"}]);
     assert_eq!(world.patch(&path, wrong).await.pointers(), ["/authType"]);
 }

@@ -179,8 +179,6 @@ async fn a_failed_test_is_422_and_nothing_of_the_patch_happens() {
     );
     let renamed = json!([{"op": "replace", "path": "/id", "value": "another"}]);
     assert_eq!(world.patch(&path, renamed).await.pointers(), ["/id"]);
-    let unknown = json!([{"op": "add", "path": "/colour", "value": "red"}]);
-    assert_eq!(world.patch(&path, unknown).await.pointers(), ["/colour"]);
     let no_patch = json!({"op": "add"});
     assert_eq!(world.patch(&path, no_patch).await.status, 400);
     assert_eq!(world.get(&path).await.ok(), before);
@@ -308,6 +306,73 @@ async fn plain_http_goes_to_listed_networks_only() {
         world.post(LIST, body).await.pointers(),
         ["/callbackBaseUrl"]
     );
+}
+
+#[tokio::test]
+async fn a_refused_callback_target_names_the_option_that_allows_it() {
+    let target = |url: &str| {
+        let mut body = service();
+        body["callbackBaseUrl"] = url.into();
+        body
+    };
+    let (closed, open) = (World::new(), World::with_networks(&["127.0.0.0/8"]));
+    let cases = [
+        (
+            &closed,
+            "http://127.0.0.1:9000",
+            "must begin with https:// (http:// only to networks listed with --callback-allow)",
+        ),
+        (
+            &open,
+            "http://192.0.2.7/hooks",
+            "must begin with https://, since the node's operator did not list 192.0.2.7 with --callback-allow",
+        ),
+        (
+            &closed,
+            "https://10.0.0.1/hooks",
+            "cannot be reached from here: 10.0.0.1 is a private address and is not on the allow list; \
+             list it with --callback-allow to call it back",
+        ),
+    ];
+    for (world, url, why) in cases {
+        let refused = world.post(LIST, target(url)).await;
+        assert_eq!(refused.pointers(), ["/callbackBaseUrl"]);
+        assert_eq!(refused.json()["errors"][0]["detail"], why);
+    }
+}
+
+#[tokio::test]
+async fn a_patch_tells_unknown_members_and_refuses_them_only_when_strict() {
+    let world = World::new();
+    let path = format!("{LIST}/{}", create(&world, service()).await);
+    let patch = json!([
+        {"op": "add", "path": "/colour", "value": "red"},
+        {"op": "replace", "path": "/name", "value": "renamed"},
+    ]);
+    let strict = world
+        .patch(&format!("{path}?strict=true"), patch.clone())
+        .await;
+    assert_eq!(strict.pointers(), ["/colour"]);
+    assert_eq!(
+        strict.json()["errors"][0]["detail"],
+        "is not known",
+        "as POST and PUT say"
+    );
+    assert_eq!(world.get(&path).await.ok()["cloudsipua"]["name"], "alarms");
+    let reply = world.patch(&path, patch).await.ok();
+    assert_eq!(reply["warnings"].as_array().unwrap().len(), 1);
+    assert_eq!(reply["warnings"][0]["pointer"], "/colour");
+    let after = world.get(&path).await.ok()["cloudsipua"].clone();
+    assert_eq!(after["name"], "renamed");
+    assert!(after.get("colour").is_none());
+}
+
+#[tokio::test]
+async fn a_truth_value_is_no_name() {
+    let world = World::new();
+    let mut body = service();
+    body["name"] = true.into();
+    assert_eq!(world.post(LIST, body).await.pointers(), ["/name"]);
 }
 
 #[tokio::test]

@@ -106,6 +106,24 @@ async fn explain_says_where_an_inbound_call_would_go_and_why() {
 }
 
 #[tokio::test]
+async fn explain_tells_what_is_missing_from_what_is_wrong() {
+    let world = World::new();
+    for (source, why) in [
+        (json!(null), "is required"),
+        (json!(""), "is required"),
+        (
+            json!("here"),
+            "must be the address the request would come from",
+        ),
+    ] {
+        let asked = json!({"destinationUri": "1001", "sourceIp": source});
+        let refused = world.post(EXPLAIN, asked).await;
+        assert_eq!(refused.pointers(), ["/sourceIp"]);
+        assert_eq!(refused.json()["errors"][0]["detail"], why);
+    }
+}
+
+#[tokio::test]
 async fn explain_tells_nothing_of_other_tenants() {
     let world = World::new();
     world.add_domain("other.example.com");
