@@ -129,5 +129,5 @@ impl Engine {
 
 /// The SDP of the message that caused an event.
 pub(super) fn body<'b>(message: Option<&Message<'b>>) -> &'b [u8] {
-    message.map_or(&[], Message::body)
+    message.map_or(&[], Message::session_description)
 }

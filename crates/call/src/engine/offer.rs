@@ -143,7 +143,7 @@ impl Engine {
         mut trace: Vec<TraceStep>,
         message: &Message<'_>,
     ) {
-        let sdp = message.body();
+        let sdp = message.session_description();
         let remote = match read_offer(sdp) {
             Ok(remote) => remote,
             Err((status, why)) => {

@@ -186,6 +186,23 @@ impl<'b> Message<'b> {
         self.body
     }
 
+    /// The body, unless it is something else than a session description that may be ignored: Content-Disposition
+    /// with `handling=optional` (RFC 3261 §20.11).
+    pub fn session_description(&self) -> &'b [u8] {
+        let is_sdp = self
+            .content_type()
+            .is_some_and(|kind| kind.is("application", "sdp"));
+        let is_optional = self
+            .header(HeaderName::ContentDisposition)
+            .and_then(|value| value.split_once(';'))
+            .and_then(|(_, params)| Params::new(params).value("handling"))
+            .is_some_and(|handling| handling.eq_ignore_ascii_case("optional"));
+        if is_optional && !is_sdp {
+            return &[];
+        }
+        self.body
+    }
+
     /// The whole message, without line ends before it and ignored octets after it.
     pub const fn bytes(&self) -> &'b [u8] {
         self.bytes

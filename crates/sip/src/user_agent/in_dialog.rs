@@ -188,7 +188,7 @@ impl UserAgent {
     }
 
     fn receive_reinvite(&mut self, now: Now, incoming: Incoming<'_, '_>, leg: &mut Leg) {
-        let has_offer = !incoming.message.body().is_empty();
+        let has_offer = !incoming.message.session_description().is_empty();
         match self.admit_offer(incoming, leg, true) {
             Err(rejection) => self.respond_rejection(now, incoming, leg.id, &rejection),
             Ok(agreed) => {
@@ -206,7 +206,7 @@ impl UserAgent {
     }
 
     fn receive_update(&mut self, now: Now, incoming: Incoming<'_, '_>, leg: &mut Leg) {
-        let has_offer = !incoming.message.body().is_empty();
+        let has_offer = !incoming.message.session_description().is_empty();
         match self.admit_offer(incoming, leg, has_offer) {
             Err(rejection) => self.respond_rejection(now, incoming, leg.id, &rejection),
             Ok(agreed) => {
@@ -344,7 +344,7 @@ impl UserAgent {
         if let Stage::Offered(offered) = &mut leg.stage {
             offered.unacknowledged = None;
         }
-        if !incoming.message.body().is_empty() {
+        if !incoming.message.session_description().is_empty() {
             // RFC 3262 §5: an offer, where the response carried the answer to the one before. Where that is open,
             // there is nothing a 2xx could say.
             let admitted = match &leg.stage {

@@ -66,7 +66,7 @@ impl UserAgent {
             invite: Bytes::copy_from_slice(message.bytes()),
             requires_100rel: requires(HeaderName::Require),
             supports_100rel: requires(HeaderName::Supported),
-            has_offer: !message.body().is_empty(),
+            has_offer: !message.session_description().is_empty(),
             agreed,
             expires_at: message
                 .expires()

@@ -31,6 +31,8 @@ impl UserAgent {
         if !message.is_request() {
             return self.receive_response(now, flow, message);
         }
+        // Without Via no response finds its way (RFC 3261 §18.2.2).
+        message.header(HeaderName::Via)?;
         let back = response_flow(flow, message);
         let method = message.method()?;
         if let Some(defect) = message.defect() {
@@ -371,16 +373,17 @@ fn out_of_dialog(method: Method<'_>) -> Rejection {
 
 /// What a body of an INVITE or UPDATE must be (RFC 3261 §8.2.3).
 pub(super) fn check_body(message: &Message<'_>) -> Result<(), Rejection> {
+    let body = message.session_description();
     let encoded = message
         .tokens(HeaderName::ContentEncoding)
         .any(|coding| !coding.eq_ignore_ascii_case("identity"));
-    if encoded && !message.body().is_empty() {
+    if encoded && !body.is_empty() {
         return Err(Rejection::new(415).with(HeaderName::AcceptEncoding, "identity"));
     }
     let is_sdp = message
         .content_type()
         .is_some_and(|kind| kind.is("application", "sdp"));
-    if !message.body().is_empty() && !is_sdp {
+    if !body.is_empty() && !is_sdp {
         return Err(Rejection::new(415).with(HeaderName::Accept, "application/sdp"));
     }
     let mut accepted = message.tokens(HeaderName::Accept).peekable();

@@ -264,7 +264,7 @@ impl UserAgent {
             return false;
         }
         early.last_rseq = Some(rseq);
-        early.answered |= calling.draft.body.is_some() && !message.body().is_empty();
+        early.answered |= calling.draft.body.is_some() && !message.session_description().is_empty();
         let number = message.cseq().map_or(0, |cseq| cseq.number);
         let cseq = early.dialog.next_cseq().max(number + 1);
         early.dialog.local_cseq = cseq;

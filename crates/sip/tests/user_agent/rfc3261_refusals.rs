@@ -376,3 +376,50 @@ fn a_sips_call_in_the_clear_is_416() {
     bob.does(|agent, now| agent.handle_message(now, by_tls, &message));
     assert_eq!(bob.heard(), [EventKind::Offered]);
 }
+
+#[test]
+fn a_body_that_may_be_ignored_is_ignored() {
+    let (link, alice, bob) = pair();
+    let mut invite = Draft::new("INVITE", &alice, &bob).body(b"hello");
+    invite.body_type = "text/plain";
+    alice.says(&bob, invite.bytes());
+    assert_eq!(alice.got(), ["415 INVITE"]);
+    let optional = invite
+        .with("Content-Disposition: render; handling=optional")
+        .branch("again");
+    alice.says(&bob, optional.bytes());
+    let leg = bob.offered();
+    bob.answers(leg);
+    link.runs(ms(20));
+    let ack = Draft::new("ACK", &alice, &bob).within(&alice.last("200 INVITE"));
+    alice.says(&bob, ack.branch("ack").body(SDP).bytes());
+    assert_eq!(bob.heard(), [EventKind::Offered, EventKind::Confirmed]);
+}
+
+#[test]
+fn a_cseq_of_2_to_the_31_or_more_is_400() {
+    let (link, alice, bob) = pair();
+    let highest = Draft::new("OPTIONS", &alice, &bob).cseq(2_147_483_647);
+    alice.says(&bob, highest.bytes());
+    alice.says(&bob, highest.cseq(2_147_483_648).branch("above").bytes());
+    assert_eq!(link.sent("200 OPTIONS").len(), 1);
+    assert!(link.last("400 ?").starts_with("SIP/2.0 400 Bad CSeq\r\n"));
+}
+
+#[test]
+fn what_has_no_via_gets_no_answer() {
+    let (link, alice, bob) = pair();
+    for garbage in [
+        "not SIP",
+        "not SIP\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    ] {
+        alice.says(&bob, garbage);
+    }
+    let bare = sip(
+        "OPTIONS sip:bob@example.com SIP/2.0\nFrom: <sip:a@b>;tag=1\nTo: <sip:bob@example.com>\nCall-ID: 1\nCSeq: 1 OPTIONS",
+    );
+    alice.says(&bob, bare);
+    assert_eq!(alice.got(), Vec::<String>::new());
+    link.is_quiet_after(secs(0));
+}

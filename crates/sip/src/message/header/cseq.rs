@@ -12,12 +12,16 @@ pub struct CSeq<'b> {
 }
 
 impl<'b> CSeq<'b> {
-    /// Parses a field value; `None` when it is malformed or the number does not fit 32 bits.
+    const HIGHEST: u32 = (1 << 31) - 1;
+
+    /// Parses a field value; `None` when it is malformed or the number is not below 2³¹ (RFC 3261 §8.1.1.5).
     pub fn parse(value: &'b str) -> Option<Self> {
         let (number, rest) = word(value);
         let (method, rest) = word(rest);
         let number = u32::try_from(syntax::number(number)?).ok()?;
-        let valid = syntax::is_token(method.as_bytes()) && syntax::trim(rest).is_empty();
+        let valid = number <= Self::HIGHEST
+            && syntax::is_token(method.as_bytes())
+            && syntax::trim(rest).is_empty();
         valid.then(|| Self {
             number,
             method: Method::parse(method),
@@ -61,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_may_have_leading_zeros_and_must_fit_32_bits() {
+    fn numbers_may_have_leading_zeros_and_must_fit_31_bits() {
         assert_eq!(
             CSeq::parse("0009\r\n  INVITE"),
             Some(CSeq {
@@ -70,16 +74,17 @@ mod tests {
             })
         );
         let highest = CSeq {
-            number: u32::MAX,
+            number: 2_147_483_647,
             method: Method::Other("invite"),
         };
-        assert_eq!(CSeq::parse("4294967295 invite"), Some(highest));
+        assert_eq!(CSeq::parse("2147483647 invite"), Some(highest));
         for value in [
             "",
             "1",
             "INVITE",
             "-1 INVITE",
             "1 IN VITE",
+            "2147483648 INVITE",
             "4294967296 INVITE",
             "36893488147419103232 A",
             "1 A/B",
