@@ -2,6 +2,12 @@
 //!
 //! `cargo run --release -p hookswitch-call --example engine_speed`
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a measurement reads the clock and prints"
+)]
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +26,23 @@ fn main() {
     let own = "127.0.0.1:5060".parse().expect("an address");
     let agent = Config {
         key: [1; 16],
-        listeners: vec![Listener { transport: Transport::Udp, advertised: own }],
+        listeners: vec![Listener {
+            transport: Transport::Udp,
+            advertised: own,
+        }],
         product: "speed".to_owned(),
         session_expires: Duration::from_secs(600),
         min_session_expires: Duration::from_secs(90),
         timing: Timing::default(),
     };
-    let config =
-        EngineConfig { key: [2; 16], shard: 0, shards: 1, agent, dev: true, limits: Limits::default() };
+    let config = EngineConfig {
+        key: [2; 16],
+        shard: 0,
+        shards: 1,
+        agent,
+        dev: true,
+        limits: Limits::default(),
+    };
     let mut engine = Engine::new(config, Arc::new(Directory::new(["127.0.0.1"])));
     let flow = Flow {
         transport: Transport::Udp,
@@ -41,16 +56,35 @@ fn main() {
     let began = std::time::Instant::now();
     for call in 0..CALLS {
         time += 100;
-        let now = Now { instant: Instant::from_micros(time), unix_micros: time };
-        let invite = request("INVITE", call, "", &format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len()));
+        let now = Now {
+            instant: Instant::from_micros(time),
+            unix_micros: time,
+        };
+        let invite = request(
+            "INVITE",
+            call,
+            "",
+            &format!(
+                "Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+                sdp.len()
+            ),
+        );
         engine.handle_datagram(now, flow, invite.as_bytes());
         held.push_back((call, to_tag(&mut engine)));
         let (_, tag) = held.back().expect("just pushed");
-        engine.handle_datagram(now, flow, request("ACK", call, tag, "Content-Length: 0\r\n\r\n").as_bytes());
+        engine.handle_datagram(
+            now,
+            flow,
+            request("ACK", call, tag, "Content-Length: 0\r\n\r\n").as_bytes(),
+        );
         if held.len() > HELD
             && let Some((call, tag)) = held.pop_front()
         {
-            engine.handle_datagram(now, flow, request("BYE", call, &tag, "Content-Length: 0\r\n\r\n").as_bytes());
+            engine.handle_datagram(
+                now,
+                flow,
+                request("BYE", call, &tag, "Content-Length: 0\r\n\r\n").as_bytes(),
+            );
         }
         if engine.poll_timeout().is_some_and(|at| at <= now.instant) {
             engine.handle_timeout(now);
@@ -58,11 +92,22 @@ fn main() {
         while engine.poll_output().is_some() {}
     }
     let took = began.elapsed();
-    println!("{:.2} µs per call; at the end {:?}", took.as_secs_f64() * 1e6 / CALLS as f64, engine.census());
+    println!(
+        "{:.2} µs per call; at the end {:?}",
+        took.as_secs_f64() * 1e6 / CALLS as f64,
+        engine.census()
+    );
 }
 
 fn request(method: &str, call: u64, tag: &str, rest: &str) -> String {
-    let (cseq, tag) = (if method == "BYE" { 2 } else { 1 }, if tag.is_empty() { String::new() } else { format!(";tag={tag}") });
+    let (cseq, tag) = (
+        if method == "BYE" { 2 } else { 1 },
+        if tag.is_empty() {
+            String::new()
+        } else {
+            format!(";tag={tag}")
+        },
+    );
     format!(
         "{method} sip:drill-answer@127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-{call}-{method}\r\n\
          From: sipp <sip:sipp@127.0.0.1:6000>;tag={call}\r\nTo: <sip:drill-answer@127.0.0.1:5060>{tag}\r\nCall-ID: {call}-1@127.0.0.1\r\n\
@@ -75,8 +120,18 @@ fn to_tag(engine: &mut Engine) -> String {
     while let Some(output) = engine.poll_output() {
         if let Output::Transmit(transmit) = output {
             let message = Message::parse(&transmit.bytes).expect("our own message");
-            assert_eq!(message.status(), Some(200), "{}", String::from_utf8_lossy(&transmit.bytes));
-            tag = message.to().ok().and_then(|to| to.tag()).unwrap_or("").to_owned();
+            assert_eq!(
+                message.status(),
+                Some(200),
+                "{}",
+                String::from_utf8_lossy(&transmit.bytes)
+            );
+            tag = message
+                .to()
+                .ok()
+                .and_then(|to| to.tag())
+                .unwrap_or("")
+                .to_owned();
         }
     }
     tag

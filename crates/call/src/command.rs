@@ -115,7 +115,7 @@ pub enum AskAnswer {
     },
 }
 
-/// The 2xx reply to `newRemoteCall`; of several commands the last one here is carried out.
+/// The 2xx reply to `newRemoteCall`; it may ring and answer at once, and a hangup outdoes both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
     /// Copied into every later callback of the call.

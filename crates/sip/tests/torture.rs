@@ -144,11 +144,11 @@ fn status_codes_and_reasons_say_what_is_wrong() {
     );
     assert_eq!(
         defect_of(&rfc4475("mismatch01")),
-        bad("CSeq Method Mismatch")
+        bad("Method Mismatch")
     );
     assert_eq!(
         defect_of(&rfc4475("mismatch02")),
-        bad("CSeq Method Mismatch")
+        bad("Method Mismatch")
     );
     assert_eq!(defect_of(&rfc4475("insuf")), bad("Missing From"));
     assert_eq!(defect_of(&rfc4475("escruri")), bad("Bad Request-URI"));

@@ -51,6 +51,10 @@ impl Engine {
                 Err(error) => Err(error),
             }
         } else if let Some(answer) = accepted.answer {
+            if let Some(media) = accepted.ringback {
+                // It rings for as long as the answer takes; a caller that cannot hear it is answered all the same.
+                let _ = self.ring_back(now, &mut call, media);
+            }
             self.answer(now, &mut call, answer)
         } else if let Some(media) = accepted.ringback {
             self.ring_back(now, &mut call, media)

@@ -49,20 +49,35 @@ impl Inboxes {
         (inboxes, receivers)
     }
 
-    /// Puts a message into its shard's inbox; when that is full the message is dropped, as a network would.
-    /// A message without a Call-ID goes to the first shard, whose parser finds the words for the refusal.
+    /// Puts a datagram into its shard's inbox; when that is full it is dropped, as a network would: its sender
+    /// repeats it.
     pub fn put(&self, flow: Flow, bytes: Bytes) {
         self.received.fetch_add(1, Ordering::Relaxed);
-        let shard = if self.shards.len() == 1 {
-            0
-        } else {
-            let shards = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
-            peek_call_id(&bytes).map_or(0, |call_id| shard_of_call_id(&self.hash, call_id, shards))
-        };
+        let shard = self.shard_of(&bytes);
         let arrival = Arrival::Message(Received { flow, bytes });
-        if self.shards[usize::from(shard)].try_send(arrival).is_err() {
+        if self.shards[shard].try_send(arrival).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Puts a message of a stream into its shard's inbox and waits for room, so that the stream is not read
+    /// meanwhile: nobody would repeat it.
+    pub async fn put_patiently(&self, flow: Flow, bytes: Bytes) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        let shard = self.shard_of(&bytes);
+        let arrival = Arrival::Message(Received { flow, bytes });
+        let _ = self.shards[shard].send(arrival).await;
+    }
+
+    /// A message without a Call-ID goes to the first shard, whose parser finds the words for the refusal.
+    fn shard_of(&self, bytes: &[u8]) -> usize {
+        let shards = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
+        if shards == 1 {
+            return 0;
+        }
+        peek_call_id(bytes).map_or(0, |call_id| {
+            usize::from(shard_of_call_id(&self.hash, call_id, shards))
+        })
     }
 
     /// Tells every shard that a way broke.

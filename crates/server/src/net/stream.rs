@@ -127,7 +127,10 @@ async fn read(
     loop {
         match next_frame(&buffer) {
             Ok(Frame::Message { len }) => {
-                connections.inboxes.put(flow, buffer.split_to(len).freeze());
+                connections
+                    .inboxes
+                    .put_patiently(flow, buffer.split_to(len).freeze())
+                    .await;
                 whole_by = None;
             }
             Ok(Frame::Ping { len }) => {

@@ -130,10 +130,7 @@ impl Outlet {
         };
         if let Err(error) = self.store.writer().submit(batch, done) {
             tracing::error!(%error, "a call could not be written");
-            shard.put(Input::Durable {
-                commit,
-                stored: false,
-            });
+            shard.put(Input::NotWritten { commit });
         }
         due
     }

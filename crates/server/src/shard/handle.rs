@@ -46,6 +46,11 @@ pub enum Input {
         /// Whether this one was stored.
         stored: bool,
     },
+    /// The writer has no room: this write is never made.
+    NotWritten {
+        /// The write.
+        commit: Commit,
+    },
     /// A line for a call's ladder: a REST command or a callback.
     Line {
         /// The call.

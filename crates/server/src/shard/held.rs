@@ -68,36 +68,50 @@ impl Held {
 
     /// Everything up to `commit` is settled; what waited for a write that failed promises nothing.
     pub(super) fn release(&mut self, commit: Commit, stored: bool) -> Vec<Released> {
+        let mut released = if stored {
+            Vec::new()
+        } else {
+            self.refuse(commit)
+        };
         self.durable = self.durable.max(commit);
-        let mut released = Vec::new();
-        while let Some((after, _)) = self.waiting.front() {
-            if *after > self.durable {
-                break;
+        while self
+            .waiting
+            .front()
+            .is_some_and(|(after, _)| *after <= self.durable)
+        {
+            released.extend(self.waiting.pop_front().map(|(_, output)| output));
+        }
+        let durable = self.durable;
+        let farewells = std::mem::take(&mut self.farewells);
+        for (at, transmit) in farewells {
+            if transmit.after <= durable {
+                released.push(Released::Transmit(transmit));
+            } else {
+                self.farewells.push_back((at, transmit));
             }
-            let Some((after, output)) = self.waiting.pop_front() else {
-                break;
-            };
-            if stored || after != commit {
-                released.push(output);
-            } else if let Released::Reply { request, .. } = output {
+        }
+        released
+    }
+
+    /// The write was never made: commands that waited for it hear so, the rest is forgotten. Earlier writes
+    /// may still be under way, so nothing else is released.
+    pub(super) fn refuse(&mut self, commit: Commit) -> Vec<Released> {
+        let mut refused = Vec::new();
+        self.waiting.retain_mut(|(after, output)| {
+            if *after != commit {
+                return true;
+            }
+            if let Released::Reply { request, .. } = output {
                 let why = "the call could not be written to the database; try again";
                 let error = CommandError::new(CommandErrorKind::Internal, why);
-                released.push(Released::Reply {
-                    request,
+                refused.push(Released::Reply {
+                    request: *request,
                     result: Err(error),
                 });
             }
-        }
-        let durable = self.durable;
-        let (gone, kept) = std::mem::take(&mut self.farewells)
-            .into_iter()
-            .partition::<VecDeque<_>, _>(|(_, transmit)| transmit.after <= durable);
-        self.farewells = kept;
-        released.extend(
-            gone.into_iter()
-                .map(|(_, transmit)| Released::Transmit(transmit)),
-        );
-        released
+            false
+        });
+        refused
     }
 
     pub(super) fn next_force(&self) -> Option<Instant> {
@@ -111,5 +125,59 @@ impl Held {
             forced.extend(self.farewells.pop_front().map(|(_, transmit)| transmit));
         }
         forced
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hookswitch_call::command::CommandReply;
+
+    fn reply(request: u64) -> Released {
+        let call = CallId::from_u128(1);
+        Released::Reply {
+            request: RequestId(request),
+            result: Ok(CommandReply::Done { call }),
+        }
+    }
+
+    fn settled(released: &[Released]) -> Vec<(u64, bool)> {
+        let told = |output: &Released| match output {
+            Released::Reply { request, result } => (request.0, result.is_ok()),
+            other => panic!("{other:?}"),
+        };
+        released.iter().map(told).collect()
+    }
+
+    #[test]
+    fn outputs_leave_in_order_once_their_write_is_durable() {
+        let mut held = Held::default();
+        for commit in 1..=3 {
+            held.keep(Commit(commit), reply(commit));
+        }
+        assert_eq!(
+            settled(&held.release(Commit(2), true)),
+            [(1, true), (2, true)]
+        );
+        assert!(held.is_durable(Commit(2)) && !held.is_durable(Commit(3)));
+        assert_eq!(settled(&held.release(Commit(3), true)), [(3, true)]);
+    }
+
+    #[test]
+    fn a_write_that_was_never_made_releases_nothing_that_waits_for_earlier_ones() {
+        let mut held = Held::default();
+        held.keep(Commit(1), reply(1));
+        held.keep(Commit(2), reply(2));
+        assert_eq!(settled(&held.refuse(Commit(2))), [(2, false)]);
+        assert!(!held.is_durable(Commit(1)));
+        assert_eq!(settled(&held.release(Commit(1), true)), [(1, true)]);
+    }
+
+    #[test]
+    fn a_write_that_failed_promises_nothing() {
+        let mut held = Held::default();
+        held.keep(Commit(1), reply(1));
+        assert_eq!(settled(&held.release(Commit(1), false)), [(1, false)]);
+        assert_eq!(held.len(), 0);
     }
 }

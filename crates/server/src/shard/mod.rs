@@ -172,6 +172,11 @@ impl Running {
             Input::Asked { call, answer } => self.shard.engine.handle_asked(now, call, answer),
             Input::Located { id, result } => self.shard.engine.handle_located(now, id, result),
             Input::Durable { commit, stored } => self.handle_durable(commit, stored),
+            Input::NotWritten { commit } => {
+                for refused in self.held.refuse(commit) {
+                    self.release(refused);
+                }
+            }
             Input::Line { call, line } => self.log(call, &line),
             Input::FlushLadders { done } => {
                 self.flush_ladders();

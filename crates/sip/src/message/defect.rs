@@ -67,7 +67,7 @@ fn check(message: &Message<'_>) -> Result<(), Defect> {
     if let Some(method) = message.method() {
         check_request_uri(message.request_uri().unwrap_or(""))?;
         if cseq.method != method {
-            return Err(Defect::bad_request("CSeq Method Mismatch"));
+            return Err(Defect::bad_request("Method Mismatch"));
         }
         message.max_forwards().transpose()?;
         check_contact(message, method)?;

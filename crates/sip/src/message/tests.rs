@@ -212,7 +212,7 @@ fn missing_doubled_and_malformed_fields_are_named() {
     assert_eq!(with("Subject: a\r\n b\r\n\tc\r\n"), None);
     assert_eq!(
         defect_of(&invite("").replace("1 INVITE", "1 BYE")),
-        Some((400, "CSeq Method Mismatch"))
+        Some((400, "Method Mismatch"))
     );
     assert_eq!(
         defect_of(&invite("").replace("x@y", "x y")),

@@ -63,7 +63,7 @@ impl UserAgent {
         let number = incoming.message.cseq().map_or(0, |cseq| cseq.number);
         if dialog_of(&mut leg, incoming.message).check_order(number) == Order::Late {
             self.put_leg(leg);
-            let late = Rejection::new(500).because("CSeq is not above the last one of this dialog");
+            let late = Rejection::new(500).because("Request Out of Order");
             self.refuse(incoming.back, incoming.flow, incoming.message, &late);
             return Some(id);
         }

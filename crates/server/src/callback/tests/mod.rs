@@ -131,7 +131,7 @@ impl Node {
     /// What an ask comes to that gets no answer.
     async fn ask_fails(&self, target: &Target) -> TryError {
         match self.ask(target).await {
-            Asked::TimedOut { why } => why,
+            Asked::TimedOut { why, .. } => why,
             other => panic!("{other:?}"),
         }
     }
