@@ -104,7 +104,7 @@ impl From<hookswitch_store::Error> for ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// Leaves the body to [`render`], which knows what the caller accepts and the trace id.
+    /// Leaves the body to `render`, which knows what the caller accepts and the trace id.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         if self.status == StatusCode::UNAUTHORIZED {
