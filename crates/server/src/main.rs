@@ -41,6 +41,7 @@ fn demo(options: &DemoOptions) -> anyhow::Result<()> {
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(usize::from(app::worker_threads()))
         .enable_all()
         .build()
 }
