@@ -142,14 +142,8 @@ fn status_codes_and_reasons_say_what_is_wrong() {
             reason: "Version Not Supported"
         })
     );
-    assert_eq!(
-        defect_of(&rfc4475("mismatch01")),
-        bad("Method Mismatch")
-    );
-    assert_eq!(
-        defect_of(&rfc4475("mismatch02")),
-        bad("Method Mismatch")
-    );
+    assert_eq!(defect_of(&rfc4475("mismatch01")), bad("Method Mismatch"));
+    assert_eq!(defect_of(&rfc4475("mismatch02")), bad("Method Mismatch"));
     assert_eq!(defect_of(&rfc4475("insuf")), bad("Missing From"));
     assert_eq!(defect_of(&rfc4475("escruri")), bad("Bad Request-URI"));
     assert_eq!(defect_of(&rfc5118("ipv6-bad")), bad("Bad Request-URI"));
