@@ -234,13 +234,6 @@ fn cursor(call: CallId, sequence: u32) -> EventCursor {
     ))
 }
 
-impl Due {
-    /// The call it is about.
-    pub const fn call(&self) -> CallKey {
-        self.tell.delivery.call
-    }
-}
-
 /// What became of a tell, as the store keeps it.
 const fn outcome(told: Told, now: UnixMicros, retry_at: UnixMicros) -> DeliveryOutcome {
     match told {

@@ -1,7 +1,5 @@
 //! What a restart needs of a leg.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::UserAgent;
@@ -90,13 +88,5 @@ impl UserAgent {
             },
             (Stage::Established, None) => StageSnapshot::Confirmed,
         }
-    }
-}
-
-impl LegSnapshot {
-    /// How long the session is still believed in, at `now`.
-    pub fn remaining(&self, now: Now) -> Option<Duration> {
-        let until = self.expires_unix_micros?;
-        Some(Duration::from_micros(until.saturating_sub(now.unix_micros)))
     }
 }
