@@ -9,6 +9,7 @@ use hookswitch_call::event::Event;
 use hookswitch_call::id::CallId;
 use hookswitch_store::{CallKey, DeliveryOutcome, DeliveryUpdate, UnixMicros};
 
+use super::body::Keys;
 use super::{CallbackCounts, Outlet, answer};
 use crate::callback::Asked;
 use crate::shard::{Input, ShardHandle};
@@ -59,7 +60,10 @@ impl Outlet {
             });
             return;
         };
-        let asking = callbacks.ask(target, self.delivery(event));
+        let asking = callbacks.ask(
+            target,
+            Self::delivery(event, self.writer.write(event, Keys::Shown)),
+        );
         let (outlet, shard, sequence) = (Arc::clone(self), shard.clone(), event.sequence);
         let identity = Arc::clone(&event.identity);
         tokio::spawn(async move {

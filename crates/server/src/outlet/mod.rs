@@ -104,17 +104,20 @@ impl Outlet {
                     let target = self.target(&event);
                     let callback_id = self.callback_id(&event);
                     let kept = self.writer.write(&event, Keys::Left);
+                    let is_ask = matches!(event.kind, EventKind::NewRemoteCall { .. });
+                    if let (Some(target), false) = (target, is_ask) {
+                        let shown = if body::keys_of(&event).is_empty() {
+                            kept.clone()
+                        } else {
+                            self.writer.write(&event, Keys::Shown)
+                        };
+                        due.push(Due {
+                            tell: Self::tell_of(&event, target, shown),
+                        });
+                    }
                     batch
                         .events
                         .push(rows::event(&self.master_key, &event, callback_id, kept));
-                    if let (Some(target), false) = (
-                        target,
-                        matches!(event.kind, EventKind::NewRemoteCall { .. }),
-                    ) {
-                        due.push(Due {
-                            tell: self.tell_of(&event, target),
-                        });
-                    }
                 }
             }
         }
@@ -200,23 +203,23 @@ impl Outlet {
         }
     }
 
-    fn delivery(&self, event: &Event) -> Delivery {
+    fn delivery(event: &Event, body: Vec<u8>) -> Delivery {
         let call = event.identity.call;
         Delivery {
             webhook_id: event.webhook_id().to_string().into(),
             name: event.kind.name(),
-            body: Bytes::from(self.writer.write(event, Keys::Shown)),
+            body: Bytes::from(body),
             call: CallKey(call.as_u128()),
             sequence: u64::from(event.sequence),
             trace: TraceId(call.trace().bits()),
         }
     }
 
-    fn tell_of(&self, event: &Event, target: Arc<Target>) -> Tell {
+    fn tell_of(event: &Event, target: Arc<Target>, body: Vec<u8>) -> Tell {
         Tell {
             cursor: cursor(event.identity.call, event.sequence),
             target,
-            delivery: self.delivery(event),
+            delivery: Self::delivery(event, body),
             created_at: SystemTime::UNIX_EPOCH + Duration::from_millis(event.at_unix_ms),
             attempts: 0,
         }

@@ -18,7 +18,8 @@ pub(super) struct Targets {
 #[derive(Default)]
 struct State {
     version: Option<Arc<Published>>,
-    ready: BTreeMap<(Arc<str>, Arc<str>), Ready>,
+    /// By domain, then by service.
+    ready: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Ready>>,
 }
 
 struct Ready {
@@ -45,14 +46,16 @@ impl Targets {
             .is_none_or(|version| !Arc::ptr_eq(version, published))
         {
             state.version = Some(Arc::clone(published));
-            state
-                .ready
-                .retain(|(domain, service), _| published.callback(domain, service).is_some());
+            state.ready.retain(|domain, services| {
+                services.retain(|service, _| published.callback(domain, service).is_some());
+                !services.is_empty()
+            });
         }
-        let (domain_key, service_key) = (Arc::<str>::from(domain), Arc::<str>::from(service));
-        let key = (domain_key, service_key);
         let now = UnixMicros::now();
-        if let Some(ready) = state.ready.get(&key)
+        if let Some(ready) = state
+            .ready
+            .get(domain)
+            .and_then(|services| services.get(service))
             && Arc::ptr_eq(&ready.made_of, callback)
             && Arc::ptr_eq(&ready.signed_with, callbacks)
             && ready.until.is_none_or(|until| now < until)
@@ -72,7 +75,8 @@ impl Targets {
             until,
             target: Arc::clone(&target),
         };
-        state.ready.insert(key, ready);
+        let services = state.ready.entry(domain.into()).or_default();
+        services.insert(service.into(), ready);
         Some(target)
     }
 }

@@ -50,7 +50,11 @@ impl Held {
         self.waiting.len() + self.farewells.len()
     }
 
+    /// Keeps a message; a repetition adds nothing to the first copy, which waits already.
     pub(super) fn keep_transmit(&mut self, now: Instant, transmit: Transmit) {
+        if transmit.retransmission {
+            return;
+        }
         let is_farewell = Message::parse(&transmit.bytes).is_ok_and(|message| {
             !message.is_request() && message.cseq().is_ok_and(|cseq| cseq.method == Method::Bye)
         });
@@ -179,5 +183,27 @@ mod tests {
         held.keep(Commit(1), reply(1));
         assert_eq!(settled(&held.release(Commit(1), false)), [(1, false)]);
         assert_eq!(held.len(), 0);
+    }
+
+    #[test]
+    fn a_repetition_of_a_message_that_waits_does_not_wait_beside_it() {
+        let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 5060));
+        let transmit = |retransmission| Transmit {
+            flow: hookswitch_sip::flow::Flow {
+                transport: hookswitch_sip::flow::Transport::Udp,
+                listener: 0,
+                peer,
+                connection: 0,
+            },
+            bytes: bytes::Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n"),
+            after: Commit(1),
+            leg: None,
+            retransmission,
+        };
+        let mut held = Held::default();
+        for retransmission in [false, true] {
+            held.keep_transmit(Instant::from_micros(0), transmit(retransmission));
+        }
+        assert_eq!(held.release(Commit(1), true).len(), 1);
     }
 }
