@@ -26,6 +26,9 @@ impl Crypto {
             return None;
         }
         let config = config.trim();
+        if config.contains(char::is_control) {
+            return None;
+        }
         let method = config.get(..7)?;
         method
             .eq_ignore_ascii_case("inline:")
@@ -93,6 +96,7 @@ mod tests {
             "1 AES-CM inline:x",
             "1 AES_CM_128_HMAC_SHA1_80 external:x",
             "1 AES_CM_128_HMAC_SHA1_80 inliné:x",
+            "1 AES_CM_128_HMAC_SHA1_80 inline:x\ry",
         ] {
             assert_eq!(Crypto::parse(value), None, "{value}");
         }
