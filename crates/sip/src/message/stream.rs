@@ -59,6 +59,10 @@ pub fn next_frame(buffer: &[u8]) -> Result<Frame, StreamError> {
         [first, ..] if !syntax::is_token_byte(*first) => return Err(StreamError::NotSip),
         _ => {}
     }
+    // Looked at before anything else, so that it makes no difference in how many pieces the line came.
+    if memchr(b'\n', buffer).unwrap_or(buffer.len()) > MAX_LINE {
+        return Err(StreamError::TooLong);
+    }
     let mut values = Values::new(buffer, HeaderName::ContentLength);
     let length = values
         .by_ref()
@@ -66,8 +70,7 @@ pub fn next_frame(buffer: &[u8]) -> Result<Frame, StreamError> {
             length.and(str::from_utf8(value).unwrap_or(""))
         });
     let Some((_, body_start)) = values.lines.end() else {
-        let start_line = memchr(b'\n', buffer).unwrap_or(buffer.len());
-        return match buffer.len() > MAX_MESSAGE || start_line > MAX_LINE {
+        return match buffer.len() > MAX_MESSAGE {
             true => Err(StreamError::TooLong),
             false => Ok(Frame::Incomplete),
         };

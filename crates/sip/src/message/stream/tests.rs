@@ -84,6 +84,15 @@ fn the_same_length_twice_is_one_length() {
 fn endless_and_foreign_octets_end_the_connection() {
     assert_eq!(next_frame(&[b'A'; MAX_LINE]), Ok(Frame::Incomplete));
     assert_eq!(next_frame(&[b'A'; MAX_LINE + 1]), Err(StreamError::TooLong));
+    let at_once = format!(
+        "OPTIONS sip:{} SIP/2.0\r\nl: 0\r\n\r\n",
+        "a".repeat(MAX_LINE)
+    );
+    assert_eq!(
+        next_frame(at_once.as_bytes()),
+        Err(StreamError::TooLong),
+        "though its end is there"
+    );
     let endless = [
         b"OPTIONS sip:a@b SIP/2.0\r\n".as_slice(),
         &b"a: b\r\n".repeat(11_000),
