@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::workspace;
 
 /// Each crate with the ones it may depend on. Arrows point down; siblings do not know each other.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("sip", &[]),
     ("media", &[]),
     ("call", &["sip", "media"]),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("store", &[]),
     ("server", &["sip", "media", "call", "api", "store"]),
     ("sim", &["sip", "media", "call"]),
+    ("probe", &["sip", "media", "call"]),
     ("rig", &[]),
     ("xtask", &["rig"]),
 ];
