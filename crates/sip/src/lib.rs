@@ -11,6 +11,7 @@ pub mod flow;
 pub mod hash;
 mod leg;
 pub mod message;
+pub mod stateless;
 pub mod time;
 mod transaction;
 pub mod user_agent;

@@ -9,10 +9,10 @@ mod header;
 mod limits;
 mod method;
 mod parse;
-mod scan;
+pub(crate) mod scan;
 pub mod status;
 mod stream;
-mod syntax;
+pub(crate) mod syntax;
 mod uri;
 mod write;
 

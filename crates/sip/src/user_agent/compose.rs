@@ -10,7 +10,7 @@ use crate::dialog::Dialog;
 use crate::event::Rejection;
 use crate::flow::{Flow, Transport};
 use crate::hash::Hex;
-use crate::message::{HeaderName, Host, Message, Scheme, Writer, split_list};
+use crate::message::{HeaderName, Host, Message, Scheme, Via, Writer, split_list};
 use crate::transaction::key::TransactionKey;
 
 /// The media type of the bodies we carry.
@@ -58,7 +58,7 @@ pub(super) fn fallback_flow(flow: Flow, message: &Message<'_>) -> Option<Flow> {
 }
 
 /// The topmost Via line with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4).
-fn stamped_via(line: &str, source: SocketAddr, message: &Message<'_>) -> String {
+pub(crate) fn stamped_via(line: &str, source: SocketAddr) -> String {
     let first = split_list(line).next().unwrap_or(line);
     let rest = line
         .split_once(first)
@@ -82,10 +82,7 @@ fn stamped_via(line: &str, source: SocketAddr, message: &Message<'_>) -> String 
             out.push_str(part);
         }
     }
-    let named = message
-        .via()
-        .ok()
-        .is_some_and(|via| is_address(via.host, source.ip()));
+    let named = Via::parse(line).is_ok_and(|via| is_address(via.host, source.ip()));
     if wants_port || !named {
         let _ = write!(out, ";received={}", source.ip());
     }
@@ -167,7 +164,7 @@ impl UserAgent {
         let mut writer = Writer::response(&mut scratch, reply.status, reply.reason);
         for (place, line) in message.all(HeaderName::Via).enumerate() {
             if place == 0 {
-                writer.header(HeaderName::Via, &[&stamped_via(line, flow.peer, message)]);
+                writer.header(HeaderName::Via, &[&stamped_via(line, flow.peer)]);
             } else {
                 writer.header(HeaderName::Via, &[line]);
             }

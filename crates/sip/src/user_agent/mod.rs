@@ -15,7 +15,7 @@
 //! It never looks into a body, and it does not decide whether a call is welcome: that is the layer above,
 //! which hears [`Event`]s and gives commands.
 
-mod compose;
+pub(crate) mod compose;
 mod established;
 mod in_dialog;
 mod inbound;
