@@ -8,7 +8,7 @@ mod sweep;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use hookswitch_call::engine::{Engine, EngineConfig, Limits};
@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::auth::Keys;
+use crate::brake::Brakes;
 use crate::callback::{self, Callbacks, Resolve, SystemNames};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -26,7 +27,7 @@ use crate::control::{self, FolderLock, Operator, Taken};
 use crate::directory::Publisher;
 use crate::guard::Guard;
 use crate::http::{self, Failures, Readiness, Rest};
-use crate::net::{self, Inboxes, Locator, Sockets};
+use crate::net::{self, Inboxes, Locator, Sockets, Sources};
 use crate::outlet::{CallbackLog, Outlet, Writer};
 use crate::reply_id::ReplyIds;
 use crate::secrets;
@@ -34,7 +35,7 @@ use crate::shard::{Input, Shard, ShardHandle, Tap};
 use crate::telemetry::Metrics;
 use calls::Calls;
 
-/// Messages one shard's inbox holds.
+/// Messages each lane of a shard's inbox holds.
 const INBOX: usize = 8_192;
 /// Results of tells that wait to be written.
 const RESULTS: usize = 4_096;
@@ -141,9 +142,19 @@ impl App {
             Guard::new(config.sip_allow.clone()),
             sip.clone(),
         ));
-        let (inboxes, arrivals) = Inboxes::new(&shard_key, count, INBOX);
+        let brakes = Arc::new(Brakes::default());
+        let listed = {
+            let (guard, publisher) = (Guard::new(config.sip_allow.clone()), Arc::clone(&publisher));
+            move |source| {
+                guard.listed(source) || !publisher.current().directory.granted(source).is_empty()
+            }
+        };
+        let sources = Arc::new(Sources::new(&agent_key, Instant::now(), listed));
+        let (inboxes, arrivals) =
+            Inboxes::new(&shard_key, count, INBOX, sources, Arc::clone(&brakes));
         let inboxes = Arc::new(inboxes);
-        let egress = sockets.serve(&inboxes, net::Limits::default())?;
+        let limits = net::Limits::default().within(net::raise_limit());
+        let egress = sockets.serve(&inboxes, limits)?;
         let clock = Clock::start();
         for ((place, (own, inputs)), arrivals) in (0..count).zip(handles).zip(arrivals) {
             let engine = EngineConfig {
@@ -173,6 +184,7 @@ impl App {
                 engine: Engine::new(engine, Arc::clone(&publisher.current().directory)),
                 clock,
                 arrivals,
+                inboxes: Arc::clone(&inboxes),
                 inputs,
                 own,
                 egress: Arc::clone(&egress),

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod auth;
+pub mod brake;
 pub mod callback;
 pub mod cli;
 pub mod clock;

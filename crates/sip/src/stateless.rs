@@ -120,7 +120,7 @@ impl<'b> Glance<'b> {
 
     /// Whether To has a tag: a request inside a dialog.
     pub fn is_in_dialog(&self) -> bool {
-        self.to_tag().is_some()
+        self.tag_of_to().is_some()
     }
 
     /// Whether it is an INVITE outside any dialog.
@@ -128,7 +128,7 @@ impl<'b> Glance<'b> {
         self.is("INVITE") && !self.is_in_dialog()
     }
 
-    fn to_tag(&self) -> Option<&'b str> {
+    fn tag_of_to(&self) -> Option<&'b str> {
         let to = std::str::from_utf8(self.to?).ok()?;
         let params = match to.rsplit_once('>') {
             Some((_, params)) => params,
@@ -146,7 +146,7 @@ impl<'b> Glance<'b> {
     pub fn acknowledges_refusal(&self, hash: &KeyedHash) -> bool {
         self.is("ACK")
             && self
-                .to_tag()
+                .tag_of_to()
                 .and_then(|tag| tag.strip_prefix('s'))
                 .is_some_and(|tag| tag == self.tag(hash).as_str())
     }

@@ -109,6 +109,16 @@ impl Admission {
         }
     }
 
+    /// Whether the node would not take one more call. Nothing is counted.
+    pub(super) fn is_full(&mut self, now: Instant) -> bool {
+        self.draining
+            || self.limits.max_calls.is_some_and(|most| self.calls >= most)
+            || self
+                .limits
+                .max_calls_per_second
+                .is_some_and(|rate| !self.rate.has_one(now, rate))
+    }
+
     /// Whether the domain takes one more call; counts it against the domain's rate.
     pub(super) fn enter_domain(
         &mut self,
@@ -171,6 +181,14 @@ impl Bucket {
     const ONE: u64 = 1_000_000;
 
     fn take(&mut self, now: Instant, rate: u32) -> bool {
+        let enough = self.has_one(now, rate);
+        if enough {
+            self.tokens -= Self::ONE;
+        }
+        enough
+    }
+
+    fn has_one(&mut self, now: Instant, rate: u32) -> bool {
         let full = u64::from(rate) * Self::ONE;
         self.tokens = match self.filled_at {
             None => full,
@@ -182,11 +200,7 @@ impl Bucket {
             }
         };
         self.filled_at = Some(now);
-        let enough = self.tokens >= Self::ONE;
-        if enough {
-            self.tokens -= Self::ONE;
-        }
-        enough
+        self.tokens >= Self::ONE
     }
 }
 

@@ -164,6 +164,11 @@ impl Engine {
             .min()
     }
 
+    /// Whether a new call would be refused, whoever calls: the shell may refuse it without reading it.
+    pub fn is_full(&mut self, now: Instant) -> bool {
+        self.admission.is_full(now)
+    }
+
     /// What happened since the start.
     pub const fn counters(&self) -> &Counters {
         &self.counters

@@ -13,6 +13,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
+use crate::brake::Brakes;
 use crate::net::{Egress, Inboxes};
 use crate::outlet::Outlet;
 use crate::shard::{Gauges, ShardHandle};
@@ -76,23 +77,24 @@ impl Collector for Node {
             "Datagrams that are no SIP message",
             count(|c| c.unparseable),
         )?;
-        let (arrived, dropped) = self.inboxes.counts();
+        let brakes = self.inboxes.brakes();
         out.counter(
             "sip_inbox_arrived",
             "SIP messages read from the network",
-            arrived,
+            self.inboxes.received(),
         )?;
         out.counter(
             "sip_inbox_dropped",
             "SIP messages dropped because a shard's inbox was full",
-            dropped,
+            brakes.inbox.hits(),
         )?;
+        out.limits(brakes)?;
         out.counter(
             "sip_datagrams_lost",
             "Datagrams the kernel did not take",
             self.egress.lost(),
         )?;
-        let (connections, refused) = self.egress.connections().counts();
+        let connections = self.egress.connections().count();
         out.gauge(
             "sip_connections",
             "SIP connections",
@@ -101,7 +103,7 @@ impl Collector for Node {
         out.counter(
             "sip_connections_refused",
             "SIP connections over the limits",
-            refused,
+            brakes.connections.hits(),
         )?;
         out.counter(
             "calls_offered",
@@ -259,6 +261,17 @@ impl Out<'_, '_> {
             self.0
                 .encode_descriptor(name, help, Some(&Unit::Seconds), gauge.metric_type())?;
         gauge.encode(encoder)
+    }
+
+    fn limits(&mut self, brakes: &Brakes) -> fmt::Result {
+        let help = "What each limit held back; docs/operations.md tells them apart";
+        let kind = ConstCounter::new(0_u64).metric_type();
+        let mut family = self.0.encode_descriptor("limit_hits", help, None, kind)?;
+        for brake in brakes.all() {
+            let counter = ConstCounter::new(brake.hits());
+            counter.encode(family.encode_family(&[("limit", brake.name)])?)?;
+        }
+        Ok(())
     }
 
     fn ended(&mut self, shards: &[Gauges]) -> fmt::Result {

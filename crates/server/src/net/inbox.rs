@@ -1,13 +1,30 @@
-//! Which shard a message is for, and the bounded way there.
+//! A shard's inbox: two bounded lanes, with the time each message arrived.
+//!
+//! What belongs to calls under way goes first; what would begin something waits behind it, and is not worth serving
+//! once its sender has repeated it. The age of the oldest message is the measure of whether the node keeps up: a
+//! queue that stands for a tenth of a second is more work than there is time for, a short burst is not.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hookswitch_call::id::shard_of_call_id;
 use hookswitch_sip::flow::Flow;
-use hookswitch_sip::hash::KeyedHash;
-use hookswitch_sip::message::peek_call_id;
-use tokio::sync::mpsc;
+use hookswitch_sip::hash::AlreadyHashed;
+use tokio::sync::Notify;
+
+/// A message older than this is old.
+const OLD: Duration = Duration::from_millis(20);
+/// When there were old ones for so long without a break, the shard is late.
+const STANDING: Duration = Duration::from_millis(100);
+/// Timer A: a request that waited longer was repeated by its sender (RFC 3261 §17.1.1.2).
+const REPEATED: Duration = Duration::from_millis(500);
+/// Of eight messages taken at a time, one is new even when others wait: nobody's flood stops new calls for good.
+const SHARE: usize = 8;
+/// How long the copies of a request may come (64·T1).
+const COPIES: Duration = Duration::from_secs(32);
+/// Known requests per half of [`COPIES`]; beyond, the oldest half is forgotten.
+const MAX_KNOWN: usize = 65_536;
 
 /// One whole message as it came in.
 #[derive(Clone, Debug)]
@@ -16,6 +33,28 @@ pub struct Received {
     pub flow: Flow,
     /// The message.
     pub bytes: Bytes,
+    /// When the network had it.
+    pub at: Instant,
+    /// What it is to the shard.
+    pub kind: Kind,
+}
+
+/// What a message is, as far as one can see without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A response, or a request of a dialog or a transaction that exists.
+    Inside,
+    /// An INVITE nobody knows yet, by its fingerprint where it has one.
+    NewCall(Option<u64>),
+    /// Any other request outside dialogs.
+    Other,
+}
+
+impl Received {
+    /// Whether its sender has repeated it by now, or would have over UDP.
+    pub fn is_stale(&self, now: Instant) -> bool {
+        self.kind != Kind::Inside && now.saturating_duration_since(self.at) > REPEATED
+    }
 }
 
 /// What the network tells a shard.
@@ -27,73 +66,207 @@ pub enum Arrival {
     FlowFailed(Flow),
 }
 
-/// The inboxes of all shards.
+/// The two lanes of one shard, seen from the network.
 #[derive(Debug)]
-pub struct Inboxes {
-    hash: KeyedHash,
-    shards: Vec<mpsc::Sender<Arrival>>,
-    dropped: AtomicU64,
-    received: AtomicU64,
+pub(super) struct Inbox {
+    lanes: Mutex<Lanes>,
+    filled: Notify,
+    emptied: Notify,
+    room: usize,
 }
 
-impl Inboxes {
-    /// Inboxes with room for `room` messages each; `key` is the one calls are spread by.
-    pub fn new(key: &[u8; 16], shards: u16, room: usize) -> (Self, Vec<mpsc::Receiver<Arrival>>) {
-        let (senders, receivers) = (0..shards.max(1)).map(|_| mpsc::channel(room)).unzip();
-        let inboxes = Self {
-            hash: KeyedHash::new(key),
-            shards: senders,
-            dropped: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-        };
-        (inboxes, receivers)
+#[derive(Debug, Default)]
+struct Lanes {
+    urgent: VecDeque<(Instant, Arrival)>,
+    fresh: VecDeque<Received>,
+    known: Known,
+    /// Since when every look found old messages.
+    old_since: Option<Instant>,
+    is_late: bool,
+    /// Streams that wait for room.
+    waiting: usize,
+}
+
+/// The shard's own end.
+#[derive(Debug)]
+pub struct Arrivals {
+    inbox: Arc<Inbox>,
+}
+
+/// Lanes with room for `room` messages each.
+pub(super) fn inbox(room: usize) -> (Arc<Inbox>, Arrivals) {
+    let inbox = Arc::new(Inbox {
+        lanes: Mutex::default(),
+        filled: Notify::new(),
+        emptied: Notify::new(),
+        room,
+    });
+    let arrivals = Arrivals {
+        inbox: Arc::clone(&inbox),
+    };
+    (inbox, arrivals)
+}
+
+impl Inbox {
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a datagram into its shard's inbox; when that is full it is dropped, as a network would: its sender
-    /// repeats it.
-    pub fn put(&self, flow: Flow, bytes: Bytes) {
-        self.received.fetch_add(1, Ordering::Relaxed);
-        let shard = self.shard_of(&bytes);
-        let arrival = Arrival::Message(Received { flow, bytes });
-        if self.shards[shard].try_send(arrival).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Whether an INVITE with this fingerprint was handed to the engine before.
+    pub(super) fn knows(&self, fingerprint: u64) -> bool {
+        self.lanes().known.contains(fingerprint)
     }
 
-    /// Puts a message of a stream into its shard's inbox and waits for room, so that the stream is not read
-    /// meanwhile: nobody would repeat it.
-    pub async fn put_patiently(&self, flow: Flow, bytes: Bytes) {
-        self.received.fetch_add(1, Ordering::Relaxed);
-        let shard = self.shard_of(&bytes);
-        let arrival = Arrival::Message(Received { flow, bytes });
-        let _ = self.shards[shard].send(arrival).await;
+    /// Whether the shard does not keep up, so that nothing new should come to it.
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        let mut lanes = self.lanes();
+        lanes.look(now);
+        lanes.is_late
     }
 
-    /// A message without a Call-ID goes to the first shard, whose parser finds the words for the refusal.
-    fn shard_of(&self, bytes: &[u8]) -> usize {
-        let shards = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
-        if shards == 1 {
-            return 0;
-        }
-        peek_call_id(bytes).map_or(0, |call_id| {
-            usize::from(shard_of_call_id(&self.hash, call_id, shards))
-        })
+    /// Whether there is room for one more new request.
+    pub(super) fn has_room(&self) -> bool {
+        self.lanes().fresh.len() < self.room
     }
 
-    /// Tells every shard that a way broke.
-    pub fn fail(&self, flow: Flow) {
-        for shard in &self.shards {
-            if shard.try_send(Arrival::FlowFailed(flow)).is_err() {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
+    /// Puts a message into its lane; gives it back when that is full.
+    pub(super) fn put(&self, arrival: Arrival, at: Instant) -> Result<(), Arrival> {
+        let mut lanes = self.lanes();
+        let was_empty = lanes.urgent.is_empty() && lanes.fresh.is_empty();
+        match arrival {
+            Arrival::Message(received) if received.kind != Kind::Inside => {
+                if lanes.fresh.len() >= self.room {
+                    return Err(Arrival::Message(received));
+                }
+                lanes.fresh.push_back(received);
             }
+            // A broken way is told in any case: there are fewer of them than connections.
+            Arrival::Message(_) if lanes.urgent.len() >= self.room => return Err(arrival),
+            arrival => lanes.urgent.push_back((at, arrival)),
+        }
+        drop(lanes);
+        if was_empty {
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Puts a message into its lane as soon as there is room.
+    pub(super) async fn put_patiently(&self, arrival: Arrival, at: Instant) {
+        let mut arrival = arrival;
+        // Counted before the first try, so that whoever makes room meanwhile says so.
+        let _left = self.wait();
+        loop {
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            match self.put(arrival, at) {
+                Ok(()) => return,
+                Err(back) => arrival = back,
+            }
+            emptied.await;
         }
     }
 
-    /// Messages that came in, and those for which there was no room.
-    pub fn counts(&self) -> (u64, u64) {
-        (
-            self.received.load(Ordering::Relaxed),
-            self.dropped.load(Ordering::Relaxed),
-        )
+    fn wait(&self) -> Waiting<'_> {
+        self.lanes().waiting += 1;
+        Waiting(self)
     }
 }
+
+/// One stream less waits, also when it was closed meanwhile.
+struct Waiting<'i>(&'i Inbox);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut lanes = self.0.lanes();
+        lanes.waiting = lanes.waiting.saturating_sub(1);
+    }
+}
+
+impl Lanes {
+    fn oldest(&self, now: Instant) -> Duration {
+        let urgent = self.urgent.front().map(|(at, _)| *at);
+        let fresh = self.fresh.front().map(|received| received.at);
+        let at = urgent.into_iter().chain(fresh).min();
+        at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
+    }
+
+    fn look(&mut self, now: Instant) {
+        if self.oldest(now) < OLD {
+            self.old_since = None;
+            self.is_late = false;
+            return;
+        }
+        let since = *self.old_since.get_or_insert(now);
+        self.is_late |= now.saturating_duration_since(since) >= STANDING;
+    }
+}
+
+impl Arrivals {
+    /// Takes up to `most` messages, of calls under way first; waits while there are none. Nothing is lost when the
+    /// caller stops waiting.
+    pub async fn recv_many(&mut self, into: &mut Vec<Arrival>, most: usize) -> usize {
+        loop {
+            let taken = self.take(into, most);
+            if taken > 0 {
+                return taken;
+            }
+            self.inbox.filled.notified().await;
+        }
+    }
+
+    fn take(&mut self, into: &mut Vec<Arrival>, most: usize) -> usize {
+        let mut lanes = self.inbox.lanes();
+        let before = into.len();
+        let reserved = lanes.fresh.len().min(most / SHARE);
+        let urgent = lanes.urgent.len().min(most - reserved);
+        into.extend(lanes.urgent.drain(..urgent).map(|(_, arrival)| arrival));
+        let fresh = lanes.fresh.len().min(most - urgent);
+        into.extend(lanes.fresh.drain(..fresh).map(Arrival::Message));
+        let (taken, waiting) = (into.len() - before, lanes.waiting);
+        drop(lanes);
+        for _ in 0..taken.min(waiting) {
+            self.inbox.emptied.notify_one();
+        }
+        taken
+    }
+
+    /// How long the oldest message has waited.
+    pub fn oldest(&self, now: Instant) -> Duration {
+        let mut lanes = self.inbox.lanes();
+        lanes.look(now);
+        lanes.oldest(now)
+    }
+
+    /// The engine heard of an INVITE: its copies belong to a call under way.
+    pub fn admitted(&self, fingerprint: u64, now: Instant) {
+        self.inbox.lanes().known.insert(fingerprint, now);
+    }
+}
+
+/// Fingerprints of the last while, in two halves of which the older one is forgotten at a time.
+#[derive(Debug, Default)]
+struct Known {
+    newer: HashSet<u64, AlreadyHashed>,
+    older: HashSet<u64, AlreadyHashed>,
+    began: Option<Instant>,
+}
+
+impl Known {
+    fn contains(&self, fingerprint: u64) -> bool {
+        self.newer.contains(&fingerprint) || self.older.contains(&fingerprint)
+    }
+
+    fn insert(&mut self, fingerprint: u64, now: Instant) {
+        let began = *self.began.get_or_insert(now);
+        if now.saturating_duration_since(began) >= COPIES || self.newer.len() >= MAX_KNOWN {
+            self.older = std::mem::take(&mut self.newer);
+            self.began = Some(now);
+        }
+        self.newer.insert(fingerprint);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! SIP sockets: datagrams and streams in, messages out, and where a host lives.
 //!
-//! Nothing here parses SIP beyond finding a message's end and its Call-ID.
+//! Nothing here parses SIP: a message's end is found, and a glance at its lines says where it goes.
 
 mod connections;
+mod descriptors;
+mod door;
 mod inbox;
 mod locate;
+mod sources;
 mod stream;
 mod udp;
 
@@ -17,8 +20,11 @@ use hookswitch_sip::flow::{Flow, Transport};
 use hookswitch_sip::user_agent::Listener;
 
 pub use connections::{Connections, Limits};
-pub use inbox::{Arrival, Inboxes, Received};
+pub use descriptors::raise_limit;
+pub use door::Inboxes;
+pub use inbox::{Arrival, Arrivals, Kind, Received};
 pub use locate::Locator;
+pub use sources::{Sources, Standing};
 pub use udp::UdpSender;
 
 use crate::config::{Advertise, SipListen};
@@ -120,13 +126,14 @@ impl Sockets {
             let listener = u16::try_from(place).map_err(io::Error::other)?;
             listeners.push(match bound {
                 Bound::Udp { socket, .. } => {
-                    let socket = Arc::new(tokio::net::UdpSocket::from_std(socket)?);
+                    let socket = tokio::net::UdpSocket::from_std(socket)?;
+                    let sender = Arc::new(UdpSender::new(socket));
                     tokio::spawn(udp::read(
-                        Arc::clone(&socket),
+                        Arc::clone(&sender),
                         listener,
                         Arc::clone(inboxes),
                     ));
-                    Way::Udp(UdpSender::new(socket))
+                    Way::Udp(sender)
                 }
                 Bound::Tcp {
                     listener: socket,
@@ -165,7 +172,7 @@ pub struct Egress {
 
 #[derive(Debug)]
 enum Way {
-    Udp(UdpSender),
+    Udp(Arc<UdpSender>),
     Tcp { address: SocketAddr },
 }
 

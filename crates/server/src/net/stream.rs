@@ -3,13 +3,12 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Now};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use hookswitch_sip::flow::{Flow, Transport};
-use hookswitch_sip::message::{
-    Frame, HeaderName, Message, Method, StreamError, Writer, next_frame,
-};
+use hookswitch_sip::message::{Frame, StreamError, next_frame};
+use hookswitch_sip::stateless::Refusal;
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -17,9 +16,15 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::connections::Connections;
+use super::connections::{Connections, Life, Registered};
+use super::door::Next;
+use super::sources::OFFENCE;
 
 const CRLF: &[u8] = b"\r\n";
+/// Who sends fewer octets of an unfinished message at a time is read after a pause.
+const TRICKLE: usize = 64;
+/// That pause.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Opens a listening socket.
 pub(super) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
@@ -45,13 +50,17 @@ pub(super) async fn accept(listener: TcpListener, place: u16, connections: Arc<C
                     peer,
                     connection: 0,
                 };
-                if let Some((flow, waiting)) = connections.register(flow) {
-                    tokio::spawn(converse(stream, flow, waiting, Arc::clone(&connections)));
+                if let Some(registered) = connections.register(flow, Now::now()) {
+                    let first = connections.limits.first;
+                    let connections = Arc::clone(&connections);
+                    tokio::spawn(converse(stream, registered, first, connections));
                 }
             }
             Err(error) => {
                 // Out of descriptors, mostly: the next try would fail at once, too.
-                tracing::warn!(%error, "accepting a connection");
+                tracing::debug!(%error, "accepting a connection");
+                connections.inboxes.brakes().descriptors.hit(Now::now());
+                connections.make_room(Now::now());
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -59,14 +68,13 @@ pub(super) async fn accept(listener: TcpListener, place: u16, connections: Arc<C
 }
 
 /// Opens a connection of ours for the messages that wait.
-pub(super) async fn dial(
-    connections: Arc<Connections>,
-    local: SocketAddr,
-    flow: Flow,
-    waiting: mpsc::Receiver<Bytes>,
-) {
+pub(super) async fn dial(connections: Arc<Connections>, local: SocketAddr, registered: Registered) {
+    let flow = registered.flow;
     match timeout(connections.limits.connect, connect(local, flow.peer)).await {
-        Ok(Ok(stream)) => converse(stream, flow, waiting, connections).await,
+        Ok(Ok(stream)) => {
+            let idle = connections.limits.idle;
+            converse(stream, registered, idle, connections).await;
+        }
         Ok(Err(error)) => {
             tracing::debug!(%error, "a SIP connection was not made");
             connections.closed(flow);
@@ -90,116 +98,199 @@ async fn connect(local: SocketAddr, peer: SocketAddr) -> io::Result<TcpStream> {
     socket.connect(peer).await
 }
 
+/// What the reader itself has to say on its stream.
+enum Own {
+    /// Between other messages.
+    Answer(Bytes),
+    /// The last word.
+    Last(Bytes),
+}
+
 async fn converse(
     stream: TcpStream,
-    flow: Flow,
-    waiting: mpsc::Receiver<Bytes>,
+    registered: Registered,
+    first: Duration,
     connections: Arc<Connections>,
 ) {
     let _ = stream.set_nodelay(true);
+    let Registered {
+        flow,
+        waiting,
+        life,
+    } = registered;
     let (reading, writing) = stream.into_split();
-    // Answers the reader itself has for a stream it cannot follow: pongs, and the 400 before it closes.
     let (own, mine) = mpsc::channel(4);
-    let limits = connections.limits;
+    let reader = Reader {
+        stream: reading,
+        flow,
+        connections: &connections,
+        life: &life,
+        own,
+        idle_at: Instant::now() + first,
+    };
     tokio::select! {
-        ended = read(reading, flow, &connections, own) => {
+        ended = reader.read() => {
             if let Err(error) = ended {
                 tracing::debug!(%error, "a SIP connection ended");
             }
         }
-        ended = write(writing, waiting, mine, limits.connect) => {
+        ended = write(writing, waiting, mine, connections.limits.connect) => {
             if let Err(error) = ended {
+                if error.kind() == io::ErrorKind::TimedOut {
+                    connections.inboxes.brakes().unread.hit(Now::now());
+                }
                 tracing::debug!(%error, "a SIP connection cannot be written");
             }
         }
+        () = life.closing.notified() => {}
     }
     connections.closed(flow);
 }
 
-async fn read(
-    mut stream: OwnedReadHalf,
+/// The reading half of a connection.
+struct Reader<'c> {
+    stream: OwnedReadHalf,
     flow: Flow,
-    connections: &Connections,
-    own: mpsc::Sender<Bytes>,
-) -> io::Result<()> {
-    let mut buffer = BytesMut::with_capacity(4_096);
-    let mut whole_by: Option<Instant> = None;
-    loop {
-        match next_frame(&buffer) {
-            Ok(Frame::Message { len }) => {
-                connections
-                    .inboxes
-                    .put_patiently(flow, buffer.split_to(len).freeze())
-                    .await;
-                whole_by = None;
-            }
-            Ok(Frame::Ping { len }) => {
-                buffer.advance(len);
-                let _ = own.try_send(Bytes::from_static(CRLF));
-            }
-            Ok(Frame::Skip { len }) => buffer.advance(len),
-            Ok(Frame::Incomplete) => {
-                let by = if buffer.is_empty() {
+    connections: &'c Connections,
+    life: &'c Life,
+    own: mpsc::Sender<Own>,
+    /// When it is closed unless something comes.
+    idle_at: Instant,
+}
+
+impl Reader<'_> {
+    async fn read(mut self) -> io::Result<()> {
+        let mut buffer = BytesMut::with_capacity(4_096);
+        let mut whole_by: Option<Instant> = None;
+        loop {
+            match next_frame(&buffer) {
+                Ok(Frame::Message { len }) => {
+                    self.is_alive();
                     whole_by = None;
-                    Instant::now() + connections.limits.idle
-                } else {
-                    *whole_by.get_or_insert_with(|| Instant::now() + connections.limits.message)
-                };
-                let read = timeout_at(by, stream.read_buf(&mut buffer)).await;
-                let read = read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
-                if read? == 0 {
-                    return Ok(());
+                    let message = buffer.split_to(len).freeze();
+                    let inboxes = &self.connections.inboxes;
+                    match inboxes.put_patiently(self.flow, message).await {
+                        Next::Read => {}
+                        Next::Answer(answer) => {
+                            let _ = self.own.send(Own::Answer(answer)).await;
+                        }
+                        Next::Close => return Ok(()),
+                    }
                 }
-            }
-            Err(error) => {
-                if let Some(answer) = refusal(&buffer, &error) {
-                    let _ = own.send(answer).await;
-                    // The writer needs a moment before the connection goes down with this task.
-                    let _ = timeout(Duration::from_secs(1), own.closed()).await;
+                Ok(Frame::Ping { len }) => {
+                    buffer.advance(len);
+                    let source = self.flow.peer.ip();
+                    // A stranger's connection does not live on line ends alone.
+                    if self
+                        .connections
+                        .inboxes
+                        .sources()
+                        .is_good(source, Now::now())
+                    {
+                        self.is_alive();
+                    }
+                    let _ = self.own.try_send(Own::Answer(Bytes::from_static(CRLF)));
                 }
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    error.to_string(),
-                ));
+                Ok(Frame::Skip { len }) => buffer.advance(len),
+                Ok(Frame::Incomplete) => {
+                    if !self.read_more(&mut buffer, &mut whole_by).await? {
+                        return Ok(());
+                    }
+                }
+                Err(error) => {
+                    self.refuse(&buffer, error).await;
+                    let error = error.to_string();
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                }
             }
         }
     }
-}
 
-/// The answer to a request whose end nobody can find; the connection closes after it.
-fn refusal(buffer: &[u8], error: &StreamError) -> Option<Bytes> {
-    let StreamError::Refused { header, defect } = error else {
-        return None;
-    };
-    let request = Message::parse(buffer.get(..*header)?).ok()?;
-    if !request.is_request() || request.method() == Some(Method::Ack) {
-        return None;
+    fn is_alive(&mut self) {
+        self.idle_at = Instant::now() + self.connections.limits.idle;
+        self.connections.heard(self.life, Now::now());
     }
-    let mut out = Vec::with_capacity(512);
-    let mut writer = Writer::response(&mut out, defect.status, defect.reason);
-    for name in [
-        HeaderName::Via,
-        HeaderName::From,
-        HeaderName::To,
-        HeaderName::CallId,
-        HeaderName::CSeq,
-    ] {
-        writer.copy(&request, name);
+
+    /// Reads what there is; false at the end of the stream.
+    async fn read_more(
+        &mut self,
+        buffer: &mut BytesMut,
+        whole_by: &mut Option<Instant>,
+    ) -> io::Result<bool> {
+        let limits = &self.connections.limits;
+        let brakes = self.connections.inboxes.brakes();
+        let (by, brake) = if buffer.is_empty() {
+            *whole_by = None;
+            (self.idle_at, &brakes.idle)
+        } else {
+            let by = *whole_by.get_or_insert_with(|| Instant::now() + limits.message);
+            (by, &brakes.slow_message)
+        };
+        match timeout_at(by, self.stream.read_buf(buffer)).await {
+            Err(_) => {
+                brake.hit(Now::now());
+                Err(io::ErrorKind::TimedOut.into())
+            }
+            Ok(read) => {
+                let count = read?;
+                if whole_by.is_some() && count > 0 && count < TRICKLE {
+                    // Every look at an unfinished message begins at its start: who sends octet by octet does not
+                    // choose how often.
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Ok(count > 0)
+            }
+        }
     }
-    writer.finish(None);
-    Some(out.into())
+
+    /// The answer to a request whose end nobody can find; the connection closes after it.
+    async fn refuse(&self, buffer: &[u8], error: StreamError) {
+        let (inboxes, now) = (&self.connections.inboxes, Now::now());
+        let (request, status, reason) = match error {
+            StreamError::NotSip => {
+                inboxes.brakes().garbage.hit(now);
+                return inboxes
+                    .sources()
+                    .offended(self.flow.peer.ip(), OFFENCE, now);
+            }
+            StreamError::TooLong => (buffer, 513, "Message Too Large"),
+            StreamError::Refused { header, defect } => {
+                let head = buffer.get(..header).unwrap_or(buffer);
+                (head, defect.status, defect.reason)
+            }
+        };
+        if status == 513 {
+            inboxes.brakes().oversized.hit(now);
+        }
+        inboxes
+            .sources()
+            .offended(self.flow.peer.ip(), OFFENCE, now);
+        let refusal = Refusal {
+            status,
+            reason,
+            retry_after: None,
+        };
+        if let Some(answer) = inboxes.refusal_of(self.flow, request, refusal) {
+            let _ = self.own.send(Own::Last(answer.bytes)).await;
+            // The writer needs a moment before the connection goes down with this task.
+            let _ = timeout(Duration::from_secs(1), self.own.closed()).await;
+        }
+    }
 }
 
 async fn write(
     mut stream: OwnedWriteHalf,
     mut waiting: mpsc::Receiver<Bytes>,
-    mut own: mpsc::Receiver<Bytes>,
+    mut own: mpsc::Receiver<Own>,
     patience: Duration,
 ) -> io::Result<()> {
     loop {
         let (bytes, last) = tokio::select! {
             Some(bytes) = waiting.recv() => (bytes, false),
-            Some(bytes) = own.recv() => { let last = &*bytes != CRLF; (bytes, last) }
+            Some(own) = own.recv() => match own {
+                Own::Answer(bytes) => (bytes, false),
+                Own::Last(bytes) => (bytes, true),
+            },
             else => return Ok(()),
         };
         let written = timeout(patience, stream.write_all(&bytes)).await;

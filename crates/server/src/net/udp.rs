@@ -6,20 +6,27 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use hookswitch_sip::flow::{Flow, Transport};
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, setsockopt,
+    sockopt,
+};
+use nix::sys::time::TimeSpec;
 use socket2::{Domain, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::Outgoing;
-use super::inbox::Inboxes;
+use super::door::Inboxes;
 
 /// Datagrams taken in one system call.
 const BATCH: usize = 32;
+/// System calls in a row, so that what the kernel keeps for us gets its place behind the door at once, where it is
+/// sorted, and neither grows old unseen nor is dropped unseen.
+const BATCHES: usize = 32;
 /// Octets of the largest datagram there is.
 const LARGEST: usize = 65_535;
 /// What the kernel may keep for us while a shard is busy, in octets.
@@ -38,6 +45,8 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     }
     socket.set_recv_buffer_size(KERNEL_BUFFER)?;
     socket.set_send_buffer_size(KERNEL_BUFFER)?;
+    // A datagram's age counts from when the kernel had it, however late we come to read it.
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
@@ -68,23 +77,36 @@ pub(super) fn outward_address(bound: SocketAddr) -> IpAddr {
         })
 }
 
-/// Reads datagrams until the runtime stops.
-pub(super) async fn read(socket: Arc<UdpSocket>, listener: u16, inboxes: Arc<Inboxes>) {
+/// Reads datagrams until the runtime stops; answers that need no shard leave by the same socket.
+pub(super) async fn read(sender: Arc<UdpSender>, listener: u16, inboxes: Arc<Inboxes>) {
+    let mut answers = Vec::new();
     loop {
-        if let Err(error) = socket.readable().await {
+        if let Err(error) = sender.socket.readable().await {
             tracing::error!(%error, "a datagram socket cannot be read");
             return;
         }
-        let _ = socket.try_io(Interest::READABLE, || {
-            read_batch(&socket, listener, &inboxes)
-        });
-        tokio::task::consume_budget().await;
+        for _ in 0..BATCHES {
+            let read = sender.socket.try_io(Interest::READABLE, || {
+                read_batch(&sender.socket, listener, &inboxes, &mut answers)
+            });
+            sender.send(answers.iter());
+            answers.clear();
+            if read.is_err() {
+                break;
+            }
+        }
+        tokio::task::yield_now().await;
     }
 }
 
 /// One system call's worth. `WouldBlock` says that the socket was emptied, so that the runtime waits for the
 /// next datagram without a call that finds nothing.
-fn read_batch(socket: &UdpSocket, listener: u16, inboxes: &Inboxes) -> io::Result<()> {
+fn read_batch(
+    socket: &UdpSocket,
+    listener: u16,
+    inboxes: &Inboxes,
+    answers: &mut Vec<Outgoing>,
+) -> io::Result<()> {
     BUFFERS.with_borrow_mut(|buffers| {
         let arrived = match receive(socket.as_raw_fd(), buffers) {
             Ok(arrived) => arrived,
@@ -99,12 +121,13 @@ fn read_batch(socket: &UdpSocket, listener: u16, inboxes: &Inboxes) -> io::Resul
             }
         };
         let count = arrived.len();
-        for ((length, address), buffer) in arrived.into_iter().zip(buffers.iter()) {
-            let Some(peer) = address.as_ref().and_then(socket_address) else {
+        let present = Present::now();
+        for (datagram, buffer) in arrived.into_iter().zip(buffers.iter()) {
+            let Some(peer) = datagram.source.as_ref().and_then(socket_address) else {
                 continue;
             };
             // The shortest request there is has far more octets; what is shorter keeps a NAT open.
-            if length < 16 {
+            if datagram.length < 16 {
                 continue;
             }
             let flow = Flow {
@@ -113,7 +136,9 @@ fn read_batch(socket: &UdpSocket, listener: u16, inboxes: &Inboxes) -> io::Resul
                 peer,
                 connection: 0,
             };
-            inboxes.put(flow, Bytes::copy_from_slice(&buffer[..length]));
+            let at = present.at(datagram.stamp);
+            let bytes = &buffer[..datagram.length];
+            inboxes.put(flow, bytes, at, present.instant, answers);
         }
         if count < BATCH {
             Err(io::ErrorKind::WouldBlock.into())
@@ -123,13 +148,50 @@ fn read_batch(socket: &UdpSocket, listener: u16, inboxes: &Inboxes) -> io::Resul
     })
 }
 
-/// The length and source of each datagram read.
-type Arrived = Vec<(usize, Option<SockaddrStorage>)>;
+/// The present on our axis and on the kernel's.
+#[derive(Clone, Copy)]
+struct Present {
+    instant: Instant,
+    since_1970: Duration,
+}
 
-fn receive(socket: RawFd, buffers: &mut [Vec<u8>]) -> Result<Arrived, Errno> {
+impl Present {
+    fn now() -> Self {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Self {
+            instant: Instant::now(),
+            since_1970: since_1970.unwrap_or_default(),
+        }
+    }
+
+    /// When the kernel had a datagram. What is stamped in the future came just now; a clock that jumps while a
+    /// datagram waits makes it no older than the kernel's buffer can be.
+    fn at(self, stamp: Option<Duration>) -> Instant {
+        let age = stamp.map_or(Duration::ZERO, |stamp| {
+            self.since_1970.saturating_sub(stamp)
+        });
+        let age = if age > Duration::from_secs(30) {
+            Duration::ZERO
+        } else {
+            age
+        };
+        self.instant.checked_sub(age).unwrap_or(self.instant)
+    }
+}
+
+/// A datagram read.
+struct Datagram {
+    length: usize,
+    source: Option<SockaddrStorage>,
+    /// When the kernel had it, since 1970.
+    stamp: Option<Duration>,
+}
+
+fn receive(socket: RawFd, buffers: &mut [Vec<u8>]) -> Result<Vec<Datagram>, Errno> {
     // Fresh for every call: the kernel leaves the length of the last address in them, and one of another
     // family would cut the next address short.
-    let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+    let stamps = nix::cmsg_space!(TimeSpec);
+    let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, Some(stamps));
     let mut buffers = buffers.iter_mut();
     let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
         [IoSliceMut::new(
@@ -143,9 +205,20 @@ fn receive(socket: RawFd, buffers: &mut [Vec<u8>]) -> Result<Arrived, Errno> {
         MsgFlags::MSG_DONTWAIT,
         None,
     )?;
-    Ok(results
-        .map(|message| (message.bytes, message.address))
-        .collect())
+    let datagrams = results.map(|message| {
+        let stamp = message.cmsgs().ok().and_then(|mut attached| {
+            attached.find_map(|control| match control {
+                ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+                _ => None,
+            })
+        });
+        Datagram {
+            length: message.bytes,
+            source: message.address,
+            stamp,
+        }
+    });
+    Ok(datagrams.collect())
 }
 
 fn socket_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
@@ -160,12 +233,12 @@ fn socket_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
 /// Sends the datagrams of one socket.
 #[derive(Debug)]
 pub struct UdpSender {
-    socket: Arc<UdpSocket>,
+    socket: UdpSocket,
     lost: AtomicU64,
 }
 
 impl UdpSender {
-    pub(super) fn new(socket: Arc<UdpSocket>) -> Self {
+    pub(super) fn new(socket: UdpSocket) -> Self {
         Self {
             socket,
             lost: AtomicU64::new(0),
@@ -232,19 +305,38 @@ impl UdpSender {
 
 #[cfg(test)]
 mod tests {
-    use super::super::inbox::Arrival;
+    use super::super::inbox::{Arrival, Arrivals, Received};
+    use super::super::sources::Sources;
     use super::*;
 
     const MESSAGE: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\n\r\n";
 
+    fn inboxes() -> (Inboxes, Vec<Arrivals>) {
+        let key = [0; 16];
+        let sources = Sources::new(&key, Instant::now(), |_| false);
+        Inboxes::new(&key, 1, 16, Arc::new(sources), Arc::default())
+    }
+
     async fn read_once(socket: &UdpSocket, inboxes: &Inboxes) {
         socket.readable().await.unwrap();
-        let _ = socket.try_io(Interest::READABLE, || read_batch(socket, 0, inboxes));
+        let mut answers = Vec::new();
+        let _ = socket.try_io(Interest::READABLE, || {
+            read_batch(socket, 0, inboxes, &mut answers)
+        });
+    }
+
+    async fn next(arrivals: &mut [Arrivals]) -> Received {
+        let mut taken = Vec::new();
+        arrivals[0].recv_many(&mut taken, 1).await;
+        match taken.pop() {
+            Some(Arrival::Message(received)) => received,
+            other => panic!("no message: {other:?}"),
+        }
     }
 
     #[tokio::test]
     async fn the_source_of_a_datagram_is_its_own_whatever_came_before_it() {
-        let (inboxes, mut arrivals) = Inboxes::new(&[0; 16], 1, 16);
+        let (inboxes, mut arrivals) = inboxes();
         let bound = |address: &str| bind(address.parse().unwrap()).unwrap();
         let (v4, v6) = (bound("127.0.0.1:0"), bound("[::1]:0"));
         let (v4, v6) = (
@@ -255,9 +347,7 @@ mod tests {
             let peer = std::net::UdpSocket::bind(theirs).unwrap();
             peer.send_to(MESSAGE, ours.local_addr().unwrap()).unwrap();
             read_once(ours, &inboxes).await;
-            let Some(Arrival::Message(received)) = arrivals[0].recv().await else {
-                panic!("no message")
-            };
+            let received = next(&mut arrivals).await;
             assert_eq!(received.flow.peer, peer.local_addr().unwrap());
             assert_eq!(&*received.bytes, MESSAGE);
         }
@@ -265,17 +355,34 @@ mod tests {
 
     #[tokio::test]
     async fn a_keep_alive_is_no_message() {
-        let (inboxes, mut arrivals) = Inboxes::new(&[0; 16], 1, 16);
+        let (inboxes, mut arrivals) = inboxes();
         let ours = UdpSocket::from_std(bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
         let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         for datagram in [b"\r\n\r\n".as_slice(), MESSAGE] {
             peer.send_to(datagram, ours.local_addr().unwrap()).unwrap();
             read_once(&ours, &inboxes).await;
         }
-        let Some(Arrival::Message(received)) = arrivals[0].recv().await else {
-            panic!("no message")
+        assert_eq!(&*next(&mut arrivals).await.bytes, MESSAGE);
+        assert_eq!(inboxes.received(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_datagram_is_as_old_as_the_kernel_has_had_it() {
+        let ours = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let before = Present::now();
+        peer.send_to(MESSAGE, ours.local_addr().unwrap()).unwrap();
+        let mut buffers = vec![vec![0; LARGEST]; BATCH];
+        let datagrams = receive(ours.as_raw_fd(), &mut buffers).unwrap();
+        let stamp = datagrams[0].stamp.expect("the kernel stamps it");
+        assert!(stamp >= before.since_1970, "it was not sent before");
+        let later = Present {
+            instant: before.instant + Duration::from_secs(3),
+            since_1970: stamp + Duration::from_secs(2),
         };
-        assert_eq!(&*received.bytes, MESSAGE);
-        assert!(arrivals[0].try_recv().is_err());
+        assert_eq!(
+            later.at(Some(stamp)),
+            before.instant + Duration::from_secs(1)
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! the engine's outputs are drained. Nothing here waits: a question is asked by a task of its own, whose answer
 //! comes back through the queue.
 
+mod front;
 mod handle;
 mod held;
 mod ladder;
@@ -24,7 +25,7 @@ pub use ladder::{Line, LineKind, decode as decode_ladder};
 
 use crate::clock::Clock;
 use crate::directory::Published;
-use crate::net::{Arrival, Egress, Locator, Outgoing};
+use crate::net::{Arrival, Arrivals, Egress, Inboxes, Locator, Outgoing};
 use crate::outlet::Outlet;
 use held::{Held, Released};
 use ladder::Ladders;
@@ -43,7 +44,9 @@ pub struct Shard {
     /// The present.
     pub clock: Clock,
     /// Messages.
-    pub arrivals: mpsc::Receiver<Arrival>,
+    pub arrivals: Arrivals,
+    /// The door they came through.
+    pub inboxes: Arc<Inboxes>,
     /// Everything else.
     pub inputs: mpsc::UnboundedReceiver<Input>,
     /// The way back for those who work for the shard.
@@ -108,7 +111,7 @@ impl Running {
             tokio::select! {
                 biased;
                 count = self.shard.inputs.recv_many(&mut inputs, HANDFUL) => stopped = count == 0,
-                _ = self.shard.arrivals.recv_many(&mut arrivals, HANDFUL), if !self.shard.arrivals.is_closed() => {}
+                _ = self.shard.arrivals.recv_many(&mut arrivals, HANDFUL) => {}
                 changed = self.shard.directory.changed() => {
                     self.shard.directory.mark_changed();
                     stopped = changed.is_err();
@@ -150,14 +153,12 @@ impl Running {
 
     fn handle_arrival(&mut self, now: Now, arrival: Arrival) {
         match arrival {
-            Arrival::Message(received) => {
-                self.shard
-                    .engine
-                    .handle_datagram(now, received.flow, &received.bytes);
+            Arrival::Message(received) => self.handle_received(now, &received),
+            Arrival::FlowFailed(flow) => {
+                self.shard.engine.handle_flow_failure(now, flow);
+                self.drain_into_queue(now);
             }
-            Arrival::FlowFailed(flow) => self.shard.engine.handle_flow_failure(now, flow),
         }
-        self.drain_into_queue(now);
     }
 
     fn handle_input(&mut self, input: Input) {
@@ -324,6 +325,10 @@ impl Running {
     /// Sends what is to be sent; a way that broke is told to the engine at once.
     fn drain(&mut self) {
         while !self.outgoing.is_empty() {
+            let present = std::time::Instant::now();
+            self.shard
+                .inboxes
+                .learn_from_requests(&self.outgoing, present);
             let broken = self.shard.egress.send(&mut self.outgoing);
             if broken.is_empty() {
                 return;
