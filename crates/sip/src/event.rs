@@ -175,6 +175,10 @@ pub enum EventKind {
     },
     /// INFO or another request we answered inside the dialog (message); for the log.
     Informed,
+    /// An ended leg owes nothing any more: its refusal was acknowledged or timer H ran out, its BYE and CANCEL are
+    /// over, nothing is repeated. Comes once for every leg that was offered, placed or restored, after everything
+    /// else.
+    Settled,
 }
 
 /// The command does not fit the leg's state.

@@ -106,6 +106,8 @@ pub(crate) struct Calling {
     /// The layer above heard the end already; what still comes is cancelled or ended unheard.
     pub(crate) silent: bool,
     pub(crate) raised_interval: u32,
+    /// A former run sent it; what the peer said since then is not known.
+    pub(crate) restored: bool,
 }
 
 /// The parts of our INVITE that do not depend on the way it goes.

@@ -107,7 +107,9 @@ impl Engine {
             LegEventKind::ReinviteRejected { status } => self.not_moved(call, status),
             LegEventKind::Ended => self.hung_up(now, call, message),
             LegEventKind::Lost { why, status } => self.lost(now, call, why, status),
-            LegEventKind::Offered | LegEventKind::Informed => self.put_call(call),
+            LegEventKind::Offered | LegEventKind::Informed | LegEventKind::Settled => {
+                self.put_call(call);
+            }
         }
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Dialog {
     pub(crate) routes: Box<[Box<str>]>,
     /// Whether the peer's Allow lists UPDATE.
     pub(crate) allows_update: bool,
+    /// The peer's last request may come once more: a restart forgot whether it was answered.
+    pub(crate) may_repeat: bool,
 }
 
 /// Where a request inside the dialog is addressed (RFC 3261 §12.2.1.1).
@@ -65,6 +67,7 @@ impl Dialog {
             target: target.into(),
             routes: record_route(message, false),
             allows_update: allows(message, "UPDATE"),
+            may_repeat: false,
         })
     }
 
@@ -97,8 +100,13 @@ impl Dialog {
     /// Checks and remembers the CSeq number of a request from the peer.
     pub(crate) fn check_order(&mut self, number: u32) -> Order {
         match self.remote_cseq {
+            Some(last) if number == last && self.may_repeat => {
+                self.may_repeat = false;
+                Order::InOrder
+            }
             Some(last) if number <= last => Order::Late,
             _ => {
+                self.may_repeat = false;
                 self.remote_cseq = Some(number);
                 Order::InOrder
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::timing::Timing;
-use crate::event::LegId;
+use crate::event::{Commit, LegId};
 use crate::flow::Flow;
 use crate::time::Instant;
 
@@ -19,6 +19,8 @@ pub(crate) struct ServerInvite {
     pub(crate) source: Flow,
     /// Where responses go (RFC 3261 §18.2.2).
     pub(crate) flow: Flow,
+    /// Its final response is not sent before this write is durable.
+    pub(crate) after: Commit,
     state: State,
     pub(crate) filed: Option<Instant>,
 }
@@ -53,6 +55,7 @@ impl ServerInvite {
             leg,
             source: flow,
             flow,
+            after: Commit(0),
             state: State::Proceeding { last: None },
             filed: None,
         }

@@ -11,6 +11,8 @@
 //! | `timeout.rs` | deadlines, and ways that broke |
 //! | `compose.rs` | messages written |
 //! | `snapshot.rs` | what a restart needs |
+//! | `restore.rs` | legs of a former run are taken up |
+//! | `leaving.rs` | ended legs, until they owe nothing |
 //!
 //! It never looks into a body, and it does not decide whether a call is welcome: that is the layer above,
 //! which hears [`Event`]s and gives commands.
@@ -19,9 +21,11 @@ pub(crate) mod compose;
 mod established;
 mod in_dialog;
 mod inbound;
+mod leaving;
 mod outbound;
 mod receive;
 mod response;
+mod restore;
 mod snapshot;
 mod timeout;
 
@@ -32,9 +36,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use self::outbound::Invite;
+pub use self::restore::RestoreError;
 pub use self::snapshot::LegSnapshot;
 pub use crate::transaction::timing::Timing;
 
+use self::leaving::Leaving;
 use crate::deadlines::Deadlines;
 use crate::dialog::session_timer::Policy;
 use crate::event::{Commit, Event, EventKind, LegId, Locate, LocateId, Output, Transmit};
@@ -117,6 +123,8 @@ pub struct Census {
     pub deadlines: usize,
     /// Questions without an answer.
     pub locating: usize,
+    /// Ended legs that still owe something.
+    pub leaving: usize,
 }
 
 /// Whose deadline.
@@ -147,6 +155,7 @@ pub struct UserAgent {
     legs: HashedMap<u64, Box<Leg>>,
     /// Legs with a response or a 2xx on its way: those a broken connection concerns at once.
     owing: BTreeSet<LegId>,
+    leaving: Leaving,
     servers: HashedMap<u128, ServerInvite>,
     clients: HashedMap<u128, Client>,
     tombstones: Tombstones,
@@ -174,6 +183,7 @@ impl UserAgent {
             tokens: Tokens::new(&config.key),
             legs: HashedMap::default(),
             owing: BTreeSet::new(),
+            leaving: Leaving::default(),
             servers: HashedMap::default(),
             clients: HashedMap::default(),
             tombstones: Tombstones::default(),
@@ -194,6 +204,9 @@ impl UserAgent {
 
     /// The next thing the layer above should know.
     pub fn poll_event(&mut self) -> Option<Event> {
+        if self.events.is_empty() {
+            self.settle_legs();
+        }
         self.events.pop_front()
     }
 
@@ -229,6 +242,7 @@ impl UserAgent {
             tombstones: self.tombstones.len(),
             deadlines: self.deadlines.len(),
             locating: self.locating.len(),
+            leaving: self.leaving.len(),
         }
     }
 
@@ -264,6 +278,7 @@ impl UserAgent {
         if let Some(locating) = leg.locating {
             self.locating.remove(&locating);
         }
+        self.leaving.enter(leg.id);
     }
 
     fn put_server(&mut self, key: TransactionKey, mut server: ServerInvite) {
@@ -271,6 +286,9 @@ impl UserAgent {
         self.deadlines
             .file(Due::Server(key), &mut filed, server.deadline());
         server.filed = filed;
+        if !server.is_proceeding() {
+            self.leaving.owe(server.leg, key);
+        }
         self.servers.insert(key.0, server);
     }
 
@@ -278,6 +296,9 @@ impl UserAgent {
         let mut server = self.servers.remove(&key.0)?;
         self.deadlines.remove(Due::Server(key), server.filed);
         server.filed = None;
+        if !server.is_proceeding() {
+            self.leaving.pay(server.leg, key);
+        }
         Some(server)
     }
 
@@ -286,6 +307,7 @@ impl UserAgent {
         self.deadlines
             .file(Due::Client(key), &mut filed, client.deadline());
         client.filed = filed;
+        self.leaving.owe(client.leg, key);
         self.clients.insert(key.0, client);
     }
 
@@ -293,6 +315,7 @@ impl UserAgent {
         let mut client = self.clients.remove(&key.0)?;
         self.deadlines.remove(Due::Client(key), client.filed);
         client.filed = None;
+        self.leaving.pay(client.leg, key);
         Some(client)
     }
 

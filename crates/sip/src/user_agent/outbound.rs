@@ -63,6 +63,7 @@ impl UserAgent {
             target: plain_target.into(),
             routes: Box::default(),
             allows_update: false,
+            may_repeat: false,
         };
         let draft = Draft {
             body: invite.body.map(Bytes::copy_from_slice),
@@ -80,6 +81,7 @@ impl UserAgent {
             cancel_sent: false,
             silent: false,
             raised_interval: 0,
+            restored: false,
         };
         let mut leg = Box::new(Leg {
             id,
@@ -105,7 +107,10 @@ impl UserAgent {
                 leg.locating = Some(self.locate(Asker::Leg(id), question));
                 self.put_leg(leg);
             }
-            None => self.fail(id, 416, "the target is not a sip or sips URI"),
+            None => {
+                self.fail(id, 416, "the target is not a sip or sips URI");
+                self.leaving.enter(id);
+            }
         }
         id
     }

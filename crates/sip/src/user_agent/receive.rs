@@ -81,8 +81,9 @@ impl UserAgent {
                 server.flow = incoming.back;
             }
             let (leg, flow, copy) = (server.leg, server.flow, server.handle_copy());
+            let after = server.after;
             if let Some(response) = copy {
-                self.retransmit(flow, response, Commit(0), Some(leg));
+                self.retransmit(flow, response, after, Some(leg));
             }
             return Some(Some(leg));
         }

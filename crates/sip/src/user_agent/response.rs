@@ -157,6 +157,7 @@ impl UserAgent {
             target: to.uri.into(),
             routes: Box::default(),
             allows_update: false,
+            may_repeat: false,
         };
         let Some(dialog) = blank.with_answer(message) else {
             return;
@@ -316,9 +317,13 @@ impl UserAgent {
             .early
             .iter()
             .find(|early| early.dialog.remote_tag == dialog.remote_tag);
-        dialog.local_cseq = early
-            .map_or(invite_cseq, |early| early.dialog.local_cseq)
-            .max(invite_cseq);
+        // A former run may have sent PRACK.
+        let spent = if calling.restored {
+            leg.dialog.local_cseq
+        } else {
+            invite_cseq
+        };
+        dialog.local_cseq = early.map_or(spent, |early| early.dialog.local_cseq.max(spent));
         dialog.remote_cseq = early.and_then(|early| early.dialog.remote_cseq);
         leg.dialog = dialog;
         leg.flow = flow;

@@ -118,7 +118,7 @@ impl UserAgent {
         };
         match server.handle_timeout(now.instant, &self.config.timing) {
             server_invite::Due::Retransmit(response) => {
-                self.retransmit(server.flow, response, Commit(0), Some(server.leg));
+                self.retransmit(server.flow, response, server.after, Some(server.leg));
                 self.put_server(key, server);
             }
             server_invite::Due::GaveUp => {}
@@ -289,9 +289,9 @@ impl UserAgent {
             .and_then(|bytes| fallback_of(server.flow, bytes));
         let Some(way) = way else { return };
         server.flow = way;
-        let leg = server.leg;
+        let (leg, after) = (server.leg, server.after);
         if let Some(response) = last {
-            self.retransmit(way, response, Commit(0), Some(leg));
+            self.retransmit(way, response, after, Some(leg));
         }
     }
 

@@ -60,6 +60,8 @@ pub(crate) struct End {
     next_offer: Option<u16>,
     /// Every event, with the message that caused it.
     heard: Vec<(Event, String)>,
+    /// Legs that owe nothing any more.
+    settled: Vec<LegId>,
     /// Raw text to send, and text received.
     outbox: Vec<(Flow, Bytes)>,
     inbox: Vec<String>,
@@ -99,6 +101,7 @@ impl End {
             settings: Settings::default(),
             next_offer: None,
             heard: Vec::new(),
+            settled: Vec::new(),
             outbox: Vec::new(),
             inbox: Vec::new(),
             last_offered: None,
@@ -149,6 +152,11 @@ impl End {
         let Some(agent) = &mut self.agent else { return };
         while let Some(event) = agent.poll_event() {
             let leg = event.leg;
+            if event.kind == EventKind::Settled {
+                assert!(!self.settled.contains(&leg), "{leg:?} settled twice");
+                self.settled.push(leg);
+                continue;
+            }
             self.heard.push((event.clone(), text.to_owned()));
             match event.kind {
                 EventKind::Offered => {
