@@ -236,15 +236,5 @@ fn question(
     (sql, values)
 }
 
-/// Removes up to `limit` of the oldest calls that began before `before` and are over, returning how many.
-pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
-    let mut statement = db.sql.prepare_cached(
-        "DELETE FROM calls WHERE serial IN (SELECT serial FROM \
-         (SELECT serial, started_at, ended_at FROM calls ORDER BY serial LIMIT ?2) \
-         WHERE started_at < ?1 AND ended_at IS NOT NULL)",
-    )?;
-    Ok(statement.execute(params![before, limit])?)
-}
-
 #[cfg(test)]
 mod tests;

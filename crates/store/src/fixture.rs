@@ -88,3 +88,11 @@ pub(crate) fn ladder_row(call: u128, at: u64) -> LadderRow {
 pub(crate) fn write(store: &Store, batch: Batch) -> crate::Result<()> {
     store.write(move |db| batch.apply(db))
 }
+
+/// How SQLite would go about a statement, step by step.
+pub(crate) fn plan(db: &crate::Read<'_>, sql: &str) -> crate::Result<Vec<String>> {
+    let mut statement = db.sql.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+    let anything = vec![1; statement.parameter_count()];
+    let steps = statement.query_map(rusqlite::params_from_iter(anything), |row| row.get(3))?;
+    Ok(steps.collect::<rusqlite::Result<_>>()?)
+}

@@ -79,12 +79,13 @@ pub fn release(db: &Write<'_>, domain: &str, key: &str) -> Result<()> {
     Ok(())
 }
 
-/// Forgets keys taken before `before`, returning how many.
-pub fn sweep(db: &Write<'_>, before: UnixMicros) -> Result<usize> {
-    let mut statement = db
-        .sql
-        .prepare_cached("DELETE FROM replies WHERE created_at < ?1")?;
-    Ok(statement.execute([before])?)
+/// Forgets up to `limit` keys taken before `before`, oldest first, returning how many.
+pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
+    let mut statement = db.sql.prepare_cached(
+        "DELETE FROM replies WHERE (domain, key) IN \
+         (SELECT domain, key FROM replies WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)",
+    )?;
+    Ok(statement.execute(params![before, limit])?)
 }
 
 #[cfg(test)]

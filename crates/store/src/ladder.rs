@@ -16,9 +16,10 @@ pub struct LadderRow {
 }
 
 pub(crate) fn insert(db: &Write<'_>, row: &LadderRow) -> Result<()> {
-    let mut statement = db
-        .sql
-        .prepare_cached("INSERT INTO ladder (call, at, rows) VALUES (?1, ?2, ?3)")?;
+    let mut statement = db.sql.prepare_cached(
+        "INSERT INTO ladder (call, at, rows, domain) \
+         VALUES (?1, ?2, ?3, coalesce((SELECT domain FROM calls WHERE id = ?1), ''))",
+    )?;
     statement.execute(params![row.call.bytes(), row.at, row.rows])?;
     Ok(())
 }
@@ -36,15 +37,6 @@ pub fn of_call(db: &Read<'_>, call: CallKey) -> Result<Vec<LadderRow>> {
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Removes up to `limit` of the oldest batches when they are from before `before`, returning how many.
-pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
-    let mut statement = db.sql.prepare_cached(
-        "DELETE FROM ladder WHERE serial IN (SELECT serial FROM \
-         (SELECT serial, at FROM ladder ORDER BY serial LIMIT ?2) WHERE at < ?1)",
-    )?;
-    Ok(statement.execute(params![before, limit])?)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod events;
 pub mod idempotency;
 pub mod ladder;
 pub mod networks;
+pub mod retention;
 pub mod seal;
 pub mod settings;
 pub mod snapshots;
@@ -29,12 +30,12 @@ mod writer;
 pub use batch::Batch;
 pub use calls::CallRow;
 pub use error::Error;
-pub use events::{DeliveryOutcome, DeliveryUpdate, EventRow};
+pub use events::{DeliveryOutcome, DeliveryUpdate, EventRow, Try};
 pub use key::{CallKey, UnixMicros};
 pub use ladder::LadderRow;
 pub use seal::{MasterKey, SealedText};
 pub use store::{Options, Read, Store, Write};
-pub use writer::{Metrics, Writer};
+pub use writer::{Health, Metrics, Writer};
 
 /// What every function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -22,14 +22,15 @@ pub(crate) fn delete(db: &Write<'_>, call: CallKey) -> Result<()> {
     Ok(())
 }
 
-/// Hands every snapshot to `each`, oldest call first.
-pub fn each(db: &Read<'_>, mut each: impl FnMut(CallKey, Vec<u8>)) -> Result<()> {
-    let mut statement = db
-        .sql
-        .prepare_cached("SELECT call, body FROM snapshots ORDER BY call")?;
+/// Hands every snapshot to `each`, oldest call first, with the JSON text of the call's record when there is one.
+pub fn each(db: &Read<'_>, mut each: impl FnMut(CallKey, Vec<u8>, Option<String>)) -> Result<()> {
+    let mut statement = db.sql.prepare_cached(
+        "SELECT snapshots.call, snapshots.body, calls.record \
+         FROM snapshots LEFT JOIN calls ON calls.id = snapshots.call ORDER BY snapshots.call",
+    )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        each(row.get(0)?, row.get(1)?);
+        each(row.get(0)?, row.get(1)?, row.get(2)?);
     }
     Ok(())
 }

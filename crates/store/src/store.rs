@@ -116,6 +116,12 @@ impl Store {
         &self.inner.writer
     }
 
+    /// Has `listener` told the newest cursor whenever events became readable; it runs on the writer thread, so it must
+    /// be quick and must not write.
+    pub fn on_commit(&self, listener: Box<dyn Fn(i64) + Send + Sync>) {
+        self.inner.writer.on_commit(listener);
+    }
+
     fn readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.inner
             .readers

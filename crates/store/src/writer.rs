@@ -9,16 +9,17 @@ mod pace;
 mod tests;
 mod transaction;
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::{Batch, Error, Options, Result, Write};
+use crate::{Batch, Error, Options, Result, UnixMicros, Write};
 use group::Thread;
 
 type Done = Box<dyn FnOnce(Result<()>) + Send>;
@@ -26,9 +27,23 @@ type Done = Box<dyn FnOnce(Result<()>) + Send>;
 /// once that is committed.
 type Change = Box<dyn FnOnce(Result<&Write<'_>>) -> (Result<()>, Done) + Send>;
 
-enum Job {
+struct Job {
+    since: Instant,
+    work: Work,
+}
+
+enum Work {
     Batch(Batch, Done),
     Change(Change),
+}
+
+impl Job {
+    fn new(work: Work) -> Self {
+        Self {
+            since: Instant::now(),
+            work,
+        }
+    }
 }
 
 /// The way to the writer thread.
@@ -47,6 +62,48 @@ struct Counts {
     rows: AtomicU64,
     failures: AtomicU64,
     last_commit_micros: AtomicU64,
+    trouble: Mutex<Trouble>,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+/// What keeps the writer from writing.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// The oldest job at work that somebody waits for.
+    oldest: Option<Instant>,
+    away_since: Option<UnixMicros>,
+    last_error: Option<String>,
+}
+
+struct Listener(Box<dyn Fn(i64) + Send + Sync>);
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
+impl Counts {
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Vec<Listener>> {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether writes reach the database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Since when nothing could be written; `None` while the last try went well.
+    pub away_since: Option<UnixMicros>,
+    /// How long the oldest write somebody waits for has been waiting.
+    pub oldest_waiting: Duration,
+    /// Why the last write that had to be tried again failed.
+    pub last_error: Option<String>,
 }
 
 /// What the writer has done and has before it.
@@ -93,7 +150,7 @@ impl Writer {
         let queue = self.queue.as_ref().ok_or(Error::Closed)?;
         self.counts.waiting.fetch_add(1, Ordering::Relaxed);
         queue
-            .try_send(Job::Batch(batch, Box::new(done)))
+            .try_send(Job::new(Work::Batch(batch, Box::new(done))))
             .map_err(|error| {
                 self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
                 match error {
@@ -125,7 +182,7 @@ impl Writer {
         });
         let queue = self.queue.as_ref().ok_or(Error::Closed)?;
         self.counts.waiting.fetch_add(1, Ordering::Relaxed);
-        if queue.send(Job::Change(change)).is_err() {
+        if queue.send(Job::new(Work::Change(change))).is_err() {
             self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(Error::Closed);
         }
@@ -135,6 +192,22 @@ impl Writer {
     /// Returns when everything queued before is durable.
     pub fn flush(&self) -> Result<()> {
         self.run(|_| Ok(()))
+    }
+
+    /// Whether writes reach the database; never waits for the writer.
+    pub fn health(&self) -> Health {
+        let trouble = self.counts.trouble();
+        Health {
+            away_since: trouble.away_since,
+            oldest_waiting: trouble
+                .oldest
+                .map_or(Duration::ZERO, |since| since.elapsed()),
+            last_error: trouble.last_error.clone(),
+        }
+    }
+
+    pub(crate) fn on_commit(&self, listener: Box<dyn Fn(i64) + Send + Sync>) {
+        self.counts.listeners().push(Listener(listener));
     }
 
     /// What it has done and has before it.

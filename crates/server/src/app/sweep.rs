@@ -2,39 +2,150 @@
 
 use std::time::Duration;
 
-use hookswitch_store::{Store, UnixMicros, Write, calls, events, ladder};
+use hookswitch_store::retention::{self, Kind};
+use hookswitch_store::{Result, Store, UnixMicros, domains, idempotency};
+use serde::Deserialize;
 
-/// How long calls, events and ladders are kept.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// Rows removed in one write, so that nobody waits long behind it.
-const PORTION: u32 = 500;
+const PORTION: u32 = 200;
 /// How often old rows are looked for.
 const EVERY: Duration = Duration::from_secs(60);
+/// How long replies are remembered under their `Idempotency-Key`.
+const REPLIES_KEPT: Duration = Duration::from_secs(24 * 3_600);
 
-type Sweep = fn(&Write<'_>, UnixMicros, u32) -> hookswitch_store::Result<usize>;
+/// The part of a domain's settings that says how long it keeps things, in days.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Settings {
+    retention: Kept,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+struct Kept {
+    calls: u64,
+    events: u64,
+    ladder: u64,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            calls: 7,
+            events: 7,
+            ladder: 7,
+        }
+    }
+}
+
+impl Kept {
+    fn of(&self, kind: Kind) -> Duration {
+        let days = match kind {
+            Kind::Calls => self.calls,
+            Kind::Events => self.events,
+            Kind::Ladder => self.ladder,
+        };
+        Duration::from_secs(days.clamp(1, 365) * 24 * 3_600)
+    }
+}
 
 /// Sweeps until the runtime stops.
 pub(super) async fn run(store: Store) {
     loop {
         tokio::time::sleep(EVERY).await;
-        for sweep in [ladder::sweep as Sweep, events::sweep, calls::sweep] {
-            while portion(&store, sweep).await {}
+        let store = store.clone();
+        match tokio::task::spawn_blocking(move || sweep(&store, UnixMicros::now())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "old rows could not be removed"),
+            Err(_) => return,
         }
     }
 }
 
-/// Removes one portion; says whether there may be more.
-async fn portion(store: &Store, sweep: Sweep) -> bool {
-    let store = store.clone();
-    let before = UnixMicros::now().before(KEPT);
-    let done =
-        tokio::task::spawn_blocking(move || store.write(move |db| sweep(db, before, PORTION)));
-    match done.await {
-        Ok(Ok(removed)) => removed > 0,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "old rows could not be removed");
-            false
+/// Removes everything that is too old at `now`; blocks.
+fn sweep(store: &Store, now: UnixMicros) -> Result<()> {
+    for kind in Kind::ALL {
+        for domain in store.read(|db| retention::domains(db, kind))? {
+            let found = store.read(|db| domains::find(db, &domain))?;
+            // Settings that cannot be read, or of a domain that is gone, keep what they kept by default.
+            let settings: Settings = found
+                .and_then(|found| serde_json::from_str(&found.settings).ok())
+                .unwrap_or_default();
+            let before = now.before(settings.retention.of(kind));
+            let portion = || {
+                let domain = domain.clone();
+                store.write(move |db| retention::sweep(db, kind, &domain, before, PORTION))
+            };
+            while portion()? > 0 {}
         }
-        Err(_) => false,
+    }
+    let before = now.before(REPLIES_KEPT);
+    while store.write(move |db| idempotency::sweep(db, before, PORTION))? > 0 {}
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use hookswitch_store::seal::Place;
+    use hookswitch_store::{Batch, CallKey, LadderRow, MasterKey, Options, calls, ladder};
+
+    use super::*;
+
+    const DAY: u64 = 24 * 3_600 * 1_000_000;
+
+    #[test]
+    fn each_domain_keeps_its_calls_and_ladders_as_long_as_its_settings_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let place = Place {
+            domain: "",
+            kind: "test",
+            field: "secret",
+        };
+        let secret = MasterKey::ephemeral().seal(place, b"whsec");
+        let settings = r#"{"retention":{"calls":30,"ladder":2}}"#;
+        for (name, settings) in [("long.test", settings), ("plain.test", "{}")] {
+            let secret = secret.clone();
+            store
+                .write(move |db| domains::add(db, name, settings, &secret, UnixMicros(1)))
+                .unwrap();
+        }
+        let now = 100 * DAY;
+        let mut batch = Batch::default();
+        for (id, domain, age) in [
+            (1, "long.test", 3),
+            (2, "long.test", 29),
+            (3, "long.test", 31),
+            (4, "plain.test", 6),
+            (5, "plain.test", 8),
+        ] {
+            let at = UnixMicros(now - age * DAY);
+            batch.calls.push(hookswitch_store::CallRow {
+                id: CallKey(id),
+                domain: domain.into(),
+                started_at: at,
+                ended_at: Some(at),
+                ..Default::default()
+            });
+            batch.ladder.push(LadderRow {
+                call: CallKey(id),
+                at,
+                rows: vec![1],
+            });
+        }
+        store.writer().submit(batch, |_| ()).unwrap();
+        store.writer().flush().unwrap();
+        sweep(&store, UnixMicros(now)).unwrap();
+        let kept = |id, domain| {
+            let id = CallKey(id);
+            let call = store.read(|db| calls::find(db, domain, id)).unwrap();
+            let lines = store.read(|db| ladder::of_call(db, id)).unwrap();
+            (call.is_some(), !lines.is_empty())
+        };
+        assert_eq!(kept(1, "long.test"), (true, false));
+        assert_eq!(kept(2, "long.test"), (true, false));
+        assert_eq!(kept(3, "long.test"), (false, false));
+        assert_eq!(kept(4, "plain.test"), (true, true));
+        assert_eq!(kept(5, "plain.test"), (false, false));
     }
 }

@@ -123,6 +123,7 @@ fn settled(call: CallId, sequence: u32, asked: &Asked) -> DeliveryUpdate {
         attempts,
         last_status,
         last_error,
+        tries: Vec::new(),
     }
 }
 

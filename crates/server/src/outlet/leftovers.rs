@@ -20,7 +20,7 @@ impl Outlet {
     pub fn end_leftovers(&self) -> hookswitch_store::Result<usize> {
         let mut left = Vec::new();
         self.store
-            .read(|db| snapshots::each(db, |call, sealed| left.push((call, sealed))))?;
+            .read(|db| snapshots::each(db, |call, sealed, _| left.push((call, sealed))))?;
         for (key, sealed) in &left {
             let call = CallId::from_u128(key.0);
             let mut batch = Batch {

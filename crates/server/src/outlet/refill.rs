@@ -145,5 +145,6 @@ fn orphaned(event: &StoredEvent) -> DeliveryUpdate {
         attempts: event.attempts,
         last_status: event.last_status,
         last_error: Some("the service was deleted".to_owned()),
+        tries: Vec::new(),
     }
 }

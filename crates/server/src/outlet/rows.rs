@@ -130,5 +130,6 @@ pub(super) fn delivery(result: TellResult) -> DeliveryUpdate {
         attempts: result.attempts,
         last_status: result.status,
         last_error: result.error.map(|error| error.to_string()),
+        tries: Vec::new(),
     }
 }

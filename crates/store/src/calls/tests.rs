@@ -287,13 +287,3 @@ fn no_list_sorts_or_reads_the_whole_table() {
         }
     }
 }
-
-#[test]
-fn the_sweep_spares_living_and_young_calls() {
-    let (_dir, store) = store();
-    put(&store, vec![ended(1), call(2), ended(3), ended(4)]);
-    let before = UnixMicros(4_000_000);
-    let swept = store.write(move |db| sweep(db, before, 10)).unwrap();
-    assert_eq!(swept, 2);
-    assert_eq!(ids(&store, &Filter::default()), [4, 2]);
-}

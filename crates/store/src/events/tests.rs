@@ -1,3 +1,4 @@
+use super::range::walk;
 use super::*;
 use crate::fixture::{delivered, event, sealed, store, write};
 use crate::{Batch, Error, Options, Store};
@@ -119,6 +120,7 @@ fn an_event_to_be_tried_again_stays_in_the_outbox_over_a_restart() {
         last_status: Some(503),
         last_error: Some("busy".to_owned()),
         delivered_at: None,
+        tries: Vec::new(),
     };
     assert_eq!(waiting, [expected]);
 }
@@ -200,51 +202,327 @@ fn the_outbox_is_paged_over_all_domains() {
 }
 
 #[test]
-fn the_sweep_spares_waiting_and_young_events_and_no_cursor_comes_back() {
+fn the_first_try_is_kept_with_its_event_when_it_succeeds() {
     let (_dir, store) = store();
-    put(&store, vec![event(1, 1), event(1, 2), event(1, 3)]).unwrap();
+    put(&store, vec![event(1, 1)]).unwrap();
+    let only_try = tried(2_000, Some(200));
+    let at_once = DeliveryUpdate {
+        tries: vec![only_try.clone()],
+        ..delivered(1, 1)
+    };
+    told(&store, at_once.clone());
+    assert_eq!(only(&store).tries, [only_try.clone()]);
+    assert_eq!(tries_stored(&store), 0);
+
+    // A replay leaves it in place, and what comes then stands behind it.
+    let again = store.write(|db| replay(db, "example.com", CallKey(1), 1));
+    assert_eq!(again.unwrap().unwrap().tries, [only_try.clone()]);
+    let second = tried(5_000, Some(200));
+    told(
+        &store,
+        DeliveryUpdate {
+            outcome: DeliveryOutcome::Delivered(UnixMicros(5_000)),
+            tries: vec![second.clone()],
+            ..at_once
+        },
+    );
+    assert_eq!(only(&store).tries, [only_try, second]);
+}
+
+#[test]
+fn every_try_is_kept_up_to_the_newest_hundred() {
+    let (_dir, store) = store();
+    put(&store, vec![event(1, 1)]).unwrap();
+    for attempts in 1..=120 {
+        let retry = DeliveryUpdate {
+            outcome: DeliveryOutcome::Retry(UnixMicros(9_000)),
+            attempts,
+            tries: vec![tried(u64::from(attempts), Some(503))],
+            ..delivered(1, 1)
+        };
+        told(&store, retry);
+    }
+    let expected: Vec<_> = (21..=120).map(|at| tried(at, Some(503))).collect();
+    assert_eq!(only(&store).tries, expected);
+    let taken = DeliveryUpdate {
+        attempts: 121,
+        tries: vec![tried(2_000, Some(200))],
+        ..delivered(1, 1)
+    };
+    told(&store, taken);
+    assert_eq!(only(&store).tries[99], tried(2_000, Some(200)));
+    assert_eq!(tries_stored(&store), 100);
+}
+
+#[test]
+fn due_is_what_waits_for_the_service_and_whose_time_has_come() {
+    let (_dir, store) = store();
+    let other = EventRow {
+        service: "other".to_owned(),
+        ..event(4, 1)
+    };
+    let mut events: Vec<_> = (1..=3).map(|call| event(call, 1)).collect();
+    events.push(other);
+    events.extend((5..=6).map(|call| event(call, 1)));
+    put(&store, events).unwrap();
     told(&store, delivered(1, 1));
-    told(&store, delivered(1, 3));
-    let swept = |before| {
+    let later = DeliveryUpdate {
+        outcome: DeliveryOutcome::Retry(UnixMicros(9_000)),
+        ..delivered(3, 1)
+    };
+    told(&store, later);
+    let page = |after, limit, now| {
+        let page = store.read(|db| due(db, "example.com", "main", after, limit, UnixMicros(now)));
+        let page = page.unwrap();
+        let calls: Vec<_> = page.events.iter().map(|event| event.row.call.0).collect();
+        (calls, page.next)
+    };
+    assert_eq!(page(0, 9, 8_999), (vec![2, 5, 6], None));
+    assert_eq!(page(0, 9, 9_000), (vec![2, 3, 5, 6], None));
+    assert_eq!(page(0, 2, 8_999), (vec![2, 5], Some(5)));
+    assert_eq!(page(5, 2, 8_999), (vec![6], None));
+}
+
+#[test]
+fn the_backlog_counts_what_waits_for_each_service_through_every_change() {
+    let (_dir, store) = store();
+    let other = EventRow {
+        service: "other".to_owned(),
+        ..event(3, 2)
+    };
+    put(&store, vec![event(1, 1), event(1, 2), other]).unwrap();
+    let counts = || {
+        let backlog = store.read(backlog).unwrap();
+        let counts = backlog
+            .into_iter()
+            .map(|one| (one.service, one.count, one.oldest.0));
+        counts.collect::<Vec<_>>()
+    };
+    let main = |count, oldest| ("main".to_owned(), count, oldest);
+    let other = || ("other".to_owned(), 1, 1_002);
+    assert_eq!(counts(), [main(2, 1_001), other()]);
+    told(&store, delivered(1, 1));
+    assert_eq!(counts(), [main(1, 1_002), other()]);
+    told(
+        &store,
+        DeliveryUpdate {
+            outcome: DeliveryOutcome::Failed,
+            ..delivered(1, 2)
+        },
+    );
+    told(&store, delivered(1, 2));
+    assert_eq!(counts(), [other()]);
+    store
+        .write(|db| replay(db, "example.com", CallKey(1), 1))
+        .unwrap();
+    assert_eq!(counts(), [main(1, 1_001), other()]);
+}
+
+#[test]
+fn every_filter_narrows_the_range() {
+    let (_dir, store) = store();
+    let hungup = EventRow {
+        name: "callHungup".into(),
+        callback_id: "own".to_owned(),
+        ..event(2, 2)
+    };
+    let elsewhere = EventRow {
+        domain: "example.org".into(),
+        ..event(3, 1)
+    };
+    put(&store, vec![event(1, 1), event(2, 1), elsewhere, hungup]).unwrap();
+    told(&store, delivered(1, 1));
+    told(
+        &store,
+        DeliveryUpdate {
+            outcome: DeliveryOutcome::Failed,
+            ..delivered(2, 1)
+        },
+    );
+    let any = Filter::default;
+    let state = |state| Filter {
+        state: Some(state),
+        ..any()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    let cases = [
+        (any(), vec![1, 2, 4]),
+        (state(DeliveryState::Pending), vec![4]),
+        (state(DeliveryState::Delivered), vec![1]),
+        (state(DeliveryState::Failed), vec![2]),
+        (
+            Filter {
+                call: Some(CallKey(2)),
+                ..any()
+            },
+            vec![2, 4],
+        ),
+        (
+            Filter {
+                call: Some(CallKey(3)),
+                ..any()
+            },
+            vec![],
+        ),
+        (
+            Filter {
+                name: text("callHungup"),
+                ..any()
+            },
+            vec![4],
+        ),
+        (
+            Filter {
+                other_than: text("callHungup"),
+                ..any()
+            },
+            vec![1, 2],
+        ),
+        (
+            Filter {
+                callback_id: text("own"),
+                ..any()
+            },
+            vec![4],
+        ),
+        (
+            Filter {
+                from: Some(UnixMicros(1_002)),
+                ..any()
+            },
+            vec![4],
+        ),
+        (
+            Filter {
+                before: Some(UnixMicros(1_002)),
+                ..any()
+            },
+            vec![1, 2],
+        ),
+    ];
+    for (filter, expected) in cases {
+        let page = store
+            .read(|db| range(db, "example.com", &filter, 0, 9))
+            .unwrap();
+        let found: Vec<_> = page.events.iter().map(|event| event.cursor).collect();
+        assert_eq!(found, expected, "{filter:?}");
+        assert_eq!(page.next, None);
+    }
+    let first = store.read(|db| range(db, "example.com", &any(), 0, 2));
+    assert_eq!(first.unwrap().next, Some(2));
+}
+
+#[test]
+fn a_range_is_replayed_in_portions_and_each_event_once() {
+    let (_dir, store) = store();
+    put(&store, (1..=5).map(|call| event(call, 1)).collect()).unwrap();
+    for call in [1, 2, 3, 5] {
+        told(&store, delivered(call, 1));
+    }
+    let all = Filter {
+        other_than: Some("newRemoteCall".to_owned()),
+        ..Filter::default()
+    };
+    let portion = |after| {
+        let all = all.clone();
         store
-            .write(move |db| sweep(db, UnixMicros(before), 9))
+            .write(move |db| replay_range(db, "example.com", &all, after, 3))
             .unwrap()
     };
-    assert_eq!((swept(1_001), swept(1_002)), (0, 1));
+    let first = portion(0);
+    assert_eq!((first.count, first.next), (3, Some(3)));
+    let second = portion(3);
     assert_eq!(
-        swept(u64::MAX),
-        0,
-        "the newest stays, and the one that waits"
+        (second.count, second.next),
+        (1, None),
+        "the fourth waits already"
     );
-    assert_eq!(
-        sequences(&store.read(|db| of_call(db, CallKey(1))).unwrap()),
-        [2, 3]
-    );
-    let newest = store.read(newest_cursor).unwrap();
-    put(&store, vec![event(2, 1)]).unwrap();
-    assert!(store.read(newest_cursor).unwrap() > newest);
+    assert_eq!(store.read(|db| pending(db, 9, 0)).unwrap().len(), 5);
+    let waiting = Filter {
+        state: Some(DeliveryState::Pending),
+        ..Filter::default()
+    };
+    let none = store.write(move |db| replay_range(db, "example.com", &waiting, 0, 9));
+    assert_eq!(none.unwrap(), Replayed::default());
+}
+
+fn tried(at: u64, status: Option<u16>) -> Try {
+    Try {
+        at: UnixMicros(at),
+        status,
+        error: status
+            .filter(|status| *status != 200)
+            .map(|_| "busy".to_owned()),
+        took_micros: 70,
+    }
+}
+
+fn tries_stored(store: &Store) -> u32 {
+    let count = |db: &Read<'_>| {
+        let count = db
+            .sql
+            .query_row("SELECT count(*) FROM tries", [], |row| row.get(0));
+        Ok(count?)
+    };
+    store.read(count).unwrap()
 }
 
 #[test]
 fn no_question_reads_the_whole_table() {
     let (_dir, store) = store();
+    let state = |state| Filter {
+        state: Some(state),
+        ..Filter::default()
+    };
+    let of_call = Filter {
+        call: Some(CallKey(1)),
+        ..Filter::default()
+    };
     let questions = [
-        select!("WHERE call = ?1 ORDER BY sequence"),
-        select!("WHERE domain = ?1 AND cursor > ?2 ORDER BY cursor LIMIT ?3"),
-        select!("WHERE state = 0 AND cursor > ?1 ORDER BY cursor LIMIT ?2"),
+        (select!("WHERE call = ?1 ORDER BY sequence"), "(call=?)"),
+        (
+            select!("WHERE domain = ?1 AND cursor > ?2 ORDER BY cursor LIMIT ?3"),
+            "events_domain (domain=? AND cursor>?)",
+        ),
+        (
+            outbox::DUE,
+            "USING COVERING INDEX events_pending (domain=? AND service=? AND cursor>?)",
+        ),
+        (
+            walk(&Filter::default()),
+            "events_domain (domain=? AND cursor>?)",
+        ),
+        (walk(&of_call), "(call=?)"),
+        (
+            walk(&state(DeliveryState::Failed)),
+            "events_undelivered (domain=? AND state=? AND cursor>?)",
+        ),
+        (
+            walk(&state(DeliveryState::Pending)),
+            "events_undelivered (domain=? AND state=? AND cursor>?)",
+        ),
     ];
-    for question in questions {
-        let plan: String = store
-            .read(|db| {
-                let mut statement = db.sql.prepare(&format!("EXPLAIN QUERY PLAN {question}"))?;
-                let anything = vec![1; statement.parameter_count()];
-                let anything = rusqlite::params_from_iter(anything);
-                Ok(statement.query_row(anything, |row| row.get(3))?)
-            })
-            .unwrap();
+    for (question, expected) in questions {
+        let plan = store.read(|db| crate::fixture::plan(db, question)).unwrap();
         assert!(
-            plan.starts_with("SEARCH events USING INDEX"),
-            "{question}: {plan}"
+            plan[0].starts_with("SEARCH events USING") && plan[0].contains(expected),
+            "{question}: {plan:?}"
+        );
+        let sorted = plan.iter().any(|step| step.contains("TEMP B-TREE"));
+        assert!(
+            !sorted || question == walk(&of_call),
+            "{question}: {plan:?}"
         );
     }
+    let plan = store
+        .read(|db| crate::fixture::plan(db, outbox::BACKLOG))
+        .unwrap();
+    assert_eq!(
+        plan,
+        [
+            "SCAN backlog",
+            "CORRELATED SCALAR SUBQUERY 1",
+            "SEARCH events USING INDEX events_pending (domain=? AND service=?)",
+        ]
+    );
 }

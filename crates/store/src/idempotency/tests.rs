@@ -56,7 +56,7 @@ fn the_sweep_forgets_old_keys_only() {
     claimed(&store, b"a", 1_000);
     let swept = |before| {
         store
-            .write(move |db| sweep(db, UnixMicros(before)))
+            .write(move |db| sweep(db, UnixMicros(before), 9))
             .unwrap()
     };
     assert_eq!((swept(1_000), swept(1_001)), (0, 1));

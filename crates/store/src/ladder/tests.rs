@@ -23,21 +23,3 @@ fn a_ladder_is_read_in_time_order_whatever_order_it_was_written_in() {
     let read = store.read(|db| of_call(db, CallKey(1))).unwrap();
     assert_eq!(read, [ladder_row(1, 10), ladder_row(1, 20), same_time]);
 }
-
-#[test]
-fn the_sweep_takes_old_rows_in_portions() {
-    let (_dir, store) = store();
-    let batch = Batch {
-        ladder: (1..=5).map(|at| ladder_row(1, at)).collect(),
-        ..Batch::default()
-    };
-    write(&store, batch).unwrap();
-    let swept = |limit| {
-        store
-            .write(move |db| sweep(db, UnixMicros(4), limit))
-            .unwrap()
-    };
-    assert_eq!([swept(2), swept(2), swept(2)], [2, 1, 0]);
-    let left = store.read(|db| of_call(db, CallKey(1))).unwrap();
-    assert_eq!(left, [ladder_row(1, 4), ladder_row(1, 5)]);
-}

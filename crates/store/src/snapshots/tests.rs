@@ -1,6 +1,6 @@
 use super::*;
 use crate::Batch;
-use crate::fixture::{store, write};
+use crate::fixture::{call, store, write};
 
 #[test]
 fn the_last_snapshot_of_each_living_call_is_there_after_a_restart() {
@@ -22,7 +22,7 @@ fn the_last_snapshot_of_each_living_call_is_there_after_a_restart() {
     let store = crate::Store::open(dir.path(), crate::Options::default()).unwrap();
     let mut kept = Vec::new();
     store
-        .read(|db| each(db, |call, body| kept.push((call, body))))
+        .read(|db| each(db, |call, body, _| kept.push((call, body))))
         .unwrap();
     assert_eq!(kept, [(one, vec![9; 20_000]), (two, vec![2])]);
 }
@@ -35,4 +35,20 @@ fn a_snapshot_that_was_never_kept_is_forgotten_without_complaint() {
         ..Batch::default()
     };
     write(&store, batch).unwrap();
+}
+
+#[test]
+fn a_snapshot_comes_with_the_record_of_its_call() {
+    let (_dir, store) = store();
+    let batch = Batch {
+        calls: vec![call(1)],
+        snapshots: vec![(CallKey(1), Some(vec![1])), (CallKey(2), Some(vec![2]))],
+        ..Batch::default()
+    };
+    write(&store, batch).unwrap();
+    let mut records = Vec::new();
+    store
+        .read(|db| each(db, |_, _, record| records.push(record)))
+        .unwrap();
+    assert_eq!(records, [Some(call(1).record), None]);
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::pace::Pace;
-use super::{Change, Counts, Done, Job, transaction};
-use crate::{Batch, Options};
+use super::{Change, Counts, Done, Job, Work, transaction};
+use crate::{Batch, Options, Write, events};
 
 /// Most jobs in one transaction.
 const GROUP: usize = 4_096;
@@ -36,6 +36,8 @@ struct Group {
     lazy_since: Option<Instant>,
     /// They run last: a batch that fails makes the transaction begin again, and a change can run only once.
     changes: Vec<Change>,
+    /// The first job somebody waits for.
+    oldest: Option<Instant>,
 }
 
 impl Thread {
@@ -105,17 +107,19 @@ impl Thread {
     fn take(&mut self, job: Job) {
         let now = Instant::now();
         self.pace.count(now);
-        match job {
-            Job::Batch(batch, done) if batch.can_wait() => {
+        match job.work {
+            Work::Batch(batch, done) if batch.can_wait() => {
                 self.group.lazy_since.get_or_insert(now);
                 self.group.lazy.push((batch, done));
+                return;
             }
-            Job::Batch(batch, done) => {
+            Work::Batch(batch, done) => {
                 self.group.batches_since.get_or_insert(now);
                 self.group.batches.push((batch, done));
             }
-            Job::Change(change) => self.group.changes.push(change),
+            Work::Change(change) => self.group.changes.push(change),
         }
+        self.group.oldest.get_or_insert(job.since);
     }
 
     /// How long the group may wait for another job.
@@ -164,6 +168,8 @@ impl Thread {
     /// Writes it all in one transaction and tells everyone.
     fn commit(&mut self, batches: Vec<(Batch, Done)>, changes: Vec<Change>) {
         let began = Instant::now();
+        self.counts.trouble().oldest = self.group.oldest.take();
+        let brings_events = batches.iter().any(|(batch, _)| !batch.events.is_empty());
         let outcome = transaction::write(&self.connection, &batches, changes);
         let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let counts = &self.counts;
@@ -172,6 +178,10 @@ impl Thread {
         let rows: usize = batches.iter().map(|(batch, _)| batch.rows()).sum();
         counts.rows.fetch_add(rows as u64, Ordering::Relaxed);
 
+        counts.trouble().oldest = None;
+        if brings_events {
+            self.announce();
+        }
         let batches = batches.into_iter().map(|(_, done)| done);
         let told = batches.zip(outcome.batches).chain(outcome.changes);
         for (done, verdict) in told {
@@ -184,6 +194,20 @@ impl Thread {
             if catch_unwind(AssertUnwindSafe(|| done(verdict))).is_err() {
                 tracing::error!("a writer's listener panicked");
             }
+        }
+    }
+}
+
+impl Thread {
+    /// Tells the listeners how far the events have come.
+    fn announce(&self) {
+        let listeners = self.counts.listeners();
+        if listeners.is_empty() {
+            return;
+        }
+        match events::newest_cursor(&Write::new(&self.connection)) {
+            Ok(newest) => listeners.iter().for_each(|listener| listener.0(newest)),
+            Err(error) => tracing::warn!(%error, "new events could not be announced"),
         }
     }
 }

@@ -299,7 +299,7 @@ fn an_empty_disk_quota_is_a_typed_error_and_loses_nothing_that_was_confirmed() {
     }
     let mut stored = Vec::new();
     store
-        .read(|db| snapshots::each(db, |call, _| stored.push(call)))
+        .read(|db| snapshots::each(db, |call, _, _| stored.push(call)))
         .unwrap();
     let mut confirmed: Vec<_> = kept.into_iter().map(|(call, _)| CallKey(call)).collect();
     confirmed.sort_unstable();
@@ -328,6 +328,32 @@ fn another_process_that_holds_the_database_is_a_typed_error() {
     assert!(matches!(outcome.recv().unwrap(), Err(Error::Busy)));
     other.execute_batch("ROLLBACK").unwrap();
     store.write(|db| settings::put(db, "a", "1")).unwrap();
+}
+
+#[test]
+fn listeners_hear_of_new_events_and_can_read_them_then() {
+    let (_dir, store) = store();
+    let (heard, hears) = mpsc::channel();
+    let reads = store.clone();
+    store.on_commit(Box::new(move |newest| {
+        let read = reads.read(events::newest_cursor).unwrap();
+        heard.send((newest, read)).unwrap();
+    }));
+    for call in 1..=2 {
+        store
+            .writer()
+            .submit(batch_with(event(call, 1)), |outcome| outcome.unwrap())
+            .unwrap();
+    }
+    store.write(|db| settings::put(db, "a", "1")).unwrap();
+    let mut newest = 0;
+    while newest < 2 {
+        let (told, read) = hears.recv().unwrap();
+        assert!(told > newest && told <= read, "{newest} {told} {read}");
+        newest = told;
+    }
+    store.writer().flush().unwrap();
+    assert!(hears.try_recv().is_err(), "no event, no call");
 }
 
 #[test]

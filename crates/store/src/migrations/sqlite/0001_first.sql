@@ -89,7 +89,8 @@ CREATE TABLE snapshots (
 ) STRICT;
 
 -- The cursor rises with every commit; the newest row is never removed, so no cursor comes back.
--- state: 0 pending, 1 delivered, 2 failed.
+-- state: 0 pending, 1 delivered, 2 failed. `tried` counts the rows in `tries`, pruned ones included; an event that was
+-- taken at the first try has none, its one try is in `delivered_at`, `last_status` and `took`.
 CREATE TABLE events (
     cursor          INTEGER PRIMARY KEY,
     call            BLOB NOT NULL,
@@ -97,10 +98,12 @@ CREATE TABLE events (
     domain          TEXT NOT NULL,
     state           INTEGER NOT NULL,
     attempts        INTEGER NOT NULL,
+    tried           INTEGER NOT NULL,
     next_attempt_at INTEGER,
     last_status     INTEGER,
     last_error      TEXT,
     delivered_at    INTEGER,
+    took            INTEGER,
     webhook_id      TEXT NOT NULL,
     service         TEXT NOT NULL,
     callback_id     TEXT NOT NULL,
@@ -113,13 +116,53 @@ CREATE TABLE events (
     UNIQUE (call, sequence)
 ) STRICT;
 CREATE UNIQUE INDEX events_terminal ON events (call) WHERE terminal = 1;
-CREATE INDEX events_pending ON events (cursor) WHERE state = 0;
-CREATE INDEX events_domain ON events (domain, cursor);
+CREATE INDEX events_domain ON events (domain, cursor, created_at);
+-- Only what is not delivered: the outbox by customer and service, and what lists of the undelivered read.
+CREATE INDEX events_pending ON events (domain, service, cursor, next_attempt_at) WHERE state = 0;
+CREATE INDEX events_undelivered ON events (domain, state, cursor) WHERE state <> 1;
 
+CREATE TABLE tries (
+    event  INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    status INTEGER,
+    error  TEXT,
+    took   INTEGER NOT NULL,
+    PRIMARY KEY (event, number)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER events_tries AFTER DELETE ON events WHEN old.tried > 0 BEGIN
+    DELETE FROM tries WHERE event = old.cursor;
+END;
+
+-- How many events wait, so that nobody has to count a million of them.
+CREATE TABLE backlog (
+    domain  TEXT NOT NULL,
+    service TEXT NOT NULL,
+    waiting INTEGER NOT NULL,
+    PRIMARY KEY (domain, service)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER backlog_new AFTER INSERT ON events WHEN new.state = 0 BEGIN
+    INSERT INTO backlog (domain, service, waiting) VALUES (new.domain, new.service, 1)
+    ON CONFLICT DO UPDATE SET waiting = waiting + 1;
+END;
+CREATE TRIGGER backlog_again AFTER UPDATE OF state ON events WHEN old.state <> 0 AND new.state = 0 BEGIN
+    INSERT INTO backlog (domain, service, waiting) VALUES (new.domain, new.service, 1)
+    ON CONFLICT DO UPDATE SET waiting = waiting + 1;
+END;
+CREATE TRIGGER backlog_done AFTER UPDATE OF state ON events WHEN old.state = 0 AND new.state <> 0 BEGIN
+    UPDATE backlog SET waiting = waiting - 1 WHERE domain = old.domain AND service = old.service;
+END;
+CREATE TRIGGER backlog_removed AFTER DELETE ON events WHEN old.state = 0 BEGIN
+    UPDATE backlog SET waiting = waiting - 1 WHERE domain = old.domain AND service = old.service;
+END;
+
+-- The domain is that of the call's record; empty when there is none.
 CREATE TABLE ladder (
     serial INTEGER PRIMARY KEY,
     call   BLOB NOT NULL,
     at     INTEGER NOT NULL,
+    domain TEXT NOT NULL,
     rows   BLOB NOT NULL
 ) STRICT;
 CREATE INDEX ladder_call ON ladder (call, at);
+CREATE INDEX ladder_domain ON ladder (domain, at);
