@@ -34,6 +34,8 @@ pub(crate) struct Call {
     pub(crate) local: Option<Arc<Endpoint>>,
     /// The device's media after the ACK, where early media already went elsewhere.
     pub(crate) moves_to: Option<Arc<Endpoint>>,
+    /// The media of the answer that was taken, whatever became of them since.
+    pub(crate) answered_with: Option<Arc<Endpoint>>,
     pub(crate) remote: Option<Arc<Remote>>,
     pub(crate) origin: Origin,
     pub(crate) trace: Arc<[TraceStep]>,
@@ -65,6 +67,7 @@ impl Call {
             offer: None,
             local: None,
             moves_to: None,
+            answered_with: None,
             remote: None,
             origin: Origin {
                 session: now.unix_micros,

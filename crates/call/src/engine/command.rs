@@ -174,6 +174,7 @@ impl Engine {
         self.agent
             .accept(now, call.leg, &sdp, commit)
             .map_err(|refused| not_now(call, refused))?;
+        call.answered_with = Some(media.clone());
         (call.local, call.moves_to) = match early {
             Some(early) => (Some(early), Some(media)),
             None => (Some(media), None),
@@ -247,7 +248,7 @@ const fn is_rejection(status: u16) -> bool {
 
 /// Whether an answer says what was already answered.
 fn is_repeated(call: &Call, answer: &Answer) -> bool {
-    let media = call.moves_to.as_deref().or(call.local.as_deref());
+    let media = call.answered_with.as_deref();
     let named = answer.session_reference_id.is_none()
         || answer.session_reference_id == call.session_reference_id;
     matches!(call.state, CallState::Answered | CallState::Confirmed)

@@ -236,6 +236,29 @@ fn media_that_move_with_the_answer_are_offered_after_the_ack() {
 }
 
 #[test]
+fn the_same_answer_again_is_the_same_even_when_the_peer_refused_its_media() {
+    let mut world = World::new();
+    let mut caller = Caller::new("1001");
+    world.receives(&caller.invite(OFFER));
+    world.ringback(Some(device(30_000))).unwrap();
+    world.answers(device(30_002)).unwrap();
+    caller.learns(&world);
+    world.receives(&caller.ack(""));
+    let reinvite = world.last_sent();
+    world.receives(&respond_to(&reinvite, "488 Not Acceptable Here", "", ""));
+    let call = world.call();
+    assert_eq!(
+        world.answers(device(30_002)),
+        Ok(CommandReply::Done { call })
+    );
+    assert_eq!(
+        world.answers(device(30_000)).unwrap_err().kind,
+        CommandErrorKind::CallInOtherState,
+        "the early media were never the answer"
+    );
+}
+
+#[test]
 fn a_reinvite_is_answered_with_the_devices_media_and_told() {
     let (mut world, mut caller) = confirmed();
     let hold = OFFER
