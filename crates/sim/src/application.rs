@@ -1,4 +1,4 @@
-//! A customer's application: slow, contradictory, or gone.
+//! A customer's application: slow, wrong, contradictory, or gone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,19 @@ pub enum Sending {
     Asked(CallId, AskAnswer),
     /// A command.
     Command(Command),
+}
+
+/// What the application does with a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It takes it.
+    Taken,
+    /// It takes it, and the node never hears so.
+    TakenUnheard,
+    /// 500, or no answer.
+    Failed,
+    /// 410: callbacks are switched off.
+    Gone,
 }
 
 /// An application.
@@ -117,6 +130,51 @@ impl Application {
         accepted
     }
 
+    /// A callback came that failed so often before; the fourth time it is taken.
+    pub fn handle_tell(&mut self, failures: u32) -> Verdict {
+        if failures >= 3 || !self.random.percent(self.faults) {
+            return Verdict::Taken;
+        }
+        match self.random.below(10) {
+            0..4 => Verdict::Failed,
+            4..9 => Verdict::TakenUnheard,
+            _ => Verdict::Gone,
+        }
+    }
+
+    /// A command nobody expects: for a call that never was, of another domain, or out of place.
+    fn nonsense(&mut self, call: CallId) -> Command {
+        let foreign = self.random.percent(30);
+        let domain = if foreign {
+            "other.example".into()
+        } else {
+            domain()
+        };
+        let call = match self.random.below(4) {
+            0 => CallId::from_u128(u128::from(self.random.draw())),
+            1 if !self.calls.is_empty() => self.random.pick(&self.calls),
+            _ => call,
+        };
+        match self.random.below(4) {
+            0 => Command::Ringback {
+                call,
+                domain,
+                media: None,
+            },
+            1 => Command::Answer {
+                call,
+                domain,
+                answer: Box::new(self.answer()),
+            },
+            2 => Command::Hangup {
+                call,
+                domain,
+                hangup: self.hangup(),
+            },
+            _ => Command::Describe { call, domain },
+        }
+    }
+
     /// What it does with an inbound call, in any order.
     fn plan(&mut self, call: CallId, sendings: &mut Vec<(Duration, Sending)>) {
         let mut send = |delay, command| sendings.push((delay, Sending::Command(command)));
@@ -142,14 +200,13 @@ impl Application {
             send(delay, self.hang_up(call));
         }
         if self.random.percent(20) {
-            let foreign = self.random.percent(50);
-            let domain = if foreign {
-                "other.example".into()
-            } else {
-                domain()
-            };
+            let domain = domain();
             let delay = self.random.millis(0, 90_000);
             send(delay, Command::Describe { call, domain });
+        }
+        while self.random.percent(10 + self.faults / 2) {
+            let delay = self.random.millis(0, 120_000);
+            send(delay, self.nonsense(call));
         }
     }
 
@@ -187,12 +244,17 @@ impl Application {
     }
 
     /// A call was placed: when it is hung up, if ever.
-    pub fn handle_placed(&mut self, call: CallId) -> Option<(Duration, Sending)> {
+    pub fn handle_placed(&mut self, call: CallId) -> Vec<(Duration, Sending)> {
         self.calls.push(call);
-        let hangs_up = self.random.percent(60);
-        hangs_up.then(|| {
+        let mut sendings = Vec::new();
+        if self.random.percent(60) {
             let delay = self.random.millis(0, 60_000);
-            (delay, Sending::Command(self.hang_up(call)))
-        })
+            sendings.push((delay, Sending::Command(self.hang_up(call))));
+        }
+        while self.random.percent(10 + self.faults / 2) {
+            let delay = self.random.millis(0, 90_000);
+            sendings.push((delay, Sending::Command(self.nonsense(call))));
+        }
+        sendings
     }
 }

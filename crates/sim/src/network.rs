@@ -19,6 +19,8 @@ pub struct Weather {
     pub delay: u64,
     /// Stream messages of a thousand whose connection breaks instead.
     pub breaks: u64,
+    /// Datagrams of a hundred that arrive with a wrong byte, or cut off.
+    pub corrupt: u64,
 }
 
 impl Weather {
@@ -28,6 +30,7 @@ impl Weather {
         doubled: 0,
         delay: 1,
         breaks: 0,
+        corrupt: 0,
     };
 
     /// Some kind of weather, from calm to terrible.
@@ -37,6 +40,7 @@ impl Weather {
             doubled: random.pick(&[0, 2, 20]),
             delay: random.pick(&[1, 50, 400, 3_000]),
             breaks: random.pick(&[0, 0, 30]),
+            corrupt: random.pick(&[0, 0, 0, 5]),
         }
     }
 }
@@ -75,6 +79,8 @@ pub struct Hop {
     pub to: Place,
     /// The way as it is seen there.
     pub flow: Flow,
+    /// What arrives is not what was sent.
+    pub is_torn: bool,
 }
 
 #[derive(Debug)]
@@ -92,6 +98,8 @@ pub struct Network {
     weather: Weather,
     connections: Vec<Connection>,
     phones: usize,
+    /// The node is down: nobody takes its connections.
+    pub engine_is_down: bool,
 }
 
 /// What becomes of a message.
@@ -110,7 +118,23 @@ impl Network {
             weather,
             connections: Vec::new(),
             phones,
+            engine_is_down: false,
         }
+    }
+
+    /// The node crashed: its connections are gone, and their other ends hear so.
+    pub fn handle_crash(&mut self, now: Instant) -> Vec<Hop> {
+        self.engine_is_down = true;
+        let mut hops = Vec::new();
+        for place in 0..self.connections.len() {
+            let connection = &mut self.connections[place];
+            let concerned = [connection.caller.0, connection.callee].contains(&Place::Engine);
+            if concerned && std::mem::take(&mut connection.is_up) {
+                let ends = self.ends(place, now + Duration::from_millis(5));
+                hops.extend(ends.into_iter().filter(|hop| hop.to != Place::Engine));
+            }
+        }
+        hops
     }
 
     fn place_of(&self, address: SocketAddr) -> Option<Place> {
@@ -143,6 +167,7 @@ impl Network {
             at: now + random.millis(1, self.weather.delay),
             to,
             flow: back,
+            is_torn: self.weather.corrupt > 0 && random.percent(self.weather.corrupt),
         };
         Carried::Arrives((0..copies).map(&mut hop).collect())
     }
@@ -158,6 +183,7 @@ impl Network {
             at: now + Duration::from_millis(1),
             to: from,
             flow,
+            is_torn: false,
         };
         let Some(place) = self.connection(from, flow) else {
             return Carried::Broken(vec![own]);
@@ -194,11 +220,13 @@ impl Network {
                 at,
                 to: connection.caller.0,
                 flow: flow(connection.callee.address()),
+                is_torn: false,
             },
             Hop {
                 at,
                 to: connection.callee,
                 flow: flow(connection.caller.1),
+                is_torn: false,
             },
         ]
     }
@@ -216,7 +244,7 @@ impl Network {
         if let Some(place) = self.connections.iter().position(fits) {
             return Some(place);
         }
-        if callee.address() != flow.peer {
+        if callee.address() != flow.peer || callee == Place::Engine && self.engine_is_down {
             return None;
         }
         let port = 40_000 + u16::try_from(self.connections.len()).ok()?;

@@ -1,36 +1,54 @@
-//! The shell as the engine sees it: writes that take their time, and whatever waits for them.
+//! The shell as the engine sees it: whatever waits for a write leaves once that is durable.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookswitch_call::command::{CommandError, CommandErrorKind};
 use hookswitch_call::directory::{
     AuthType, CloudSipUa, Device, Devices, Directory, Settings, Tenant,
 };
-use hookswitch_call::engine::{Engine, EngineConfig, Limits, Output};
+use hookswitch_call::engine::{Change, Engine, EngineConfig, Limits, Output};
 use hookswitch_call::pattern::Pattern;
-use hookswitch_sip::event::Commit;
+use hookswitch_sip::event::{Commit, Transmit};
 use hookswitch_sip::flow::Transport;
-use hookswitch_sip::message::Message;
+use hookswitch_sip::message::{Message, Method};
+use hookswitch_sip::time::Instant;
 use hookswitch_sip::user_agent::{Config, Listener, Timing};
 
 use crate::DOMAIN;
-use crate::ledger::Ledger;
 use crate::network::Place;
 
 /// What an application is called by.
 const SERVICE: &str = "alarms";
+/// A peer's BYE gets its 200 after this time even when the disk is slow.
+const FAREWELL: Duration = Duration::from_millis(500);
 
-/// An engine and what it wrote.
+/// How a node is set up; it lasts over restarts.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Drill destinations exist.
+    pub dev: bool,
+    /// The longest a call may last.
+    pub longest: Option<Duration>,
+    /// The application said 410, and nobody enabled its callbacks again.
+    pub disabled: bool,
+}
+
+/// An engine and what waits around it.
 #[derive(Debug)]
 pub struct Shell {
     /// The engine.
     pub engine: Engine,
-    /// What it wrote.
-    pub ledger: Ledger,
     /// Outputs that wait for a write, in order.
     held: VecDeque<(Commit, Output)>,
+    /// 200s to BYE that wait, and when they go out anyway.
+    farewells: VecDeque<(Instant, Transmit)>,
     durable: Commit,
+    /// The last write that began.
+    last: Commit,
+    /// Writes that are never made.
+    refused: BTreeSet<Commit>,
 }
 
 /// What the shell hands on.
@@ -38,8 +56,8 @@ pub struct Shell {
 pub enum Handed {
     /// An output that waits for nothing.
     Output(Output),
-    /// A write began; it has to become durable.
-    Began(Commit),
+    /// A write begins; it has to become durable.
+    Began(Commit, Vec<Change>),
 }
 
 fn listener(transport: Transport) -> Listener {
@@ -49,7 +67,8 @@ fn listener(transport: Transport) -> Listener {
     }
 }
 
-fn directory() -> Directory {
+/// The provisioning of the tenant.
+pub fn directory(setup: Setup) -> Arc<Directory> {
     let service = CloudSipUa {
         id: SERVICE.into(),
         callback_id: "callback".into(),
@@ -57,7 +76,7 @@ fn directory() -> Directory {
         destination_match: Pattern::compile("^100").expect("it is a pattern"),
         callback_base_url: "https://app.example/".into(),
         callback_timeout: Duration::from_secs(15),
-        disabled: false,
+        disabled: setup.disabled,
     };
     let settings = Settings {
         open: vec!["198.51.100.0/24".parse().expect("it is a network")],
@@ -70,79 +89,124 @@ fn directory() -> Directory {
     let mut directory = Directory::new([Place::Engine.address().ip().to_string().as_str()]);
     let tenant = Tenant::new(DOMAIN, settings, devices, vec![Arc::new(service)]);
     directory.put_tenant(Arc::new(tenant));
-    directory
+    Arc::new(directory)
 }
 
 impl Shell {
-    /// A shell around a fresh engine.
-    pub fn new(dev: bool, max_call_duration: Option<Duration>) -> Self {
+    /// A shell around a fresh engine; each start of the node has a user agent's key of its own.
+    pub fn new(setup: Setup, start: u8) -> Self {
         let config = EngineConfig {
             key: [101; 16],
             shard: 0,
             shards: 1,
             agent: Config {
-                key: [102; 16],
+                key: [102_u8.wrapping_add(start); 16],
                 listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
                 product: "Hookswitch".to_owned(),
                 session_expires: Duration::from_secs(600),
                 min_session_expires: Duration::from_secs(90),
                 timing: Timing::default(),
             },
-            dev,
+            dev: setup.dev,
             limits: Limits {
-                max_call_duration,
+                max_call_duration: setup.longest,
                 ..Limits::default()
             },
         };
         Self {
-            engine: Engine::new(config, Arc::new(directory())),
-            ledger: Ledger::default(),
+            engine: Engine::new(config, directory(setup)),
             held: VecDeque::new(),
+            farewells: VecDeque::new(),
             durable: Commit(0),
+            last: Commit(0),
+            refused: BTreeSet::new(),
         }
     }
 
     /// The next thing that may be done.
-    pub fn poll(&mut self) -> Option<Handed> {
+    pub fn poll(&mut self, now: Instant) -> Option<Handed> {
         loop {
             let output = self.engine.poll_output()?;
-            let after = match &output {
-                Output::Commit { .. } => Commit(0),
-                Output::Transmit(transmit) => {
+            let after = match output {
+                Output::Commit { commit, changes } => {
+                    self.last = commit;
+                    return Some(Handed::Began(commit, changes));
+                }
+                Output::Transmit(ref transmit) => {
                     check_message(&transmit.bytes);
                     transmit.after
                 }
-                Output::Ask { event, after, .. } => {
-                    assert!(self.ledger.has(event), "the ask is no event");
-                    *after
-                }
-                Output::Reply { after, .. } => *after,
-                Output::Log(entry) => {
+                Output::Ask { after, .. } | Output::Reply { after, .. } => after,
+                Output::Log(ref entry) => {
                     assert!(Message::parse(&entry.bytes).is_ok(), "a broken log line");
                     Commit(0)
                 }
                 Output::Locate(_) => Commit(0),
             };
-            self.ledger.check_promise(after);
-            if let Output::Commit { commit, changes } = output {
-                self.ledger.write(commit, changes);
-                return Some(Handed::Began(commit));
+            assert!(after <= self.last, "a promise comes before its write");
+            if self.refused.contains(&after) {
+                if let Some(output) = refused(&output) {
+                    return Some(Handed::Output(output));
+                }
+                continue;
             }
             if after <= self.durable {
                 return Some(Handed::Output(output));
             }
-            self.held.push_back((after, output));
+            match output {
+                // A repetition adds nothing to the first copy, which waits already.
+                Output::Transmit(transmit) if transmit.retransmission => {}
+                Output::Transmit(transmit) if is_farewell(&transmit.bytes) => {
+                    self.farewells.push_back((now + FAREWELL, transmit));
+                }
+                output => self.held.push_back((after, output)),
+            }
         }
     }
 
     /// A write is durable: what waited for it comes out, in order.
     pub fn handle_durable(&mut self, commit: Commit) -> Vec<Output> {
         self.durable = self.durable.max(commit);
+        let durable = self.durable;
         let (free, held) = std::mem::take(&mut self.held)
             .into_iter()
-            .partition::<VecDeque<_>, _>(|(after, _)| *after <= self.durable);
+            .partition::<VecDeque<_>, _>(|(after, _)| *after <= durable);
         self.held = held;
-        free.into_iter().map(|(_, output)| output).collect()
+        let farewells = std::mem::take(&mut self.farewells);
+        let (gone, farewells) = farewells
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|(_, transmit)| transmit.after <= durable);
+        self.farewells = farewells;
+        let gone = gone
+            .into_iter()
+            .map(|(_, transmit)| Output::Transmit(transmit));
+        free.into_iter()
+            .map(|(_, output)| output)
+            .chain(gone)
+            .collect()
+    }
+
+    /// A write is never made: what waits for it never goes out, and its commands hear so.
+    pub fn handle_refused(&mut self, commit: Commit) -> Vec<Output> {
+        self.refused.insert(commit);
+        let (lost, held) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|(after, _)| *after == commit);
+        self.held = held;
+        lost.into_iter()
+            .filter_map(|(_, output)| refused(&output))
+            .collect()
+    }
+
+    /// When a 200 to BYE goes out whatever the disk does.
+    pub fn poll_farewell(&self) -> Option<Instant> {
+        self.farewells.front().map(|(at, _)| *at)
+    }
+
+    /// A 200 to BYE that cannot wait any longer.
+    pub fn take_farewell(&mut self, now: Instant) -> Option<Output> {
+        let (_, transmit) = self.farewells.pop_front_if(|(at, _)| *at <= now)?;
+        Some(Output::Transmit(transmit))
     }
 
     /// When everything is over nothing may be kept or wait.
@@ -158,21 +222,40 @@ impl Shell {
             "the engine keeps something"
         );
         assert_eq!(self.engine.poll_timeout(), None);
-        self.ledger.check_closed();
     }
+}
+
+/// What is left of an output whose write is never made.
+fn refused(output: &Output) -> Option<Output> {
+    let Output::Reply { request, .. } = output else {
+        return None;
+    };
+    let why = "the call could not be written to the database; try again";
+    Some(Output::Reply {
+        request: *request,
+        result: Err(CommandError::new(CommandErrorKind::Internal, why)),
+        after: Commit(0),
+    })
+}
+
+fn is_farewell(bytes: &[u8]) -> bool {
+    Message::parse(bytes).is_ok_and(|message| {
+        !message.is_request() && message.cseq().is_ok_and(|cseq| cseq.method == Method::Bye)
+    })
 }
 
 /// Every message we write is one. Refusals echo what was broken.
 fn check_message(bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
+    let text = || String::from_utf8_lossy(bytes);
     let message = match Message::parse(bytes) {
         Ok(message) => message,
-        Err(error) => panic!("{error}: {text}"),
+        Err(error) => panic!("{error}: {}", text()),
     };
     let echoes = matches!(message.status(), Some(400 | 505));
     assert!(
         echoes || message.defect().is_none(),
-        "{:?}: {text}",
-        message.defect()
+        "{:?}: {}",
+        message.defect(),
+        text()
     );
 }

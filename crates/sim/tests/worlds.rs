@@ -13,6 +13,15 @@ fn seeds(from: u64, count: u64) -> std::ops::Range<u64> {
     }
 }
 
+/// A single seed is shown whole.
+fn noted(world: World) -> World {
+    if std::env::var("SIM_SEED").is_ok() {
+        world.noted()
+    } else {
+        world
+    }
+}
+
 /// What happened in all worlds together has to be worth it; a single world need not.
 fn is_worth(found: usize, least: usize) {
     let alone = std::env::var("SIM_SEED").is_ok();
@@ -26,7 +35,7 @@ fn is_worth(found: usize, least: usize) {
 fn in_any_climate_every_call_ends_once_and_nothing_stays() {
     let mut tally = BTreeMap::new();
     for seed in seeds(0, 300) {
-        let mut world = World::new(seed);
+        let mut world = noted(World::new(seed));
         world.runs();
         tally.extend(world.tally());
     }
@@ -37,7 +46,7 @@ fn in_any_climate_every_call_ends_once_and_nothing_stays() {
 fn in_calm_weather_both_sides_tell_the_same_story() {
     let mut compared = 0;
     for seed in seeds(10_000, 200) {
-        let mut world = World::with(seed, Climate::CALM);
+        let mut world = noted(World::with(seed, Climate::CALM));
         world.runs();
         compared += world.compares_stories();
     }
@@ -51,6 +60,7 @@ fn when_half_of_everything_is_lost_calls_still_end() {
         doubled: 25,
         delay: 4_000,
         breaks: 100,
+        corrupt: 0,
     };
     for seed in seeds(20_000, 100) {
         let climate = Climate {
@@ -58,8 +68,9 @@ fn when_half_of_everything_is_lost_calls_still_end() {
             faults: 30,
             deaths: 20,
             write: 500,
+            ..Climate::CALM
         };
-        World::with(seed, climate).runs();
+        noted(World::with(seed, climate)).runs();
     }
 }
 
@@ -70,7 +81,7 @@ fn when_phones_die_in_the_middle_their_calls_end_too() {
             deaths: 100,
             ..Climate::CALM
         };
-        World::with(seed, climate).runs();
+        noted(World::with(seed, climate)).runs();
     }
 }
 
@@ -78,7 +89,7 @@ fn when_phones_die_in_the_middle_their_calls_end_too() {
 fn a_seed_is_the_same_world_every_time() {
     for seed in seeds(40_000, 5) {
         let run = || {
-            let mut world = World::new(seed);
+            let mut world = World::new(seed).noted();
             world.runs();
             world.ladder().to_vec()
         };
