@@ -5,6 +5,7 @@
 
 pub mod application;
 pub mod http;
+pub mod phone;
 pub mod program;
 pub mod server;
 pub mod sipp;

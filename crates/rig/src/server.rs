@@ -1,5 +1,6 @@
 //! `hookswitch serve` on free loopback ports in a temporary folder, and a tenant in it.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub struct Server {
     program: PathBuf,
     running: Running,
     folder: TempDir,
+    options: Vec<String>,
     /// Where REST listens.
     pub http: SocketAddr,
     /// Where SIP listens over UDP.
@@ -38,46 +40,74 @@ impl Server {
     /// # Errors
     /// When it ends or stays silent; its log is in the message.
     pub fn start(program: &Path, options: &[&str]) -> Result<Self> {
+        Self::start_in(program, options, &[])
+    }
+
+    /// The same with further environment variables, for this life only.
+    ///
+    /// # Errors
+    /// When it ends or stays silent; its log is in the message.
+    pub fn start_in(
+        program: &Path,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let log = std::fs::File::create(folder.path().join("serve.log"))?;
-        let mut command = Command::new(program);
-        command
-            .args(["serve", "--dev", "--http", "127.0.0.1:0"])
-            .args(["--sip", "udp:127.0.0.1:0", "--sip", "tcp:127.0.0.1:0"])
-            .arg("--data")
-            .arg(folder.path().join("data"))
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(log);
-        let mut running = Running::start(&mut command)?;
-        let stdout = running.take_stdout().context("stdout is a pipe")?;
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                // Nobody listens any more once the ready line was read.
-                let _ = sender.send(line);
-            }
-        });
-        let ready = loop {
-            let line = lines.recv_timeout(READY_WITHIN).with_context(|| {
-                let log = std::fs::read_to_string(folder.path().join("serve.log"));
-                format!("no ready line; the log:\n{}", log.unwrap_or_default())
-            })?;
-            let line: Value = serde_json::from_str(&line).unwrap_or_default();
-            if line["ready"] == json!(true) {
-                break line;
-            }
-        };
-        let http = ready["http"].as_str().unwrap_or_default();
-        let http = http.strip_prefix("http://").unwrap_or(http).parse()?;
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let (running, ready) =
+            launch(program, folder.path(), "127.0.0.1:0", &options, environment)?;
         Ok(Self {
             program: program.to_owned(),
             running,
-            http,
+            http: http(&ready)?,
             udp: listener(&ready, "udp:")?,
             tcp: listener(&ready, "tcp:")?,
             folder,
+            options,
         })
+    }
+
+    /// Ends the program as a power cut would.
+    ///
+    /// # Errors
+    /// When the process cannot be waited for.
+    pub fn kill(&mut self) -> Result<()> {
+        self.running.signal("KILL")?;
+        self.running.wait()?;
+        Ok(())
+    }
+
+    /// Starts the program again after its end: same folder, same options, same ports.
+    ///
+    /// # Errors
+    /// When it ends or stays silent, or has other ports; its log is in the message.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.start_again_in(&[])
+    }
+
+    /// The same with further environment variables, for this life only.
+    ///
+    /// # Errors
+    /// When it ends or stays silent, or has other ports; its log is in the message.
+    pub fn start_again_in(&mut self, environment: &[(&str, &str)]) -> Result<()> {
+        let address = self.http.to_string();
+        let (running, ready) = launch(
+            &self.program,
+            self.folder.path(),
+            &address,
+            &self.options,
+            environment,
+        )?;
+        self.running = running;
+        let ports = (listener(&ready, "udp:")?, listener(&ready, "tcp:")?);
+        ensure!(ports == (self.udp, self.tcp), "other ports: {ready}");
+        Ok(())
+    }
+
+    /// Adds further options, or overrides earlier ones, from the next start on.
+    pub fn options(&mut self, options: &[&str]) {
+        self.options
+            .extend(options.iter().map(|&option| option.to_owned()));
     }
 
     /// The process id, for the kernel's accounting.
@@ -147,6 +177,52 @@ impl Server {
             webhook_secret: member("webhookSecret")?,
         })
     }
+}
+
+/// One life of the program: its process and its ready line.
+fn launch(
+    program: &Path,
+    folder: &Path,
+    http: &str,
+    options: &[String],
+    environment: &[(&str, &str)],
+) -> Result<(Running, Value)> {
+    let path = folder.join("serve.log");
+    let log = OpenOptions::new().create(true).append(true).open(&path)?;
+    let mut command = Command::new(program);
+    command
+        .args(["serve", "--dev", "--http", http])
+        .args(["--sip", "udp:127.0.0.1:0", "--sip", "tcp:127.0.0.1:0"])
+        .arg("--data")
+        .arg(folder.join("data"))
+        .args(options)
+        .envs(environment.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(log);
+    let mut running = Running::start(&mut command)?;
+    let stdout = running.take_stdout().context("stdout is a pipe")?;
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            // Nobody listens any more once the ready line was read.
+            let _ = sender.send(line);
+        }
+    });
+    loop {
+        let line = lines.recv_timeout(READY_WITHIN).with_context(|| {
+            let log = std::fs::read_to_string(&path);
+            format!("no ready line; the log:\n{}", log.unwrap_or_default())
+        })?;
+        let line: Value = serde_json::from_str(&line).unwrap_or_default();
+        if line["ready"] == json!(true) {
+            return Ok((running, line));
+        }
+    }
+}
+
+fn http(ready: &Value) -> Result<SocketAddr> {
+    let http = ready["http"].as_str().unwrap_or_default();
+    Ok(http.strip_prefix("http://").unwrap_or(http).parse()?)
 }
 
 fn listener(ready: &Value, kind: &str) -> Result<SocketAddr> {
