@@ -174,6 +174,8 @@ pub enum CommandErrorKind {
     Draining,
     /// More calls than the node or the domain may have.
     OverCapacity,
+    /// The database does not answer.
+    StoreAway,
     /// A fault of this node.
     Internal,
 }
@@ -233,6 +235,7 @@ impl CommandError {
             CommandErrorKind::OutboundForbidden => "outbound_forbidden",
             CommandErrorKind::Draining => "draining",
             CommandErrorKind::OverCapacity => "over_capacity",
+            CommandErrorKind::StoreAway => "store_away",
             CommandErrorKind::Internal => "internal",
         }
     }
@@ -249,7 +252,9 @@ impl CommandError {
             | CommandErrorKind::CryptoMismatch
             | CommandErrorKind::MediaRequired => 409,
             CommandErrorKind::Internal => 500,
-            CommandErrorKind::Draining | CommandErrorKind::OverCapacity => 503,
+            CommandErrorKind::Draining
+            | CommandErrorKind::OverCapacity
+            | CommandErrorKind::StoreAway => 503,
         }
     }
 }
@@ -272,6 +277,7 @@ mod tests {
                 "outbound_forbidden",
             ),
             (CommandErrorKind::Draining, 503, "draining"),
+            (CommandErrorKind::StoreAway, 503, "store_away"),
         ];
         for (kind, status, code) in table {
             let error = CommandError::new(kind, "because");

@@ -20,4 +20,5 @@ pub mod secrets;
 pub mod shard;
 pub mod telemetry;
 
+mod fail;
 mod random;

@@ -31,6 +31,7 @@ use crate::callback::{
     BaseUrl, CallKey, Callbacks, Delivery, EventCursor, Target, Tell, TellResult, Told, TraceId,
 };
 use crate::directory::Publisher;
+use crate::fail::FailPoint;
 use crate::shard::{Input, ShardHandle};
 
 /// The store and the callbacks, as the shards use them.
@@ -173,7 +174,10 @@ impl Outlet {
         while results.recv_many(&mut handful, 256).await > 0 {
             for result in &handful {
                 match result.told {
-                    Told::Delivered => CallbackCounts::add(&self.counts.tells_delivered),
+                    Told::Delivered => {
+                        FailPoint::AfterTell.pass();
+                        CallbackCounts::add(&self.counts.tells_delivered);
+                    }
                     Told::Failed => CallbackCounts::add(&self.counts.tells_failed),
                     Told::Retry { .. } => {}
                 }

@@ -1,10 +1,17 @@
 //! Outputs that promise something, kept until what they promise is durable.
+//!
+//! | waits | leaves when its write is durable | the write failed for good | the disk is slow |
+//! |---|---|---|---|
+//! | a message | yes | never, nor does a repetition of it | its repetitions wait in the first copy |
+//! | the 200 to a BYE | yes | after 500 ms | after 500 ms, and so do its repetitions: the call is over either way |
+//! | the reply to a command | yes | an error | after 10 s it says so (503 `store_away`); the command stands |
+//! | an ask, a tell | yes | never | it waits |
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookswitch_call::command::{CommandError, CommandErrorKind, RequestId};
+use hookswitch_call::command::{CommandError, CommandErrorKind, CommandReply, RequestId};
 use hookswitch_call::event::Event;
 use hookswitch_call::id::CallId;
 use hookswitch_sip::event::{Commit, Transmit};
@@ -14,8 +21,16 @@ use hookswitch_sip::time::Instant;
 use super::handle::CommandResult;
 use crate::outlet::Due;
 
-/// A peer's BYE gets its 200 after this time even when the disk is slow: the call is over either way.
+/// A peer's BYE gets its 200 after this time even when the disk is slow.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// A command is answered after this time even when the disk is slow.
+const REPLY: Duration = Duration::from_secs(10);
+/// How often a write that takes long is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// Nothing is repeated for longer than this.
+const REMEMBERED: Duration = Duration::from_secs(600);
+/// Writes remembered as failed, or as answered before they were made.
+const MOST_REMEMBERED: usize = 100_000;
 
 /// An output whose time has come.
 #[derive(Debug)]
@@ -32,178 +47,228 @@ pub(super) enum Released {
     Tell(Due),
 }
 
-/// What waits, in the order of its commits.
+/// What waits, in the order in which it came.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     durable: Commit,
+    /// Writes without a receipt, and since when.
+    unsettled: VecDeque<(Commit, Instant)>,
     waiting: VecDeque<(Commit, Released)>,
-    /// 200s to BYE among them: when they go out anyway.
-    farewells: VecDeque<(Instant, Transmit)>,
+    replies: VecDeque<Waiting<(RequestId, CommandResult)>>,
+    farewells: VecDeque<Waiting<Transmit>>,
+    /// Writes that were never made.
+    lost: Remembered,
+    /// Writes whose 200 to BYE did not wait for them.
+    forced: Remembered,
+}
+
+/// What does not wait for ever.
+#[derive(Debug)]
+struct Waiting<T> {
+    after: Commit,
+    until: Instant,
+    output: T,
 }
 
 impl Held {
+    /// A write is on its way.
+    pub(super) fn submitted(&mut self, now: Instant, commit: Commit) {
+        self.unsettled.push_back((commit, now));
+    }
+
+    /// How long the oldest write has been under way.
+    pub(super) fn lag(&self, now: Instant) -> Duration {
+        let oldest = self.unsettled.front();
+        oldest.map_or(Duration::ZERO, |(_, since)| now.saturating_since(*since))
+    }
+
     pub(super) fn is_durable(&self, after: Commit) -> bool {
-        after <= self.durable
+        after <= self.durable && !self.lost.has(after)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.waiting.len() + self.farewells.len()
+        self.waiting.len() + self.replies.len() + self.farewells.len()
     }
 
-    /// Keeps a message; a repetition adds nothing to the first copy, which waits already.
-    pub(super) fn keep_transmit(&mut self, now: Instant, transmit: Transmit) {
-        if transmit.retransmission {
-            return;
+    /// Keeps a message, or hands it back when it may leave now. A repetition adds nothing to the first copy, which
+    /// waits already.
+    pub(super) fn keep_transmit(&mut self, now: Instant, transmit: Transmit) -> Option<Transmit> {
+        let after = transmit.after;
+        if self.is_durable(after) {
+            return Some(transmit);
         }
-        let is_farewell = Message::parse(&transmit.bytes).is_ok_and(|message| {
-            !message.is_request() && message.cseq().is_ok_and(|cseq| cseq.method == Method::Bye)
-        });
-        if is_farewell {
-            self.farewells.push_back((now + FAREWELL, transmit));
-        } else {
+        if is_farewell(&transmit) {
+            if self.forced.has(after) {
+                return Some(transmit);
+            }
+            if !transmit.retransmission {
+                let until = now + FAREWELL;
+                self.farewells.push_back(Waiting {
+                    after,
+                    until,
+                    output: transmit,
+                });
+            }
+        } else if !transmit.retransmission && !self.lost.has(after) {
             self.waiting
-                .push_back((transmit.after, Released::Transmit(transmit)));
+                .push_back((after, Released::Transmit(transmit)));
         }
+        None
     }
 
-    pub(super) fn keep(&mut self, after: Commit, output: Released) {
-        self.waiting.push_back((after, output));
+    /// Keeps an output, or hands it back when it may leave now.
+    pub(super) fn keep(
+        &mut self,
+        now: Instant,
+        after: Commit,
+        output: Released,
+    ) -> Option<Released> {
+        if self.is_durable(after) {
+            return Some(output);
+        }
+        match output {
+            Released::Reply { request, .. } if self.lost.has(after) => Some(refusal(request)),
+            _ if self.lost.has(after) => None,
+            Released::Reply { request, result } => {
+                let (until, output) = (now + REPLY, (request, result));
+                self.replies.push_back(Waiting {
+                    after,
+                    until,
+                    output,
+                });
+                None
+            }
+            output => {
+                self.waiting.push_back((after, output));
+                None
+            }
+        }
     }
 
     /// Everything up to `commit` is settled; what waited for a write that failed promises nothing.
-    pub(super) fn release(&mut self, commit: Commit, stored: bool) -> Vec<Released> {
+    pub(super) fn settle(&mut self, now: Instant, commit: Commit, stored: bool) -> Vec<Released> {
         let mut released = if stored {
             Vec::new()
         } else {
-            self.refuse(commit)
+            self.refuse(now, commit)
         };
         self.durable = self.durable.max(commit);
-        while self
-            .waiting
-            .front()
-            .is_some_and(|(after, _)| *after <= self.durable)
-        {
-            released.extend(self.waiting.pop_front().map(|(_, output)| output));
-        }
         let durable = self.durable;
-        let farewells = std::mem::take(&mut self.farewells);
-        for (at, transmit) in farewells {
-            if transmit.after <= durable {
-                released.push(Released::Transmit(transmit));
+        while self
+            .unsettled
+            .pop_front_if(|(write, _)| *write <= durable)
+            .is_some()
+        {}
+        while let Some((_, output)) = self.waiting.pop_front_if(|(after, _)| *after <= durable) {
+            released.push(output);
+        }
+        while let Some(reply) = self.replies.pop_front_if(|reply| reply.after <= durable) {
+            let (request, result) = reply.output;
+            released.push(Released::Reply { request, result });
+        }
+        for farewell in std::mem::take(&mut self.farewells) {
+            if self.is_durable(farewell.after) {
+                released.push(Released::Transmit(farewell.output));
             } else {
-                self.farewells.push_back((at, transmit));
+                self.farewells.push_back(farewell);
             }
         }
         released
     }
 
-    /// The write was never made: commands that waited for it hear so, the rest is forgotten. Earlier writes
-    /// may still be under way, so nothing else is released.
-    pub(super) fn refuse(&mut self, commit: Commit) -> Vec<Released> {
+    /// The write was never made: commands that waited for it hear so, the rest is forgotten, and so will be what
+    /// still comes to wait for it. Earlier writes may still be under way, so nothing else is released.
+    pub(super) fn refuse(&mut self, now: Instant, commit: Commit) -> Vec<Released> {
+        self.lost.remember(now, commit);
+        self.unsettled.retain(|(write, _)| *write != commit);
+        self.waiting.retain(|(after, _)| *after != commit);
         let mut refused = Vec::new();
-        self.waiting.retain_mut(|(after, output)| {
-            if *after != commit {
-                return true;
+        self.replies.retain(|reply| {
+            if reply.after == commit {
+                refused.push(refusal(reply.output.0));
             }
-            if let Released::Reply { request, .. } = output {
-                let why = "the call could not be written to the database; try again";
-                let error = CommandError::new(CommandErrorKind::Internal, why);
-                refused.push(Released::Reply {
-                    request: *request,
-                    result: Err(error),
-                });
-            }
-            false
+            reply.after != commit
         });
         refused
     }
 
-    pub(super) fn next_force(&self) -> Option<Instant> {
-        self.farewells.front().map(|(at, _)| *at)
+    /// When `take_overdue` or `lag` is due.
+    pub(super) fn next_look(&self, now: Instant) -> Option<Instant> {
+        let farewell = self.farewells.front().map(|farewell| farewell.until);
+        let reply = self.replies.front().map(|reply| reply.until);
+        let lag = self.unsettled.front().map(|_| now + LOOK);
+        [farewell, reply, lag].into_iter().flatten().min()
     }
 
-    /// The 200s to BYE that cannot wait any longer.
-    pub(super) fn take_forced(&mut self, now: Instant) -> Vec<Transmit> {
-        let mut forced = Vec::new();
-        while self.farewells.front().is_some_and(|(at, _)| *at <= now) {
-            forced.extend(self.farewells.pop_front().map(|(_, transmit)| transmit));
+    /// What cannot wait any longer for a slow disk.
+    pub(super) fn take_overdue(&mut self, now: Instant) -> Vec<Released> {
+        let mut overdue = Vec::new();
+        while let Some(farewell) = self
+            .farewells
+            .pop_front_if(|farewell| farewell.until <= now)
+        {
+            self.forced.remember(now, farewell.after);
+            overdue.push(Released::Transmit(farewell.output));
         }
-        forced
+        while let Some(reply) = self.replies.pop_front_if(|reply| reply.until <= now) {
+            let (request, promised) = reply.output;
+            overdue.push(Released::Reply {
+                request,
+                result: Err(store_away(&promised)),
+            });
+        }
+        overdue
     }
+}
+
+/// Writes that are remembered for as long as something may be repeated that waited for them.
+#[derive(Debug, Default)]
+struct Remembered {
+    writes: BTreeSet<Commit>,
+    forgotten_at: VecDeque<(Instant, Commit)>,
+}
+
+impl Remembered {
+    fn has(&self, commit: Commit) -> bool {
+        !self.writes.is_empty() && self.writes.contains(&commit)
+    }
+
+    fn remember(&mut self, now: Instant, commit: Commit) {
+        while let Some((_, old)) = self.forgotten_at.pop_front_if(|(at, _)| *at <= now) {
+            self.writes.remove(&old);
+        }
+        if self.forgotten_at.len() >= MOST_REMEMBERED
+            && let Some((_, old)) = self.forgotten_at.pop_front()
+        {
+            self.writes.remove(&old);
+        }
+        self.writes.insert(commit);
+        self.forgotten_at.push_back((now + REMEMBERED, commit));
+    }
+}
+
+fn is_farewell(transmit: &Transmit) -> bool {
+    transmit.bytes.starts_with(b"SIP/2.0 200")
+        && Message::parse(&transmit.bytes)
+            .is_ok_and(|message| message.cseq().is_ok_and(|cseq| cseq.method == Method::Bye))
+}
+
+fn refusal(request: RequestId) -> Released {
+    let why = "the call could not be written to the database; try again";
+    let result = Err(CommandError::new(CommandErrorKind::Internal, why));
+    Released::Reply { request, result }
+}
+
+fn store_away(promised: &CommandResult) -> CommandError {
+    let why = match promised {
+        Ok(CommandReply::Placed { call, .. }) => format!(
+            "the database does not answer; call {call} is placed when it does, and its callbacks tell"
+        ),
+        _ => "the database does not answer; the command is carried out when it does, and may be repeated"
+            .to_owned(),
+    };
+    CommandError::new(CommandErrorKind::StoreAway, why)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use hookswitch_call::command::CommandReply;
-
-    fn reply(request: u64) -> Released {
-        let call = CallId::from_u128(1);
-        Released::Reply {
-            request: RequestId(request),
-            result: Ok(CommandReply::Done { call }),
-        }
-    }
-
-    fn settled(released: &[Released]) -> Vec<(u64, bool)> {
-        let told = |output: &Released| match output {
-            Released::Reply { request, result } => (request.0, result.is_ok()),
-            other => panic!("{other:?}"),
-        };
-        released.iter().map(told).collect()
-    }
-
-    #[test]
-    fn outputs_leave_in_order_once_their_write_is_durable() {
-        let mut held = Held::default();
-        for commit in 1..=3 {
-            held.keep(Commit(commit), reply(commit));
-        }
-        assert_eq!(
-            settled(&held.release(Commit(2), true)),
-            [(1, true), (2, true)]
-        );
-        assert!(held.is_durable(Commit(2)) && !held.is_durable(Commit(3)));
-        assert_eq!(settled(&held.release(Commit(3), true)), [(3, true)]);
-    }
-
-    #[test]
-    fn a_write_that_was_never_made_releases_nothing_that_waits_for_earlier_ones() {
-        let mut held = Held::default();
-        held.keep(Commit(1), reply(1));
-        held.keep(Commit(2), reply(2));
-        assert_eq!(settled(&held.refuse(Commit(2))), [(2, false)]);
-        assert!(!held.is_durable(Commit(1)));
-        assert_eq!(settled(&held.release(Commit(1), true)), [(1, true)]);
-    }
-
-    #[test]
-    fn a_write_that_failed_promises_nothing() {
-        let mut held = Held::default();
-        held.keep(Commit(1), reply(1));
-        assert_eq!(settled(&held.release(Commit(1), false)), [(1, false)]);
-        assert_eq!(held.len(), 0);
-    }
-
-    #[test]
-    fn a_repetition_of_a_message_that_waits_does_not_wait_beside_it() {
-        let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 5060));
-        let transmit = |retransmission| Transmit {
-            flow: hookswitch_sip::flow::Flow {
-                transport: hookswitch_sip::flow::Transport::Udp,
-                listener: 0,
-                peer,
-                connection: 0,
-            },
-            bytes: bytes::Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n"),
-            after: Commit(1),
-            leg: None,
-            retransmission,
-        };
-        let mut held = Held::default();
-        for retransmission in [false, true] {
-            held.keep_transmit(Instant::from_micros(0), transmit(retransmission));
-        }
-        assert_eq!(held.release(Commit(1), true).len(), 1);
-    }
-}
+mod tests;

@@ -16,7 +16,8 @@ use std::time::Duration;
 use hookswitch_call::command::RequestId;
 use hookswitch_call::engine::{Engine, Output};
 use hookswitch_call::id::CallId;
-use hookswitch_sip::event::{Commit, Locate};
+use hookswitch_sip::event::{Commit, Locate, Transmit};
+use hookswitch_sip::flow::Flow;
 use hookswitch_sip::time::{Instant, Now};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -25,6 +26,7 @@ pub use ladder::{Line, LineKind, decode as decode_ladder};
 
 use crate::clock::Clock;
 use crate::directory::Published;
+use crate::fail::FailPoint;
 use crate::net::{Arrival, Arrivals, Egress, Inboxes, Locator, Outgoing};
 use crate::outlet::Outlet;
 use held::{Held, Released};
@@ -144,7 +146,7 @@ impl Running {
 
     fn next_deadline(&self) -> Instant {
         let engine = self.shard.engine.poll_timeout();
-        let held = self.held.next_force();
+        let held = self.held.next_look(self.shard.clock.now().instant);
         engine
             .into_iter()
             .chain(held)
@@ -170,11 +172,14 @@ impl Running {
                 self.requests.insert(request, reply);
                 self.shard.engine.handle_command(now, request, command);
             }
-            Input::Asked { call, answer } => self.shard.engine.handle_asked(now, call, answer),
+            Input::Asked { call, answer } => {
+                FailPoint::AfterAsk.pass();
+                self.shard.engine.handle_asked(now, call, answer);
+            }
             Input::Located { id, result } => self.shard.engine.handle_located(now, id, result),
-            Input::Durable { commit, stored } => self.handle_durable(commit, stored),
+            Input::Durable { commit, stored } => self.handle_durable(now, commit, stored),
             Input::NotWritten { commit } => {
-                for refused in self.held.refuse(commit) {
+                for refused in self.held.refuse(now.instant, commit) {
                     self.release(refused);
                 }
             }
@@ -207,11 +212,8 @@ impl Running {
             self.shard.engine.handle_timeout(now);
             self.drain_into_queue(now);
         }
-        for transmit in self.held.take_forced(now.instant) {
-            self.outgoing.push(Outgoing {
-                flow: transmit.flow,
-                bytes: transmit.bytes,
-            });
+        for overdue in self.held.take_overdue(now.instant) {
+            self.release(overdue);
         }
         if now.instant >= self.next_upkeep {
             self.next_upkeep = now.instant + LADDER_EVERY.min(GAUGES_EVERY);
@@ -229,29 +231,29 @@ impl Running {
 
     fn carry_out(&mut self, now: Now, output: Output) {
         match output {
-            Output::Transmit(transmit) if self.held.is_durable(transmit.after) => {
-                self.outgoing.push(Outgoing {
-                    flow: transmit.flow,
-                    bytes: transmit.bytes,
-                });
+            Output::Transmit(transmit) => {
+                if let Some(transmit) = self.held.keep_transmit(now.instant, transmit) {
+                    self.send(transmit);
+                }
             }
-            Output::Transmit(transmit) => self.held.keep_transmit(now.instant, transmit),
             Output::Commit { commit, changes } => {
+                FailPoint::BeforeCommit.pass();
+                self.held.submitted(now.instant, commit);
                 for due in self.shard.outlet.commit(commit, changes, &self.shard.own) {
-                    self.held.keep(commit, Released::Tell(due));
+                    self.release_or_keep(now, commit, Released::Tell(due));
                 }
             }
             Output::Ask {
                 call, event, after, ..
             } => {
-                self.release_or_keep(after, Released::Ask { call, event });
+                self.release_or_keep(now, after, Released::Ask { call, event });
             }
             Output::Reply {
                 request,
                 result,
                 after,
             } => {
-                self.release_or_keep(after, Released::Reply { request, result });
+                self.release_or_keep(now, after, Released::Reply { request, result });
             }
             Output::Locate(question) => self.locate(now, question),
             Output::Log(entry) => self.log(entry.call, &Line::from_sip(&entry)),
@@ -265,31 +267,39 @@ impl Running {
         self.ladders.push(call, line);
     }
 
-    fn release_or_keep(&mut self, after: Commit, output: Released) {
-        if self.held.is_durable(after) {
-            self.release(output);
-        } else {
-            self.held.keep(after, output);
+    fn release_or_keep(&mut self, now: Now, after: Commit, output: Released) {
+        if let Some(released) = self.held.keep(now.instant, after, output) {
+            self.release(released);
         }
     }
 
     fn release(&mut self, output: Released) {
         match output {
-            Released::Transmit(transmit) => {
-                self.outgoing.push(Outgoing {
-                    flow: transmit.flow,
-                    bytes: transmit.bytes,
-                });
+            Released::Transmit(transmit) => self.send(transmit),
+            Released::Ask { call, event } => {
+                FailPoint::BeforeAsk.pass();
+                self.shard.outlet.ask(call, &event, &self.shard.own);
             }
-            Released::Ask { call, event } => self.shard.outlet.ask(call, &event, &self.shard.own),
             Released::Reply { request, result } => self.reply(request, result),
-            Released::Tell(due) => self.shard.outlet.tell(due),
+            Released::Tell(due) => {
+                FailPoint::BeforeTell.pass();
+                self.shard.outlet.tell(due);
+            }
         }
+    }
+
+    fn send(&mut self, transmit: Transmit) {
+        self.outgoing.push(Outgoing {
+            flow: transmit.flow,
+            bytes: transmit.bytes,
+        });
     }
 
     fn reply(&mut self, request: RequestId, result: CommandResult) {
         if let Some(reply) = self.requests.remove(&request) {
+            FailPoint::BeforeReply.pass();
             let _ = reply.send(result);
+            FailPoint::AfterReply.pass();
         }
     }
 
@@ -309,8 +319,9 @@ impl Running {
     }
 
     /// A write is durable, or failed: what waited for it goes out, or does not.
-    fn handle_durable(&mut self, commit: Commit, stored: bool) {
-        for released in self.held.release(commit, stored) {
+    fn handle_durable(&mut self, now: Now, commit: Commit, stored: bool) {
+        FailPoint::AfterCommit.pass();
+        for released in self.held.settle(now.instant, commit, stored) {
             self.release(released);
         }
     }
@@ -329,7 +340,11 @@ impl Running {
             self.shard
                 .inboxes
                 .learn_from_requests(&self.outgoing, present);
-            let broken = self.shard.egress.send(&mut self.outgoing);
+            let broken = if FailPoint::counts_messages() {
+                self.send_one_by_one()
+            } else {
+                self.shard.egress.send(&mut self.outgoing)
+            };
             if broken.is_empty() {
                 return;
             }
@@ -339,5 +354,15 @@ impl Running {
             }
             self.drain_into_queue(now);
         }
+    }
+
+    fn send_one_by_one(&mut self) -> Vec<Flow> {
+        let mut broken = Vec::new();
+        for message in std::mem::take(&mut self.outgoing) {
+            FailPoint::BeforeSend.pass();
+            broken.extend(self.shard.egress.send(&mut vec![message]));
+            FailPoint::AfterSend.pass();
+        }
+        broken
     }
 }
