@@ -165,7 +165,7 @@ impl Phone {
         self.line.send(self.server, message)
     }
 
-    /// Answers a request, with an SDP body in a 2xx or 183 to INVITE.
+    /// Answers a request the way it came, or over a new connection when that broke; with an SDP body in a 2xx or 183 to INVITE.
     ///
     /// # Errors
     /// When the answer cannot be sent.
@@ -194,7 +194,7 @@ impl Phone {
         let text = format!(
             "SIP/2.0 {status} Said\r\n{fields}To: {to}{tag}\r\nContact: {contact}\r\n{ALLOW}{kind}Content-Length: {length}\r\n\r\n{body}"
         );
-        self.line.answer(&request.way, &text)
+        self.line.answer(&request.way, self.server, &text)
     }
 
     /// The first message that `is_it` takes and no earlier call of this took, now or within `patience`.

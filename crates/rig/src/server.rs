@@ -141,6 +141,14 @@ impl Server {
         self.running.wait()
     }
 
+    /// Whether the program has ended by itself.
+    ///
+    /// # Errors
+    /// When the process cannot be looked at.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.running.ended()?.is_some())
+    }
+
     /// Runs `hookswitch ARGUMENTS --data FOLDER` and reads the JSON it prints.
     ///
     /// # Errors

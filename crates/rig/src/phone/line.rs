@@ -85,14 +85,12 @@ impl Line {
         Ok(())
     }
 
-    /// Sends a response the way its request came.
-    pub(super) fn answer(&self, way: &Way, text: &str) -> Result<()> {
-        match (way, &self.datagrams) {
-            (Way::Datagram(peer), Some(socket)) => {
-                socket.send_to(text.as_bytes(), peer)?;
-            }
-            (Way::Stream(stream), _) => (&**stream).write_all(text.as_bytes())?,
-            (Way::Datagram(_), None) => anyhow::bail!("a datagram came to a stream"),
+    /// Sends a response the way its request came, else to `peer`.
+    pub(super) fn answer(&mut self, way: &Way, peer: SocketAddr, text: &str) -> Result<()> {
+        match way {
+            Way::Stream(stream) if !is_broken(stream) => (&**stream).write_all(text.as_bytes())?,
+            Way::Stream(_) => self.send(peer, text)?,
+            Way::Datagram(peer) => self.send(*peer, text)?,
         }
         Ok(())
     }
