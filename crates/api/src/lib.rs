@@ -10,6 +10,7 @@ pub mod callback;
 pub mod cloudsipua;
 pub mod command;
 pub mod crypto;
+pub mod delivery;
 pub mod device;
 pub mod done;
 pub mod error;

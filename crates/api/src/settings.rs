@@ -19,6 +19,55 @@ const DURATION: std::ops::RangeInclusive<u64> = 1..=604_800;
 /// Limits on counts.
 const COUNT: std::ops::RangeInclusive<u64> = 1..=1_000_000;
 
+/// How long something may be kept, in days.
+const DAYS: std::ops::RangeInclusive<u64> = 1..=365;
+/// How long it is kept when nobody says, in days.
+const KEPT: u32 = 7;
+
+/// How long what has happened is kept, in days from 1 to 365; 7 where nothing is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Retention {
+    /// Calls, once they are over.
+    #[serde(
+        deserialize_with = "lenient::number",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(minimum = 1, maximum = 365)]
+    pub calls: Option<u32>,
+    /// Events with their deliveries, once nothing of them waits.
+    #[serde(
+        deserialize_with = "lenient::number",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(minimum = 1, maximum = 365)]
+    pub events: Option<u32>,
+    /// Ladders.
+    #[serde(
+        deserialize_with = "lenient::number",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(minimum = 1, maximum = 365)]
+    pub ladder: Option<u32>,
+}
+
+impl Retention {
+    /// Days that calls are kept.
+    pub fn calls(&self) -> u32 {
+        self.calls.unwrap_or(KEPT)
+    }
+
+    /// Days that events and their deliveries are kept.
+    pub fn events(&self) -> u32 {
+        self.events.unwrap_or(KEPT)
+    }
+
+    /// Days that ladders are kept.
+    pub fn ladder(&self) -> u32 {
+        self.ladder.unwrap_or(KEPT)
+    }
+}
+
 /// Where a tenant may call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -77,6 +126,13 @@ pub struct Settings {
     )]
     #[schema(minimum = 1, maximum = 1_000_000)]
     pub max_calls_per_second: Option<u32>,
+    /// How long what has happened is kept.
+    #[serde(skip_serializing_if = "is_default")]
+    pub retention: Retention,
+}
+
+fn is_default(retention: &Retention) -> bool {
+    *retention == Retention::default()
 }
 
 impl Settings {
@@ -116,6 +172,9 @@ impl Settings {
             self.max_calls_per_second.map(u64::from),
             COUNT,
         );
+        faults.range("/retention/calls", seconds(self.retention.calls), DAYS);
+        faults.range("/retention/events", seconds(self.retention.events), DAYS);
+        faults.range("/retention/ladder", seconds(self.retention.ladder), DAYS);
         faults.into_vec()
     }
 }
@@ -164,7 +223,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_read_and_written_back() {
-        let body = r#"{"open":["192.0.2.0/24","2001:db8::/32"],"outbound":"trunks","ringTimeout":60,"sessionExpires":600,"maxCallDuration":3600,"maxCalls":10,"maxCallsPerSecond":5}"#;
+        let body = r#"{"open":["192.0.2.0/24","2001:db8::/32"],"outbound":"trunks","ringTimeout":60,"sessionExpires":600,"maxCallDuration":3600,"maxCalls":10,"maxCallsPerSecond":5,"retention":{"calls":30,"events":1,"ladder":365}}"#;
         let settings: Settings = parse(body.as_bytes()).unwrap().value;
         assert_eq!(settings.validate(), []);
         assert_eq!(serde_json::to_string(&settings).unwrap(), body);
@@ -172,7 +231,7 @@ mod tests {
 
     #[test]
     fn each_setting_out_of_bounds_is_named() {
-        let body = br#"{"open":["192.0.2.0/33","192.0.2.1","x/8","::/129"],"ringTimeout":0,"sessionExpires":89,"maxCalls":0}"#;
+        let body = br#"{"open":["192.0.2.0/33","192.0.2.1","x/8","::/129"],"ringTimeout":0,"sessionExpires":89,"maxCalls":0,"retention":{"calls":0,"ladder":366}}"#;
         let settings: Settings = parse(body).unwrap().value;
         let pointers: Vec<String> = settings
             .validate()
@@ -188,7 +247,9 @@ mod tests {
                 "/open/3",
                 "/ringTimeout",
                 "/sessionExpires",
-                "/maxCalls"
+                "/maxCalls",
+                "/retention/calls",
+                "/retention/ladder"
             ]
         );
         let error = parse::<Settings>(br#"{"outbound":"all"}"#).unwrap_err();

@@ -212,6 +212,8 @@ impl App {
             publisher: Arc::clone(&publisher),
             reply_ids: Arc::new(ReplyIds::new(&reply_key, config.node.clone())),
             calls: Arc::new(Calls::new(shards.clone())),
+            outbox: Arc::clone(&outlet) as Arc<dyn http::Outbox>,
+            streams: Arc::default(),
             metrics,
             readiness: Arc::clone(&readiness),
             failures: Failures::default(),

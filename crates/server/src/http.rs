@@ -10,16 +10,19 @@ mod calls;
 mod cloudsipua;
 mod commands;
 mod cors;
+mod deliveries;
 mod devices;
 mod docs;
 mod document;
 mod documents;
 mod error;
+mod events;
 mod explain;
 mod health;
 mod idempotency;
 mod ladder;
 mod listen;
+mod outbox;
 mod query;
 mod rate;
 mod settings;
@@ -48,9 +51,11 @@ pub use call_control::{CallControl, Pending};
 pub use commands::endpoint;
 pub use document::document;
 pub use error::ApiError;
+pub use events::Streams;
 pub use health::Readiness;
 pub use ladder::draw as draw_ladder;
 pub use listen::{serve, tls};
+pub use outbox::Outbox;
 pub use rate::Failures;
 
 use crate::auth::Keys;
@@ -72,6 +77,10 @@ pub struct Rest {
     pub reply_ids: Arc<ReplyIds>,
     /// Where the calls are.
     pub calls: Arc<dyn CallControl>,
+    /// Where events wait to be told.
+    pub outbox: Arc<dyn Outbox>,
+    /// Who follows events as they happen.
+    pub streams: Arc<Streams>,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// What `/readyz` says.
@@ -115,7 +124,12 @@ fn routes() -> OpenApiRouter<Arc<Rest>> {
         .routes(routes!(explain::explain))
         .routes(routes!(calls::list))
         .routes(routes!(calls::find))
-        .routes(routes!(ladder::show));
+        .routes(routes!(ladder::show))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::find))
+        .routes(routes!(deliveries::replay))
+        .routes(routes!(deliveries::replay_range))
+        .routes(routes!(events::follow));
     tenant
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

@@ -1,5 +1,6 @@
 //! Events of calls, and at the same time the outbox from which they are told to customers.
 
+mod again;
 mod delivery;
 mod outbox;
 mod range;
@@ -13,6 +14,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::{CallKey, Read, Result, SealedText, UnixMicros, Write};
 
+pub use again::{Held, give_up, held, next_due};
 pub(crate) use delivery::record_delivery;
 pub use delivery::{DeliveryOutcome, DeliveryUpdate, Try, replay};
 pub use outbox::{Backlog, backlog, due, pending};

@@ -1,10 +1,11 @@
 //! What is old leaves the database, a little at a time.
 
+use std::thread;
 use std::time::Duration;
 
+use hookswitch_api::settings::{Retention, Settings};
 use hookswitch_store::retention::{self, Kind};
-use hookswitch_store::{Result, Store, UnixMicros, domains, idempotency};
-use serde::Deserialize;
+use hookswitch_store::{Result, Store, UnixMicros, domains, events, idempotency};
 
 /// Rows removed in one write, so that nobody waits long behind it.
 const PORTION: u32 = 200;
@@ -13,40 +14,18 @@ const EVERY: Duration = Duration::from_secs(60);
 /// How long replies are remembered under their `Idempotency-Key`.
 const REPLIES_KEPT: Duration = Duration::from_secs(24 * 3_600);
 
-/// The part of a domain's settings that says how long it keeps things, in days.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Settings {
-    retention: Kept,
-}
+/// What the writer has for others between two portions.
+const BREATH: Duration = Duration::from_millis(10);
+/// An event is given up a day after it happened; whoever has it in memory says so first.
+const GIVEN_UP: Duration = Duration::from_secs(24 * 3_600 + 600);
 
-#[derive(Debug, Deserialize)]
-#[serde(default)]
-struct Kept {
-    calls: u64,
-    events: u64,
-    ladder: u64,
-}
-
-impl Default for Kept {
-    fn default() -> Self {
-        Self {
-            calls: 7,
-            events: 7,
-            ladder: 7,
-        }
-    }
-}
-
-impl Kept {
-    fn of(&self, kind: Kind) -> Duration {
-        let days = match kind {
-            Kind::Calls => self.calls,
-            Kind::Events => self.events,
-            Kind::Ladder => self.ladder,
-        };
-        Duration::from_secs(days.clamp(1, 365) * 24 * 3_600)
-    }
+fn kept_for(kind: Kind, retention: Retention) -> Duration {
+    let days = match kind {
+        Kind::Calls => retention.calls(),
+        Kind::Events => retention.events(),
+        Kind::Ladder => retention.ladder(),
+    };
+    Duration::from_secs(u64::from(days) * 24 * 3_600)
 }
 
 /// Sweeps until the runtime stops.
@@ -71,16 +50,35 @@ fn sweep(store: &Store, now: UnixMicros) -> Result<()> {
             let settings: Settings = found
                 .and_then(|found| serde_json::from_str(&found.settings).ok())
                 .unwrap_or_default();
-            let before = now.before(settings.retention.of(kind));
+            let before = now.before(kept_for(kind, settings.retention));
             let portion = || {
                 let domain = domain.clone();
                 store.write(move |db| retention::sweep(db, kind, &domain, before, PORTION))
             };
-            while portion()? > 0 {}
+            while portion()? > 0 {
+                thread::sleep(BREATH);
+            }
         }
     }
     let before = now.before(REPLIES_KEPT);
-    while store.write(move |db| idempotency::sweep(db, before, PORTION))? > 0 {}
+    while store.write(move |db| idempotency::sweep(db, before, PORTION))? > 0 {
+        thread::sleep(BREATH);
+    }
+    give_up(store, now.before(GIVEN_UP))
+}
+
+/// Gives up what nobody took for a day, as happens when an application is down for longer.
+fn give_up(store: &Store, before: UnixMicros) -> Result<()> {
+    let backlog = store.read(events::backlog)?.into_iter();
+    for waiting in backlog.filter(|waiting| waiting.oldest < before) {
+        let portion = || {
+            let (domain, service) = (waiting.domain.clone(), waiting.service.clone());
+            store.write(move |db| events::give_up(db, &domain, &service, before, PORTION))
+        };
+        while portion()? > 0 {
+            thread::sleep(BREATH);
+        }
+    }
     Ok(())
 }
 

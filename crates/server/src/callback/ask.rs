@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::attempt::{Attempt, TryError, attempt};
 use super::client::{Client, Wants};
-use super::{Delivery, Observer, Target, jittered};
+use super::{Delivery, Observer, Target, Tried, jittered};
 
 /// Tries of one ask.
 const TRIES: u32 = 3;
@@ -46,6 +46,22 @@ pub enum Asked {
     },
 }
 
+/// The end of an ask, and how it came to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// What it came to.
+    pub asked: Asked,
+    /// Every try, the first one first.
+    pub tries: Vec<Tried>,
+}
+
+impl Asked {
+    /// Whether the application is there at all.
+    pub(super) fn was_answered(&self) -> bool {
+        matches!(self, Self::Accepted { .. } | Self::Refused { .. })
+    }
+}
+
 /// The asks of this node.
 pub(super) struct Asks {
     client: Arc<Client>,
@@ -69,21 +85,28 @@ impl Asks {
     }
 
     /// Asks; over within the target's timeout.
-    pub(super) async fn ask(&self, target: &Target, delivery: &Delivery) -> Asked {
+    pub(super) async fn ask(&self, target: &Target, delivery: &Delivery) -> Answered {
         let deadline = Instant::now() + target.timeout;
         let lane = self.enter(target);
+        let mut tries = Vec::new();
         let Ok(permit) = timeout_at(deadline, lane.limit.acquire()).await else {
-            return Asked::TimedOut {
-                why: TryError::Busy,
-                tries: 0,
-            };
+            let why = TryError::Busy;
+            let asked = Asked::TimedOut { why, tries: 0 };
+            return Answered { asked, tries };
         };
-        let asked = self.ask_within(target, delivery, deadline).await;
+        let asked = self.ask_within(target, delivery, deadline, &mut tries);
+        let asked = asked.await;
         drop(permit);
-        asked
+        Answered { asked, tries }
     }
 
-    async fn ask_within(&self, target: &Target, delivery: &Delivery, deadline: Instant) -> Asked {
+    async fn ask_within(
+        &self,
+        target: &Target,
+        delivery: &Delivery,
+        deadline: Instant,
+        made: &mut Vec<Tried>,
+    ) -> Asked {
         let mut tries = 0;
         loop {
             if target.switch.is_off() {
@@ -92,7 +115,14 @@ impl Asks {
             tries += 1;
             let limit = deadline.min(Instant::now() + target.try_limit());
             let observer = &*self.observer;
+            let began = Instant::now();
             let tried = attempt(&self.client, observer, target, delivery, Wants::Body, limit).await;
+            made.push(Tried {
+                at: SystemTime::now(),
+                took: began.elapsed(),
+                status: tried.status(),
+                error: tried.error(),
+            });
             let (why, retry_after) = match tried {
                 Attempt::Delivered { body, .. } => return Asked::Accepted { body },
                 Attempt::Refused { status } => {

@@ -96,6 +96,27 @@ pub(super) enum Attempt {
     },
 }
 
+impl Attempt {
+    /// The status of the reply that ended it.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Delivered { status, .. } | Self::Refused { status } => Some(status.as_u16()),
+            Self::Gone => Some(410),
+            Self::Retry { why, .. } => why.status(),
+        }
+    }
+
+    /// Why it did not deliver.
+    pub(super) fn error(&self) -> Option<TryError> {
+        match self {
+            Self::Delivered { .. } => None,
+            Self::Refused { status } => Some(TryError::Status(*status)),
+            Self::Gone => Some(TryError::Status(StatusCode::GONE)),
+            Self::Retry { why, .. } => Some(why.clone()),
+        }
+    }
+}
+
 /// Tries once, with every authentication entry if need be, before the deadline.
 pub(super) async fn attempt(
     client: &Arc<Client>,

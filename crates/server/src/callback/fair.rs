@@ -1,57 +1,43 @@
-//! Who is served next: the customers in turn, within a customer its origins in turn, within an origin the
+//! Who is served next: the customers in turn, within a customer its lanes in turn, within a lane the
 //! oldest; each level with a limit of what runs at a time. So a slow application fills its own lane only.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// One customer's callbacks to one origin.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct LaneKey {
-    pub(super) domain: Arc<str>,
-    pub(super) origin: Arc<str>,
+/// One service's callbacks to one origin.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneKey {
+    /// The tenant.
+    pub domain: Arc<str>,
+    /// The provisioned service.
+    pub service: Arc<str>,
+    /// Scheme, host and port.
+    pub origin: Arc<str>,
 }
 
-/// How much runs and waits at a time.
+/// How much runs at a time.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Tells tried at a time, per customer and origin.
-    pub running_per_lane: usize,
-    /// Tells tried at a time, per customer.
-    pub running_per_customer: usize,
-    /// Tells tried at a time.
-    pub running: usize,
-    /// Tells in memory, per customer and origin.
-    pub kept_per_lane: usize,
-    /// Tells in memory.
-    pub kept: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            running_per_lane: 64,
-            running_per_customer: 256,
-            running: 4096,
-            kept_per_lane: 4096,
-            kept: 131_072,
-        }
-    }
+pub(super) struct Turns {
+    pub(super) per_lane: usize,
+    pub(super) per_customer: usize,
+    pub(super) in_all: usize,
 }
 
 /// The lanes and what is ready in them.
 pub(super) struct Fair<T> {
-    limits: Limits,
+    limits: Turns,
     customers: HashMap<Arc<str>, Customer<T>>,
     /// Customers that have something to start, in turn.
     turns: VecDeque<Arc<str>>,
+    /// Lanes with a limit of their own.
+    narrow: HashMap<LaneKey, usize>,
     running: usize,
-    kept: usize,
 }
 
 struct Customer<T> {
-    lanes: HashMap<Arc<str>, Lane<T>>,
-    /// Origins that have something to start, in turn.
-    turns: VecDeque<Arc<str>>,
+    lanes: HashMap<LaneKey, Lane<T>>,
+    /// Lanes that have something to start, in turn.
+    turns: VecDeque<LaneKey>,
     running: usize,
     has_turn: bool,
 }
@@ -59,112 +45,113 @@ struct Customer<T> {
 struct Lane<T> {
     ready: VecDeque<T>,
     running: usize,
-    kept: usize,
     has_turn: bool,
 }
 
 impl<T> Fair<T> {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Turns) -> Self {
         Self {
             limits,
             customers: HashMap::new(),
             turns: VecDeque::new(),
+            narrow: HashMap::new(),
             running: 0,
-            kept: 0,
         }
     }
 
-    /// Items admitted that have not left, and items taken that are not finished.
-    pub(super) fn load(&self) -> (usize, usize) {
-        (self.kept, self.running)
+    /// Items taken that are not finished.
+    pub(super) fn running(&self) -> usize {
+        self.running
     }
 
-    /// Makes room for one more item in a lane, if there is any.
-    pub(super) fn admit(&mut self, key: &LaneKey) -> bool {
-        if self.kept >= self.limits.kept {
-            return false;
-        }
-        let customer = self.customers.entry(Arc::clone(&key.domain)).or_default();
-        let lane = customer.lanes.entry(Arc::clone(&key.origin)).or_default();
-        if lane.kept >= self.limits.kept_per_lane {
-            return false;
-        }
-        lane.kept += 1;
-        self.kept += 1;
-        true
+    /// How many may run in all from now on.
+    pub(super) fn set_limit(&mut self, in_all: usize) {
+        self.limits.in_all = in_all;
     }
 
-    /// Gives back the room of an admitted item.
-    pub(super) fn leave(&mut self, key: &LaneKey) {
-        let Some(customer) = self.customers.get_mut(&key.domain) else {
-            return;
-        };
-        let Some(lane) = customer.lanes.get_mut(&key.origin) else {
-            return;
-        };
-        lane.kept -= 1;
-        self.kept -= 1;
-        if lane.kept == 0 {
-            customer.lanes.remove(&key.origin);
-            if customer.lanes.is_empty() {
-                self.customers.remove(&key.domain);
-            }
-        }
-    }
-
-    /// An admitted item may be taken now.
+    /// The item may be taken now.
     pub(super) fn push(&mut self, key: &LaneKey, item: T) {
-        let lane = self.customers.get_mut(&key.domain);
-        let lane = lane.and_then(|customer| customer.lanes.get_mut(&key.origin));
-        lane.expect("an admitted item keeps its lane")
-            .ready
-            .push_back(item);
+        let customer = self.customers.entry(Arc::clone(&key.domain)).or_default();
+        if !customer.lanes.contains_key(key) {
+            customer.lanes.insert(key.clone(), Lane::default());
+        }
+        let lane = customer.lanes.get_mut(key);
+        lane.expect("it was put there above").ready.push_back(item);
         self.give_turn(key);
     }
 
     /// The next item to run, if one may.
-    pub(super) fn take(&mut self) -> Option<T> {
-        if self.running >= self.limits.running {
-            return None;
+    pub(super) fn take(&mut self) -> Option<(LaneKey, T)> {
+        while self.running < self.limits.in_all {
+            let domain = self.turns.pop_front()?;
+            let customer = self
+                .customers
+                .get_mut(&domain)
+                .expect("a customer with a turn is kept");
+            customer.has_turn = false;
+            let key = customer
+                .turns
+                .pop_front()
+                .expect("a customer with a turn has a lane");
+            let lane = customer
+                .lanes
+                .get_mut(&key)
+                .expect("a lane with a turn is kept");
+            lane.has_turn = false;
+            // A lane may have been narrowed since it was put in line.
+            let allowed = allowed(&self.narrow, &key, self.limits.per_lane);
+            let item = (lane.running < allowed)
+                .then(|| lane.ready.pop_front())
+                .flatten();
+            if item.is_some() {
+                lane.running += 1;
+                customer.running += 1;
+                self.running += 1;
+            }
+            self.give_turn(&key);
+            if let Some(item) = item {
+                return Some((key, item));
+            }
         }
-        let domain = self.turns.pop_front()?;
-        let customer = self
-            .customers
-            .get_mut(&domain)
-            .expect("a customer with a turn is kept");
-        customer.has_turn = false;
-        let origin = customer
-            .turns
-            .pop_front()
-            .expect("a customer with a turn has a lane");
-        let lane = customer
-            .lanes
-            .get_mut(&origin)
-            .expect("a lane with a turn is kept");
-        lane.has_turn = false;
-        let item = lane
-            .ready
-            .pop_front()
-            .expect("a lane with a turn has an item");
-        lane.running += 1;
-        customer.running += 1;
-        self.running += 1;
-        self.give_turn(&LaneKey { domain, origin });
-        Some(item)
+        None
     }
 
-    /// A taken item does not run any more; it stays admitted.
+    /// A taken item does not run any more.
     pub(super) fn finish(&mut self, key: &LaneKey) {
         let customer = self.customers.get_mut(&key.domain);
-        let customer = customer.expect("an admitted item keeps its customer");
+        let customer = customer.expect("a customer is kept while something of it runs");
         let lane = customer
             .lanes
-            .get_mut(&key.origin)
-            .expect("an admitted item keeps its lane");
+            .get_mut(key)
+            .expect("a lane is kept while something of it runs");
         lane.running -= 1;
         customer.running -= 1;
         self.running -= 1;
+        let is_idle = lane.running == 0 && lane.ready.is_empty();
+        if is_idle && !lane.has_turn {
+            customer.lanes.remove(key);
+            if customer.lanes.is_empty() && !customer.has_turn {
+                self.customers.remove(&key.domain);
+                return;
+            }
+        }
         self.give_turn(key);
+    }
+
+    /// How many items of a lane may run from now on; `None`: as many as of any other.
+    pub(super) fn narrow(&mut self, key: &LaneKey, most: Option<usize>) {
+        match most {
+            Some(most) => self.narrow.insert(key.clone(), most),
+            None => self.narrow.remove(key),
+        };
+        self.give_turn(key);
+    }
+
+    /// Whether an item of the lane is ready or runs.
+    pub(super) fn has(&self, key: &LaneKey) -> bool {
+        self.customers
+            .get(&key.domain)
+            .is_some_and(|customer| customer.lanes.contains_key(key))
     }
 
     /// Puts a lane and its customer in line where they have something to start and may.
@@ -172,22 +159,29 @@ impl<T> Fair<T> {
         let Some(customer) = self.customers.get_mut(&key.domain) else {
             return;
         };
-        if let Some(lane) = customer.lanes.get_mut(&key.origin)
+        if let Some(lane) = customer.lanes.get_mut(key)
             && !lane.has_turn
             && !lane.ready.is_empty()
-            && lane.running < self.limits.running_per_lane
+            && lane.running < allowed(&self.narrow, key, self.limits.per_lane)
         {
             lane.has_turn = true;
-            customer.turns.push_back(Arc::clone(&key.origin));
+            customer.turns.push_back(key.clone());
         }
         if !customer.has_turn
             && !customer.turns.is_empty()
-            && customer.running < self.limits.running_per_customer
+            && customer.running < self.limits.per_customer
         {
             customer.has_turn = true;
             self.turns.push_back(Arc::clone(&key.domain));
         }
     }
+}
+
+fn allowed(narrow: &HashMap<LaneKey, usize>, key: &LaneKey, per_lane: usize) -> usize {
+    if narrow.is_empty() {
+        return per_lane;
+    }
+    narrow.get(key).map_or(per_lane, |most| per_lane.min(*most))
 }
 
 impl<T> Default for Customer<T> {
@@ -206,7 +200,6 @@ impl<T> Default for Lane<T> {
         Self {
             ready: VecDeque::new(),
             running: 0,
-            kept: 0,
             has_turn: false,
         }
     }
@@ -216,30 +209,28 @@ impl<T> Default for Lane<T> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        running_per_lane: 2,
-        running_per_customer: 3,
-        running: 5,
-        kept_per_lane: 4,
-        kept: 10,
+    const LIMITS: Turns = Turns {
+        per_lane: 2,
+        per_customer: 3,
+        in_all: 5,
     };
 
     fn lane(domain: &str, origin: &str) -> LaneKey {
         LaneKey {
             domain: domain.into(),
+            service: "app".into(),
             origin: origin.into(),
         }
     }
 
     fn filled(fair: &mut Fair<String>, key: &LaneKey, items: usize) {
         for n in 0..items {
-            assert!(fair.admit(key));
             fair.push(key, format!("{}{}{n}", key.domain, key.origin));
         }
     }
 
     fn taken(fair: &mut Fair<String>) -> Vec<String> {
-        std::iter::from_fn(|| fair.take()).collect()
+        std::iter::from_fn(|| fair.take().map(|(_, item)| item)).collect()
     }
 
     #[test]
@@ -283,17 +274,16 @@ mod tests {
     }
 
     #[test]
-    fn room_is_limited_and_comes_back() {
-        let mut fair: Fair<String> = Fair::new(LIMITS);
+    fn a_narrowed_lane_runs_what_it_may_and_the_rest_once_it_is_wide_again() {
+        let mut fair = Fair::new(LIMITS);
         let key = lane("a", "x");
-        filled(&mut fair, &key, 4);
-        assert!(!fair.admit(&key));
-        assert!(fair.admit(&lane("b", "x")));
-        fair.take();
-        fair.finish(&key);
-        fair.leave(&key);
-        assert!(fair.admit(&key));
-        assert_eq!(fair.load(), (5, 0));
+        filled(&mut fair, &key, 3);
+        fair.narrow(&key, Some(0));
+        assert!(taken(&mut fair).is_empty());
+        fair.narrow(&key, Some(1));
+        assert_eq!(taken(&mut fair), ["ax0"]);
+        fair.narrow(&key, None);
+        assert_eq!(taken(&mut fair), ["ax1"]);
     }
 
     #[test]
@@ -302,9 +292,9 @@ mod tests {
         let key = lane("a", "x");
         filled(&mut fair, &key, 1);
         fair.take();
+        assert!(fair.has(&key));
         fair.finish(&key);
-        fair.leave(&key);
         assert!(fair.customers.is_empty() && fair.turns.is_empty());
-        assert_eq!(fair.load(), (0, 0));
+        assert_eq!(fair.running(), 0);
     }
 }

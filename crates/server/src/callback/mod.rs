@@ -12,6 +12,7 @@ mod client;
 mod connect;
 mod connection;
 mod fair;
+mod lanes;
 mod queue;
 mod retry_after;
 mod sign;
@@ -31,10 +32,12 @@ use http::StatusCode;
 use tokio::sync::mpsc;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-pub use ask::Asked;
+pub use ask::{Answered, Asked};
 pub use attempt::TryError;
 pub use connect::{Resolve, Resolving, SystemNames};
-pub use queue::{EventCursor, Limits, Mark, Refused, Tell, TellResult, Told};
+pub use fair::LaneKey;
+pub use lanes::{Limits, Wish};
+pub use queue::{EventCursor, Held, Page, Refused, Tell, TellResult, Told, Tried};
 pub use sign::{RestAuth, Secret, SignError, header_allowed, webhook_signature};
 pub use tell::Hold;
 pub use url::{BaseUrl, Origin, UrlError};
@@ -184,8 +187,9 @@ pub trait Observer: Send + Sync + 'static {
 
 /// All outgoing callbacks of this node. Dropping it stops the retries; what runs is finished.
 pub struct Callbacks {
-    asks: Arc<ask::Asks>,
+    asks: ask::Asks,
     tells: tell::Tells,
+    results: mpsc::Sender<TellResult>,
 }
 
 /// What callbacks are made of.
@@ -210,31 +214,37 @@ impl Callbacks {
         let connector = connect::Connector::new(parts.guard, parts.names, parts.extra_roots)?;
         let client = client::Client::new(connector);
         let asks = ask::Asks::new(Arc::clone(&client), Arc::clone(&parts.observer));
+        let results = parts.results.clone();
         let tells = tell::Tells::new(client, parts.observer, parts.results, parts.limits);
         Ok(Self {
-            asks: Arc::new(asks),
+            asks,
             tells,
+            results,
         })
     }
 
     /// Asks the application what to do with a call. The call's tells wait from now on until the future is
     /// done or dropped; dropping it gives the ask up.
     pub fn ask(
-        &self,
+        self: &Arc<Self>,
         target: Arc<Target>,
         delivery: Delivery,
-    ) -> impl Future<Output = Asked> + Send + 'static {
+    ) -> impl Future<Output = Answered> + Send + 'static {
         let hold = self.hold(delivery.call);
-        let asks = Arc::clone(&self.asks);
+        let callbacks = Arc::clone(self);
         async move {
-            let asked = asks.ask(&target, &delivery).await;
+            let answered = callbacks.asks.ask(&target, &delivery).await;
+            if answered.asked.was_answered() {
+                callbacks.tells.answered(&target);
+            }
             drop(hold);
-            asked
+            answered
         }
     }
 
     /// Delivers an event that the outbox holds, after all earlier ones of its call. When there is no room, it
-    /// is refused and stays in the outbox until [`Callbacks::refill`] brings it again.
+    /// is refused and stays in the outbox, and so do those after it, until [`Callbacks::next_read`] has asked
+    /// for all of them.
     pub fn tell(&self, tell: Tell) -> Result<(), Refused> {
         self.tells.tell(tell)
     }
@@ -244,19 +254,35 @@ impl Callbacks {
         self.tells.hold(call)
     }
 
-    /// A point in time to read the outbox from, for [`Callbacks::refill`].
-    pub fn mark(&self) -> Mark {
-        self.tells.mark()
+    /// Passes on what an ask came to, among the results of the tells; waits while they are full.
+    pub async fn report(&self, result: TellResult) {
+        // Nobody listens any more when the node shuts down.
+        self.results.send(result).await.ok();
     }
 
-    /// Takes what the outbox holds and is due: rows in cursor order, read after `mark` was taken, in one piece
-    /// or several. `complete` says that this is the last piece and no due row was left out. Rows that are
-    /// here, or left a moment ago, are passed over; those for which there is no room come back.
-    ///
-    /// Once a target was refused, its new tells are too, until a complete refill has brought the older ones;
-    /// so none overtakes another of its call.
-    pub fn refill(&self, mark: Mark, rows: Vec<Tell>, complete: bool) -> Vec<Tell> {
-        self.tells.refill(mark, rows, complete)
+    /// The outbox may hold tells of that target which are not here: those of a former run, or replayed ones.
+    pub fn backlog(&self, target: &Target) {
+        self.tells.backlog(target);
+    }
+
+    /// Rows that were tried before a restart hold back the later ones of their calls for the rest of a minute.
+    pub fn held(&self, held: Vec<Held>) {
+        self.tells.held(held);
+    }
+
+    /// Waits until something is to be read of the outbox, and says what; then [`Callbacks::page`] must follow.
+    pub async fn next_read(&self) -> Wish {
+        self.tells.next_read().await
+    }
+
+    /// What was read of the outbox; `None` when it could not be read. Rows that are here already are passed over.
+    pub fn page(&self, wish: &Wish, page: Option<Page>) {
+        self.tells.page(wish, page);
+    }
+
+    /// The outbox shows the results of these, so that reading it cannot bring them back.
+    pub fn settled(&self, events: Vec<EventCursor>) {
+        self.tells.settled(events);
     }
 
     /// How many tells are in memory and how many of them are being tried.

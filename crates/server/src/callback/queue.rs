@@ -4,6 +4,10 @@
 //! Memory holds what is due within about a minute. A tell that must wait longer leaves it and comes back
 //! from the outbox, which bounds memory whatever a dead application does.
 
+mod job;
+mod pace;
+mod page;
+
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -11,25 +15,22 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, TryError};
-use super::fair::{Fair, LaneKey};
-use super::{CallKey, Delivery, Target, jittered};
+use super::attempt::TryError;
+use super::fair::{Fair, LaneKey, Turns};
+use super::lanes::{Alarm, Heard, Lanes, Limits, Pace, Way};
+use super::{CallKey, Delivery, Target};
 
-pub use super::fair::Limits;
+use pace::LatePace;
+
+pub(super) use job::{Ended, Job, Next};
+pub use page::{Held, Page};
 
 /// How long a failing event holds back the later ones of its call.
 const HOLD: Duration = Duration::from_secs(60);
-/// The first and the longest pause between two tries.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// How long after the event tries go on.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a tell that has left memory is passed over, so that one is not told twice while the outbox does
-/// not yet know its result.
-const REMEMBERED: Duration = Duration::from_secs(10);
-
-/// A row of the outbox.
+/// Names an event among those in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventCursor(pub i64);
 
@@ -46,6 +47,8 @@ pub struct Tell {
     pub created_at: SystemTime,
     /// Failed tries so far.
     pub attempts: u32,
+    /// When it was first tried, if it was.
+    pub first_tried: Option<SystemTime>,
 }
 
 /// There is no room in memory; the outbox has the event.
@@ -53,14 +56,23 @@ pub struct Tell {
 #[error("too many callbacks to this application are waiting")]
 pub struct Refused;
 
-/// A point in time among refusals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark(u64);
+/// One try, for the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// When it ended.
+    pub at: SystemTime,
+    /// How long it took.
+    pub took: Duration,
+    /// The status of the reply.
+    pub status: Option<u16>,
+    /// Why it did not deliver.
+    pub error: Option<TryError>,
+}
 
 /// What a try came to, for the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TellResult {
-    /// The row.
+    /// The event.
     pub cursor: EventCursor,
     /// Its `webhook-id`.
     pub webhook_id: Arc<str>,
@@ -76,6 +88,10 @@ pub struct TellResult {
     pub error: Option<TryError>,
     /// Tries so far.
     pub attempts: u32,
+    /// The tries since the last result; none when it was not tried.
+    pub tries: Vec<Tried>,
+    /// Whether it was an ask.
+    pub is_ask: bool,
 }
 
 /// How an event stands.
@@ -89,45 +105,30 @@ pub enum Told {
     Retry {
         /// When.
         at: SystemTime,
-        /// Whether it has left memory, so that [`super::Callbacks::refill`] must bring it then. Otherwise it
-        /// is kept here, and the time matters only after a restart.
+        /// Whether it has left memory, so that it must be read from the outbox then. Otherwise it is kept here,
+        /// and the time matters only after a restart.
         parked: bool,
     },
 }
 
-/// A tell in memory.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) tell: Tell,
-    lane: LaneKey,
-    first_failed: Option<Instant>,
-    expires: Instant,
-}
-
-/// What becomes of a job after a try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// It is done with.
-    Leave,
-    /// It rests in memory.
-    Rest(Instant),
-    /// It leaves memory and comes back later.
-    Park,
-}
-
 /// All tells in memory.
 pub(super) struct Queue {
-    fair: Fair<Job>,
+    limits: Limits,
+    lanes: Lanes,
+    /// What was told as it happened.
+    live: Fair<Job>,
+    /// What was read from the outbox; it runs when nothing else does.
+    late: Fair<Job>,
     calls: HashMap<CallKey, Line>,
-    /// In memory, or left it a moment ago.
+    /// In memory, or left it with a result that the outbox does not show yet.
     known: HashSet<EventCursor>,
-    /// Those that have left, and when they are forgotten.
-    left: VecDeque<(Instant, EventCursor)>,
+    /// A page is being read that may show what is settled meanwhile as it was.
+    is_reading: bool,
+    settled: Vec<EventCursor>,
     resting: BTreeMap<(Instant, EventCursor), Job>,
     unblocks: BTreeSet<(Instant, CallKey)>,
-    /// Lanes whose new tells are refused until a refill is complete, each with its last refusal.
-    refused: HashMap<LaneKey, Mark>,
-    mark: Mark,
+    wants_read: bool,
+    pace: LatePace,
 }
 
 /// The tells of one call that are in memory.
@@ -143,55 +144,67 @@ struct Line {
 
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
+        let turns = Turns {
+            per_lane: limits.running_per_lane,
+            per_customer: limits.running_per_customer,
+            in_all: limits.running,
+        };
+        let pace = LatePace::new(limits.running_late);
         Self {
-            fair: Fair::new(limits),
+            limits,
+            lanes: Lanes::default(),
+            live: Fair::new(turns),
+            late: Fair::new(Turns {
+                in_all: pace.limit(),
+                ..turns
+            }),
             calls: HashMap::new(),
             known: HashSet::new(),
-            left: VecDeque::new(),
+            is_reading: false,
+            settled: Vec::new(),
             resting: BTreeMap::new(),
             unblocks: BTreeSet::new(),
-            refused: HashMap::new(),
-            mark: Mark(0),
+            wants_read: false,
+            pace,
         }
     }
 
+    /// How many tells are in memory and how many of them run.
     pub(super) fn load(&self) -> (usize, usize) {
-        self.fair.load()
+        (self.lanes.kept(), self.live.running() + self.late.running())
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        self.mark
+    /// Whether some application is being watched for an answer.
+    pub(super) fn any_down(&self) -> bool {
+        self.lanes.any_down()
     }
 
     /// A new event.
     pub(super) fn handle_tell(
         &mut self,
         now: Instant,
-        age: Duration,
+        wall: SystemTime,
         tell: Tell,
     ) -> Result<(), Refused> {
         let lane = lane_of(&tell.target);
-        if self.refused.contains_key(&lane) {
-            self.refuse(lane);
-            return Err(Refused);
+        match self.lanes.way(&lane, tell) {
+            Way::Aside => Ok(()),
+            Way::Refused => Err(Refused),
+            Way::In(tell) => self.admit(now, wall, &lane, tell, false).map_err(|_| {
+                self.fall_behind(&lane, 0);
+                Refused
+            }),
         }
-        self.admit(now, age, lane, tell).map_err(|_| Refused)
     }
 
-    /// An event from the outbox; it comes back when there is no room.
-    pub(super) fn handle_refill(
-        &mut self,
-        now: Instant,
-        age: Duration,
-        tell: Tell,
-    ) -> Result<(), Box<Tell>> {
-        let lane = lane_of(&tell.target);
-        self.admit(now, age, lane, tell)
+    /// The outbox may hold tells of that target that are not here.
+    pub(super) fn handle_backlog(&mut self, target: &Target) {
+        self.fall_behind(&lane_of(target), 0);
     }
 
-    /// The outbox held nothing else that was due when it was read after `mark`.
-    pub(super) fn handle_refilled(&mut self, mark: Mark) {
-        self.refused.retain(|_, refused| *refused >= mark);
+    /// The application of that target answered something else.
+    pub(super) fn handle_answer(&mut self, now: Instant, target: &Target) {
+        self.handle_heard(now, &lane_of(target), Heard::Answer);
     }
 
     /// The tells of a call wait from now on.
@@ -208,21 +221,34 @@ impl Queue {
     }
 
     /// A try has ended.
-    pub(super) fn handle_done(&mut self, now: Instant, mut job: Job, next: Next) {
+    pub(super) fn handle_done(
+        &mut self,
+        now: Instant,
+        wall: SystemTime,
+        mut job: Job,
+        ended: &Ended,
+    ) {
         let call = job.tell.delivery.call;
         let cursor = job.tell.cursor;
-        self.fair.finish(&job.lane);
-        let first_failed = *job.first_failed.get_or_insert(now);
         let lane = job.lane.clone();
-        match next {
+        if job.late {
+            self.late.finish(&lane);
+        } else {
+            self.live.finish(&lane);
+        }
+        let first_failed = *job.first_failed.get_or_insert(now);
+        match ended.next {
             Next::Rest(at) => {
                 self.resting.insert((at, cursor), job);
             }
-            Next::Leave | Next::Park => {
-                self.left.push_back((now + REMEMBERED, cursor));
-                self.fair.leave(&lane);
+            Next::Leave => self.leave(&lane),
+            Next::Park(at) => {
+                let left = at.duration_since(wall).unwrap_or_default();
+                self.lanes.park(now, &lane, now + left);
+                self.leave(&lane);
             }
         }
+        self.handle_heard(now, &lane, ended.heard);
         let Some(line) = self
             .calls
             .get_mut(&call)
@@ -230,7 +256,7 @@ impl Queue {
         else {
             return;
         };
-        if next == Next::Leave {
+        if ended.next == Next::Leave {
             line.head = None;
             if let Some(at) = line.unblock.take() {
                 self.unblocks.remove(&(at, call));
@@ -239,6 +265,24 @@ impl Queue {
         } else if line.unblock.is_none() {
             line.unblock = Some(first_failed + HOLD);
             self.unblocks.insert((first_failed + HOLD, call));
+        }
+    }
+
+    /// The outbox shows how these stand, which have left memory.
+    pub(super) fn handle_settled(&mut self, events: impl IntoIterator<Item = EventCursor>) {
+        if self.is_reading {
+            self.settled.extend(events);
+            return;
+        }
+        for event in events {
+            self.known.remove(&event);
+        }
+    }
+
+    /// A tell read from the outbox waited so long for a processor.
+    pub(super) fn handle_lag(&mut self, now: Instant, lag: Duration) {
+        if let Some(limit) = self.pace.judge(now, lag) {
+            self.late.set_limit(limit);
         }
     }
 
@@ -258,8 +302,13 @@ impl Queue {
             && entry.key().0 <= now
         {
             let job = entry.remove();
-            let lane = job.lane.clone();
-            self.fair.push(&lane, job);
+            self.push(job);
+        }
+        while let Some((lane, alarm)) = self.lanes.alarm(now) {
+            self.wants_read = true;
+            if alarm == Alarm::Probe {
+                self.probe(&lane);
+            }
         }
     }
 
@@ -267,43 +316,101 @@ impl Queue {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let resting = self.resting.first_key_value().map(|((at, _), _)| *at);
         let unblock = self.unblocks.first().map(|(at, _)| *at);
-        resting.into_iter().chain(unblock).min()
+        let alarm = self.lanes.next_alarm();
+        resting.into_iter().chain(unblock).chain(alarm).min()
     }
 
     /// The next tell to try.
     pub(super) fn poll_start(&mut self) -> Option<Job> {
-        self.fair.take()
+        let next = self.live.take().or_else(|| self.late.take());
+        next.map(|(_, job)| job)
     }
 
+    /// Whether something may have to be read since this was last asked.
+    pub(super) fn poll_wants_read(&mut self) -> bool {
+        std::mem::take(&mut self.wants_read)
+    }
+
+    fn handle_heard(&mut self, now: Instant, lane: &LaneKey, heard: Heard) {
+        match self.lanes.heard(&self.limits, now, lane, heard) {
+            Pace::Same => {}
+            Pace::Narrow(most) => self.narrow(lane, Some(most)),
+            Pace::Wide => self.narrow(lane, None),
+            Pace::Back(most) => {
+                self.narrow(lane, Some(most));
+                let rested = self.resting.extract_if(.., |_, job| job.lane == *lane);
+                for (_, job) in Vec::from_iter(rested) {
+                    self.push(job);
+                }
+                self.wants_read = true;
+            }
+        }
+    }
+
+    /// Tries an application that is down with whatever waits for it.
+    fn probe(&mut self, lane: &LaneKey) {
+        self.narrow(lane, Some(1));
+        if self.live.has(lane) || self.late.has(lane) {
+            return;
+        }
+        let resting = self.resting.iter().find(|(_, job)| job.lane == *lane);
+        let resting = resting.map(|(key, _)| *key);
+        if let Some(job) = resting.and_then(|key| self.resting.remove(&key)) {
+            self.push(job);
+        } else if self.lanes.kept_of(lane) == 0 {
+            self.lanes.fall_behind(lane, 0, true);
+        }
+    }
+
+    fn narrow(&mut self, lane: &LaneKey, most: Option<usize>) {
+        self.live.narrow(lane, most);
+        self.late.narrow(lane, most);
+    }
+
+    fn fall_behind(&mut self, lane: &LaneKey, cursor: i64) {
+        self.lanes.fall_behind(lane, cursor, false);
+        self.wants_read = true;
+    }
+
+    fn leave(&mut self, lane: &LaneKey) {
+        self.wants_read |= self.lanes.leave(&self.limits, lane);
+    }
+
+    fn push(&mut self, job: Job) {
+        let lane = job.lane.clone();
+        if job.late {
+            self.late.push(&lane, job);
+        } else {
+            self.live.push(&lane, job);
+        }
+    }
+
+    /// Takes an event into memory; it comes back when there is no room.
     fn admit(
         &mut self,
         now: Instant,
-        age: Duration,
-        lane: LaneKey,
+        wall: SystemTime,
+        lane: &LaneKey,
         tell: Tell,
+        late: bool,
     ) -> Result<(), Box<Tell>> {
-        self.forget(now);
         if self.known.contains(&tell.cursor) {
             return Ok(());
         }
-        if !self.fair.admit(&lane) {
-            self.refuse(lane);
+        if !self.lanes.admit(&self.limits, lane) {
             return Err(Box::new(tell));
         }
         self.known.insert(tell.cursor);
-        let call = tell.delivery.call;
+        let (call, cursor) = (tell.delivery.call, tell.cursor);
+        let job = Job::new(now, wall, lane.clone(), tell, late);
+        let is_head = self
+            .calls
+            .get(&call)
+            .is_some_and(|line| line.head == Some(cursor));
         // It has held back the others for long enough before it came back from the outbox.
-        let alone = tell.attempts > 0 && age >= HOLD;
-        let expires = now + LIFETIME.saturating_sub(age);
-        let job = Job {
-            tell,
-            lane,
-            first_failed: None,
-            expires,
-        };
-        if alone {
-            let lane = job.lane.clone();
-            self.fair.push(&lane, job);
+        let is_late = job.first_failed.is_some_and(|failed| failed + HOLD <= now);
+        if is_head || is_late {
+            self.push(job);
             return Ok(());
         }
         let line = self.calls.entry(call).or_default();
@@ -319,17 +426,6 @@ impl Queue {
         Ok(())
     }
 
-    fn forget(&mut self, now: Instant) {
-        while let Some((_, cursor)) = self.left.pop_front_if(|(until, _)| *until <= now) {
-            self.known.remove(&cursor);
-        }
-    }
-
-    fn refuse(&mut self, lane: LaneKey) {
-        self.refused.insert(lane, self.mark);
-        self.mark.0 += 1;
-    }
-
     /// Lets the call's next tell go if nothing holds it.
     fn advance(&mut self, call: CallKey) {
         let Entry::Occupied(mut entry) = self.calls.entry(call) else {
@@ -342,8 +438,7 @@ impl Queue {
         match line.waiting.pop_front() {
             Some(job) => {
                 line.head = Some(job.tell.cursor);
-                let lane = job.lane.clone();
-                self.fair.push(&lane, job);
+                self.push(job);
             }
             None => {
                 entry.remove();
@@ -352,90 +447,11 @@ impl Queue {
     }
 }
 
-impl Job {
-    /// What to report of a try, and what becomes of the job; `wall` is the time of day at `now`.
-    pub(super) fn judge(
-        &mut self,
-        now: Instant,
-        wall: SystemTime,
-        tried: Attempt,
-    ) -> (TellResult, Next) {
-        self.tell.attempts += 1;
-        let (told, status, error, next) = match tried {
-            Attempt::Delivered { status, .. } => {
-                (Told::Delivered, Some(status.as_u16()), None, Next::Leave)
-            }
-            Attempt::Refused { status } => (
-                Told::Failed,
-                Some(status.as_u16()),
-                Some(TryError::Status(status)),
-                Next::Leave,
-            ),
-            Attempt::Gone => (
-                Told::Failed,
-                Some(410),
-                Some(TryError::SwitchedOff),
-                Next::Leave,
-            ),
-            Attempt::Retry { why, retry_after } => {
-                let (told, next) = self.again(now, wall, retry_after);
-                (told, why.status(), Some(why), next)
-            }
-        };
-        (self.result(told, status, error), next)
-    }
-
-    /// What to report when the callback was switched off before it could be tried.
-    pub(super) fn switched_off(&self) -> (TellResult, Next) {
-        (
-            self.result(Told::Failed, None, Some(TryError::SwitchedOff)),
-            Next::Leave,
-        )
-    }
-
-    fn result(&self, told: Told, status: Option<u16>, error: Option<TryError>) -> TellResult {
-        TellResult {
-            cursor: self.tell.cursor,
-            webhook_id: Arc::clone(&self.tell.delivery.webhook_id),
-            call: self.tell.delivery.call,
-            sequence: self.tell.delivery.sequence,
-            told,
-            status,
-            error,
-            attempts: self.tell.attempts,
-        }
-    }
-
-    fn again(&self, now: Instant, wall: SystemTime, wish: Option<Duration>) -> (Told, Next) {
-        let attempts = self.tell.attempts;
-        let doubled = FIRST_PAUSE * (1 << (attempts - 1).min(10));
-        let pause = jittered(doubled.min(LONGEST_PAUSE), (self.tell.cursor, attempts));
-        let mut at = now + pause.max(wish.unwrap_or_default()).min(LIFETIME);
-        if at > self.expires {
-            return (Told::Failed, Next::Leave);
-        }
-        let horizon = self.first_failed.unwrap_or(now) + HOLD;
-        if at > horizon && now < horizon && wish.is_none() {
-            // One more try while the later events still wait, so that order is kept where it can be.
-            at = horizon;
-        }
-        let parked = at > horizon;
-        let next = if parked { Next::Park } else { Next::Rest(at) };
-        (
-            Told::Retry {
-                at: wall + (at - now),
-                parked,
-            },
-            next,
-        )
-    }
-}
-
-fn lane_of(target: &Target) -> LaneKey {
-    let origin = Arc::clone(target.base.origin_text());
+pub(super) fn lane_of(target: &Target) -> LaneKey {
     LaneKey {
         domain: Arc::clone(&target.domain),
-        origin,
+        service: Arc::clone(&target.service),
+        origin: Arc::clone(target.base.origin_text()),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Callbacks that report events: runs what the queue says, one task per try that is under way.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
@@ -10,8 +11,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::attempt::{Attempt, attempt};
 use super::client::{Client, Wants};
-use super::queue::{Job, Limits, Mark, Next, Queue, Refused, Tell, TellResult};
-use super::{CallKey, Observer};
+use super::lanes::{Limits, Wish};
+use super::queue::{Ended, Held, Job, Page, Queue, Refused, Tell, TellResult};
+use super::{CallKey, EventCursor, Observer, Target};
 
 /// The tells of this node.
 pub(super) struct Tells {
@@ -26,6 +28,8 @@ struct Shared {
     runtime: Handle,
     state: Mutex<State>,
     earlier: Arc<Notify>,
+    readable: Notify,
+    any_down: AtomicBool,
 }
 
 struct State {
@@ -65,6 +69,8 @@ impl Tells {
                 armed: None,
             }),
             earlier: Arc::clone(&earlier),
+            readable: Notify::new(),
+            any_down: AtomicBool::new(false),
         });
         let clock = runtime
             .spawn(keep_time(Arc::downgrade(&shared), earlier))
@@ -73,24 +79,43 @@ impl Tells {
     }
 
     pub(super) fn tell(&self, tell: Tell) -> Result<(), Refused> {
-        let age = age(&tell);
         self.shared
-            .update(|queue| queue.handle_tell(Instant::now(), age, tell))
+            .update(|queue| queue.handle_tell(Instant::now(), SystemTime::now(), tell))
     }
 
-    pub(super) fn refill(&self, mark: Mark, rows: Vec<Tell>, complete: bool) -> Vec<Tell> {
-        self.shared.update(|queue| {
-            let mut left = Vec::new();
-            for tell in rows {
-                if let Err(tell) = queue.handle_refill(Instant::now(), age(&tell), tell) {
-                    left.push(*tell);
-                }
+    pub(super) fn backlog(&self, target: &Target) {
+        self.shared.update(|queue| queue.handle_backlog(target));
+    }
+
+    pub(super) fn held(&self, held: Vec<Held>) {
+        self.shared
+            .update(|queue| queue.handle_held(Instant::now(), SystemTime::now(), held));
+    }
+
+    /// The application of that target answered something else than a tell.
+    pub(super) fn answered(&self, target: &Target) {
+        if self.shared.any_down.load(Ordering::Relaxed) {
+            self.shared
+                .update(|queue| queue.handle_answer(Instant::now(), target));
+        }
+    }
+
+    pub(super) async fn next_read(&self) -> Wish {
+        loop {
+            if let Some(wish) = self.shared.lock().queue.next_read() {
+                return wish;
             }
-            if complete {
-                queue.handle_refilled(mark);
-            }
-            left
-        })
+            self.shared.readable.notified().await;
+        }
+    }
+
+    pub(super) fn page(&self, wish: &Wish, page: Option<Page>) {
+        self.shared
+            .update(|queue| queue.handle_page(Instant::now(), SystemTime::now(), wish, page));
+    }
+
+    pub(super) fn settled(&self, events: Vec<EventCursor>) {
+        self.shared.update(|queue| queue.handle_settled(events));
     }
 
     pub(super) fn hold(&self, call: CallKey) -> Hold {
@@ -99,10 +124,6 @@ impl Tells {
             shared: Arc::clone(&self.shared),
             call,
         }
-    }
-
-    pub(super) fn mark(&self) -> Mark {
-        self.shared.lock().queue.mark()
     }
 
     pub(super) fn load(&self) -> (usize, usize) {
@@ -126,6 +147,11 @@ impl Shared {
             starts.push(job);
         }
         self.set_clock(&mut state);
+        if state.queue.poll_wants_read() {
+            self.readable.notify_one();
+        }
+        self.any_down
+            .store(state.queue.any_down(), Ordering::Relaxed);
         drop(state);
         for job in starts {
             self.runtime.spawn(Arc::clone(self).run(job));
@@ -146,12 +172,20 @@ impl Shared {
     /// Delivers one job, then whatever is next: a task goes on while there is work.
     async fn run(self: Arc<Self>, mut job: Job) {
         loop {
-            let (result, next) = self.deliver(&mut job).await;
+            let lag = match job.late {
+                true => Some(give_way().await),
+                false => None,
+            };
+            let (result, ended) = self.deliver(&mut job).await;
             // Nobody listens any more when the node shuts down; the outbox has the event still.
             self.results.send(result).await.ok();
             let mut following = None;
             self.update(|queue| {
-                queue.handle_done(Instant::now(), job, next);
+                let now = Instant::now();
+                if let Some(lag) = lag {
+                    queue.handle_lag(now, lag);
+                }
+                queue.handle_done(now, SystemTime::now(), job, &ended);
                 following = queue.poll_start();
             });
             match following {
@@ -161,7 +195,7 @@ impl Shared {
         }
     }
 
-    async fn deliver(&self, job: &mut Job) -> (TellResult, Next) {
+    async fn deliver(&self, job: &mut Job) -> (TellResult, Ended) {
         let Tell {
             target, delivery, ..
         } = &job.tell;
@@ -169,7 +203,8 @@ impl Shared {
             return job.switched_off();
         }
         let observer = &*self.observer;
-        let deadline = Instant::now() + target.try_limit();
+        let began = Instant::now();
+        let deadline = began + target.try_limit();
         let tried = attempt(
             &self.client,
             observer,
@@ -182,12 +217,19 @@ impl Shared {
         if matches!(tried, Attempt::Gone) && target.switch.turn_off() {
             observer.switched_off(target);
         }
-        job.judge(Instant::now(), SystemTime::now(), tried)
+        job.judge(Instant::now(), SystemTime::now(), began, tried)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Lets everything else go first; tells how long that took.
+async fn give_way() -> std::time::Duration {
+    let since = std::time::Instant::now();
+    tokio::task::yield_now().await;
+    since.elapsed()
 }
 
 /// Wakes the queue at its deadlines: one sleep for all tells.
@@ -215,10 +257,4 @@ async fn keep_time(shared: Weak<Shared>, earlier: Arc<Notify>) {
         };
         shared.update(|queue| queue.handle_timeout(Instant::now()));
     }
-}
-
-fn age(tell: &Tell) -> Duration {
-    SystemTime::now()
-        .duration_since(tell.created_at)
-        .unwrap_or_default()
 }

@@ -19,6 +19,7 @@ use super::{commands, routes};
     ),
     tags(
         (name = "Calls", description = "The four commands, and what became of calls"),
+        (name = "Events", description = "What applications were told, how that went, and telling it again"),
         (name = "Services", description = "Which calls go to which application"),
         (name = "Devices", description = "The devices of a tenant"),
         (name = "Keys", description = "What opens the interface"),

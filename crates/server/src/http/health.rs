@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use hookswitch_api::done::Done;
 use hookswitch_api::error::ErrorBody;
 use hookswitch_store::settings;
+use tokio::sync::watch;
 
 use super::error::ApiError;
 use super::{Rest, blocking, reply};
@@ -20,7 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether the node may get work.
 #[derive(Debug, Default)]
-pub struct Readiness(AtomicU8);
+pub struct Readiness {
+    state: AtomicU8,
+    draining: watch::Sender<bool>,
+}
 
 const STARTING: u8 = 0;
 const READY: u8 = 1;
@@ -29,17 +33,23 @@ const DRAINING: u8 = 2;
 impl Readiness {
     /// Everything listens.
     pub fn ready(&self) {
-        self.0.store(READY, Ordering::Release);
+        self.state.store(READY, Ordering::Release);
     }
 
     /// The node is being stopped.
     pub fn draining(&self) {
-        self.0.store(DRAINING, Ordering::Release);
+        self.state.store(DRAINING, Ordering::Release);
+        self.draining.send_replace(true);
+    }
+
+    /// Turns true when the node is being stopped.
+    pub(super) fn watch(&self) -> watch::Receiver<bool> {
+        self.draining.subscribe()
     }
 
     fn check(&self) -> Result<(), ApiError> {
         let refuse = |code, reason| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, reason);
-        match self.0.load(Ordering::Acquire) {
+        match self.state.load(Ordering::Acquire) {
             READY => Ok(()),
             STARTING => Err(refuse("starting", "the node is still starting")),
             _ => Err(refuse(

@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use hookswitch_call::command::AskAnswer;
 use hookswitch_call::event::Event;
 use hookswitch_call::id::CallId;
-use hookswitch_store::{CallKey, DeliveryOutcome, DeliveryUpdate, UnixMicros};
 
 use super::body::Keys;
-use super::{CallbackCounts, Outlet, answer};
-use crate::callback::Asked;
+use super::{CallbackCounts, Outlet, answer, cursor};
+use crate::callback::{Answered, Asked, CallKey, TellResult, Told, TryError};
 use crate::shard::{Input, ShardHandle};
 
 /// One line in the log about a service's failing asks in so long.
@@ -60,16 +59,14 @@ impl Outlet {
             });
             return;
         };
-        let asking = callbacks.ask(
-            target,
-            Self::delivery(event, self.writer.write(event, Keys::Shown)),
-        );
+        let delivery = Self::delivery(event, self.writer.write(event, Keys::Shown));
+        let webhook_id = Arc::clone(&delivery.webhook_id);
+        let asking = callbacks.ask(target, delivery);
         let (outlet, shard, sequence) = (Arc::clone(self), shard.clone(), event.sequence);
-        let identity = Arc::clone(&event.identity);
+        let (identity, callbacks) = (Arc::clone(&event.identity), Arc::clone(callbacks));
         tokio::spawn(async move {
-            let asked = asking.await;
-            outlet.record(vec![settled(call, sequence, &asked)]);
-            let answer = answer::read(&asked);
+            let answered = asking.await;
+            let answer = answer::read(&answered.asked);
             match &answer {
                 AskAnswer::Accepted(_) => CallbackCounts::add(&outlet.counts.asks_answered),
                 AskAnswer::TimedOut { why }
@@ -84,46 +81,37 @@ impl Outlet {
                 }
             }
             shard.put(Input::Asked { call, answer });
+            let settled = settled(call, sequence, webhook_id, answered);
+            callbacks.report(settled).await;
         });
     }
 }
 
 /// The ask is over: what its row in the outbox says then.
-fn settled(call: CallId, sequence: u32, asked: &Asked) -> DeliveryUpdate {
-    let (outcome, attempts, last_status, last_error) = match asked {
-        Asked::Accepted { .. } => (
-            DeliveryOutcome::Delivered(UnixMicros::now()),
-            1,
-            Some(200),
-            None,
-        ),
-        Asked::Refused { status, why } => (
-            DeliveryOutcome::Failed,
-            1,
-            Some(status.as_u16()),
-            Some(why.clone()),
-        ),
-        Asked::Disabled => (
-            DeliveryOutcome::Failed,
-            1,
-            Some(410),
-            Some("callback_disabled".to_owned()),
-        ),
-        Asked::TimedOut { why, tries } => (
-            DeliveryOutcome::Failed,
-            *tries,
-            why.status(),
-            Some(why.to_string()),
-        ),
+fn settled(call: CallId, sequence: u32, webhook_id: Arc<str>, answered: Answered) -> TellResult {
+    let (told, status, error) = match answered.asked {
+        Asked::Accepted { .. } => {
+            let status = answered.tries.last().and_then(|tried| tried.status);
+            (Told::Delivered, status, None)
+        }
+        Asked::Refused { status, .. } => {
+            let code = Some(status.as_u16());
+            (Told::Failed, code, Some(TryError::Status(status)))
+        }
+        Asked::Disabled => (Told::Failed, Some(410), Some(TryError::SwitchedOff)),
+        Asked::TimedOut { why, .. } => (Told::Failed, why.status(), Some(why)),
     };
-    DeliveryUpdate {
+    TellResult {
+        cursor: cursor(call, sequence),
+        webhook_id,
         call: CallKey(call.as_u128()),
-        sequence,
-        outcome,
-        attempts,
-        last_status,
-        last_error,
-        tries: Vec::new(),
+        sequence: u64::from(sequence),
+        told,
+        status,
+        error,
+        attempts: u32::try_from(answered.tries.len()).unwrap_or(u32::MAX),
+        tries: answered.tries,
+        is_ask: true,
     }
 }
 

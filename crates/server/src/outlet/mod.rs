@@ -2,9 +2,11 @@
 
 pub mod answer;
 mod ask;
+mod bell;
 mod body;
 mod leftovers;
 mod refill;
+mod results;
 mod rows;
 mod targets;
 mod watch;
@@ -17,19 +19,13 @@ use hookswitch_call::engine::Change;
 use hookswitch_call::event::{Event, EventKind};
 use hookswitch_call::id::CallId;
 use hookswitch_sip::event::Commit;
-use hookswitch_store::{
-    Batch, DeliveryOutcome, DeliveryUpdate, Error as StoreError, LadderRow, MasterKey, Store,
-    UnixMicros,
-};
-use tokio::sync::mpsc;
+use hookswitch_store::{Batch, Error as StoreError, LadderRow, MasterKey, Store};
 
 use self::body::Keys;
 pub use self::body::Writer;
 use self::targets::Targets;
 pub use self::watch::{CallbackCounts, CallbackLog};
-use crate::callback::{
-    BaseUrl, CallKey, Callbacks, Delivery, EventCursor, Target, Tell, TellResult, Told, TraceId,
-};
+use crate::callback::{BaseUrl, CallKey, Callbacks, Delivery, EventCursor, Target, Tell, TraceId};
 use crate::directory::Publisher;
 use crate::fail::FailPoint;
 use crate::shard::{Input, ShardHandle};
@@ -41,9 +37,10 @@ pub struct Outlet {
     writer: Writer,
     publisher: Arc<Publisher>,
     targets: Targets,
-    callbacks: OnceLock<Callbacks>,
+    callbacks: OnceLock<Arc<Callbacks>>,
     counts: Arc<CallbackCounts>,
     complaints: ask::Complaints,
+    bell: Arc<bell::Bell>,
 }
 
 /// An event whose row is being written.
@@ -69,12 +66,13 @@ impl Outlet {
             callbacks: OnceLock::new(),
             counts: Arc::default(),
             complaints: ask::Complaints::default(),
+            bell: Arc::default(),
         }
     }
 
     /// The way to the applications; without it nothing is told.
     pub fn connect(&self, callbacks: Callbacks) {
-        let _ = self.callbacks.set(callbacks);
+        let _ = self.callbacks.set(Arc::new(callbacks));
     }
 
     /// What became of callbacks since the start.
@@ -84,7 +82,9 @@ impl Outlet {
 
     /// How many tells are in memory and how many of them are being tried.
     pub fn load(&self) -> (usize, usize) {
-        self.callbacks.get().map_or((0, 0), Callbacks::load)
+        self.callbacks
+            .get()
+            .map_or((0, 0), |callbacks| callbacks.load())
     }
 
     /// Hands changes to the writer, whose receipt goes to the shard. Returns the tells that may leave then.
@@ -123,9 +123,13 @@ impl Outlet {
             }
         }
         let receipt = shard.clone();
+        let told = batch.events.first().map(|event| Arc::clone(&event.domain));
+        let told = told.map(|domain| (domain, Arc::clone(&self.bell)));
         let done = move |result: Result<(), StoreError>| {
-            if let Err(error) = &result {
-                tracing::error!(%error, "a call could not be written");
+            match (&result, told) {
+                (Err(error), _) => tracing::error!(%error, "a call could not be written"),
+                (Ok(()), Some((domain, bell))) => bell.ring(&domain),
+                (Ok(()), None) => {}
             }
             receipt.put(Input::Durable {
                 commit,
@@ -155,34 +159,6 @@ impl Outlet {
         };
         if let Err(error) = self.store.writer().submit(batch, |_| ()) {
             tracing::warn!(%error, "ladder lines were lost");
-        }
-    }
-
-    fn record(&self, deliveries: Vec<DeliveryUpdate>) {
-        let batch = Batch {
-            deliveries,
-            ..Batch::default()
-        };
-        if let Err(error) = self.store.writer().submit(batch, |_| ()) {
-            tracing::warn!(%error, "delivery results were lost; those callbacks may come twice");
-        }
-    }
-
-    /// Writes what becomes of tells, until the callbacks are gone.
-    pub async fn record_results(self: Arc<Self>, mut results: mpsc::Receiver<TellResult>) {
-        let mut handful = Vec::with_capacity(256);
-        while results.recv_many(&mut handful, 256).await > 0 {
-            for result in &handful {
-                match result.told {
-                    Told::Delivered => {
-                        FailPoint::AfterTell.pass();
-                        CallbackCounts::add(&self.counts.tells_delivered);
-                    }
-                    Told::Failed => CallbackCounts::add(&self.counts.tells_failed),
-                    Told::Retry { .. } => {}
-                }
-            }
-            self.record(handful.drain(..).map(rows::delivery).collect());
         }
     }
 
@@ -226,6 +202,7 @@ impl Outlet {
             delivery: Self::delivery(event, body),
             created_at: SystemTime::UNIX_EPOCH + Duration::from_millis(event.at_unix_ms),
             attempts: 0,
+            first_tried: None,
         }
     }
 }
@@ -239,13 +216,4 @@ fn cursor(call: CallId, sequence: u32) -> EventCursor {
             .try_into()
             .expect("eight of sixteen bytes"),
     ))
-}
-
-/// What became of a tell, as the store keeps it.
-const fn outcome(told: Told, now: UnixMicros, retry_at: UnixMicros) -> DeliveryOutcome {
-    match told {
-        Told::Delivered => DeliveryOutcome::Delivered(now),
-        Told::Failed => DeliveryOutcome::Failed,
-        Told::Retry { .. } => DeliveryOutcome::Retry(retry_at),
-    }
 }

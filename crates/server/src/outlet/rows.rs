@@ -7,11 +7,12 @@ use hookswitch_call::event::Event;
 use hookswitch_call::id::CallId;
 use hookswitch_call::record::{CallRecord, Snapshot};
 use hookswitch_store::seal::Place;
-use hookswitch_store::{CallKey, CallRow, DeliveryUpdate, EventRow, MasterKey, UnixMicros};
+use hookswitch_store::{
+    CallKey, CallRow, DeliveryOutcome, DeliveryUpdate, EventRow, MasterKey, Try, UnixMicros,
+};
 
 use super::body::keys_of;
-use super::outcome;
-use crate::callback::{TellResult, Told};
+use crate::callback::{TellResult, Told, Tried};
 
 /// The row of a call's record.
 pub(super) fn call(record: &CallRecord) -> CallRow {
@@ -112,24 +113,40 @@ pub(super) const fn keys_place<'p>(domain: &'p str, webhook_id: &'p str) -> Plac
     }
 }
 
-/// What became of a tell.
-pub(super) fn delivery(result: TellResult) -> DeliveryUpdate {
-    let retry_at = match result.told {
-        Told::Retry { at, .. } => {
-            let since = at
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default();
-            UnixMicros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+/// What became of a callback.
+pub(super) fn delivery(result: &TellResult) -> DeliveryUpdate {
+    let tries: Vec<Try> = result.tries.iter().map(one_try).collect();
+    let outcome = match result.told {
+        Told::Delivered => {
+            let taken = tries.last().map_or_else(UnixMicros::now, |tried| tried.at);
+            DeliveryOutcome::Delivered(taken)
         }
-        Told::Delivered | Told::Failed => UnixMicros(0),
+        Told::Failed => DeliveryOutcome::Failed,
+        Told::Retry { at, .. } => DeliveryOutcome::Retry(micros(at)),
     };
     DeliveryUpdate {
         call: CallKey(result.call.0),
         sequence: u32::try_from(result.sequence).unwrap_or(u32::MAX),
-        outcome: outcome(result.told, UnixMicros::now(), retry_at),
+        outcome,
         attempts: result.attempts,
         last_status: result.status,
-        last_error: result.error.map(|error| error.to_string()),
-        tries: Vec::new(),
+        last_error: result.error.as_ref().map(ToString::to_string),
+        tries,
     }
+}
+
+fn one_try(tried: &Tried) -> Try {
+    Try {
+        at: micros(tried.at),
+        status: tried.status,
+        error: tried.error.as_ref().map(ToString::to_string),
+        took_micros: u32::try_from(tried.took.as_micros()).unwrap_or(u32::MAX),
+    }
+}
+
+pub(super) fn micros(at: SystemTime) -> UnixMicros {
+    let since = at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    UnixMicros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }

@@ -221,10 +221,12 @@ pub(super) fn put_back(db: &Write<'_>, cursor: i64) -> Result<bool> {
     )?;
     let kept = keep.execute([cursor])?;
     let mut statement = db.sql.prepare_cached(
-        "UPDATE events SET state = 0, attempts = 0, next_attempt_at = NULL, delivered_at = NULL, took = NULL, \
+        "UPDATE events SET state = 0, attempts = 0, next_attempt_at = ?3, delivered_at = NULL, took = NULL, \
          tried = tried + ?2 WHERE cursor = ?1 AND state <> 0",
     )?;
-    Ok(statement.execute(params![cursor, u32::try_from(kept).unwrap_or(0)])? > 0)
+    // It is due from now on, which tells it from one that has waited since it happened.
+    let now = UnixMicros::now();
+    Ok(statement.execute(params![cursor, u32::try_from(kept).unwrap_or(0), now])? > 0)
 }
 
 impl DeliveryState {

@@ -526,3 +526,52 @@ fn no_question_reads_the_whole_table() {
         ]
     );
 }
+
+#[test]
+fn what_waits_for_its_next_try_is_found_by_time_and_by_when_it_was_first_tried() {
+    let (_dir, store) = store();
+    put(&store, (1..=3).map(|call| event(call, 1)).collect()).unwrap();
+    for (call, at, next) in [(1, 100, 900), (2, 200, 700)] {
+        let update = DeliveryUpdate {
+            outcome: DeliveryOutcome::Retry(UnixMicros(next)),
+            tries: vec![tried(at, Some(500))],
+            ..delivered(call, 1)
+        };
+        told(&store, update);
+    }
+    let row = event(1, 1);
+    let (domain, service) = (&*row.domain, &*row.service);
+    let next = |now| store.read(|db| next_due(db, domain, service, UnixMicros(now)));
+    assert_eq!(next(0).unwrap(), Some(UnixMicros(700)));
+    assert_eq!(next(700).unwrap(), Some(UnixMicros(900)));
+    assert_eq!(next(900).unwrap(), None);
+    let found = store.read(|db| held(db, domain, service, UnixMicros(150)));
+    let found: Vec<_> = found
+        .unwrap()
+        .iter()
+        .map(|held| (held.call, held.first_try))
+        .collect();
+    assert_eq!(found, [(CallKey(2), UnixMicros(200))]);
+}
+
+#[test]
+fn what_nobody_took_in_time_is_given_up_unless_it_was_just_replayed() {
+    let (_dir, store) = store();
+    put(&store, (1..=3).map(|call| event(call, 1)).collect()).unwrap();
+    let row = event(1, 1);
+    let (domain, service) = (row.domain.to_string(), row.service.clone());
+    let give_up_before = |before: UnixMicros| {
+        let (domain, service) = (domain.clone(), service.clone());
+        let given_up = store.write(move |db| give_up(db, &domain, &service, before, 2));
+        given_up.unwrap()
+    };
+    assert_eq!(give_up_before(row.created_at), 0);
+    let later = UnixMicros(row.created_at.0 + 1_000);
+    assert_eq!([give_up_before(later), give_up_before(later)], [2, 1]);
+    let again = row.domain.to_string();
+    store
+        .write(move |db| replay(db, &again, CallKey(1), 1))
+        .unwrap()
+        .unwrap();
+    assert_eq!(give_up_before(later), 0);
+}

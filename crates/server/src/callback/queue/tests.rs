@@ -2,6 +2,8 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::*;
+use crate::callback::attempt::Attempt;
+use crate::callback::lanes::Wish;
 use crate::callback::{BaseUrl, TraceId};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -56,14 +58,53 @@ impl World {
             },
             created_at: self.wall,
             attempts: 0,
+            first_tried: None,
         }
+    }
+
+    /// The same as a row that was tried that often, the first time so long ago.
+    fn tried_event(&self, call: u128, sequence: u64, attempts: u32, ago: Duration) -> Tell {
+        Tell {
+            attempts,
+            first_tried: Some(self.wall - ago),
+            created_at: self.wall - ago,
+            ..self.event(call, sequence)
+        }
+    }
+
+    /// What the queue wants to read.
+    fn wish(&mut self) -> Wish {
+        self.queue.next_read().expect("something is to be read")
+    }
+
+    /// The outbox answers with these rows, whose places are their cursors.
+    fn reads(&mut self, wish: &Wish, rows: Vec<Tell>, next: Option<i64>) {
+        let rows = rows.into_iter().map(|tell| (tell.cursor.0, tell)).collect();
+        let page = Page {
+            rows,
+            next,
+            next_due: None,
+        };
+        self.queue
+            .handle_page(self.now, self.wall, wish, Some(page));
+    }
+
+    /// The outbox has exactly these rows.
+    fn refills(&mut self, rows: Vec<Tell>) {
+        self.queue.handle_backlog(&Arc::clone(&self.target));
+        let wish = self.wish();
+        self.reads(&wish, rows, None);
+    }
+
+    fn refuses(&mut self, call: u128, sequence: u64) {
+        let event = self.event(call, sequence);
+        let told = self.queue.handle_tell(self.now, self.wall, event);
+        assert_eq!(told, Err(Refused));
     }
 
     fn tell(&mut self, call: u128, sequence: u64) {
         let event = self.event(call, sequence);
-        self.queue
-            .handle_tell(self.now, Duration::ZERO, event)
-            .unwrap();
+        self.queue.handle_tell(self.now, self.wall, event).unwrap();
     }
 
     /// Everything that may start, as (call, sequence).
@@ -83,8 +124,8 @@ impl World {
     }
 
     fn ends(&mut self, mut job: Job, tried: Attempt) -> Told {
-        let (result, next) = job.judge(self.now, self.wall, tried);
-        self.queue.handle_done(self.now, job, next);
+        let (result, ended) = job.judge(self.now, self.wall, self.now, tried);
+        self.queue.handle_done(self.now, self.wall, job, &ended);
         result.told
     }
 
@@ -113,9 +154,11 @@ impl World {
         let end = self.now + duration;
         while let Some(at) = self.queue.poll_timeout().filter(|at| *at <= end) {
             assert!(at >= self.now, "a deadline in the past would spin");
+            self.wall += at - self.now;
             self.now = at;
             self.queue.handle_timeout(at);
         }
+        self.wall += end - self.now;
         self.now = end;
     }
 
@@ -173,24 +216,31 @@ fn an_event_that_is_told_twice_goes_once() {
 }
 
 #[test]
-fn an_event_just_told_is_passed_over_until_the_outbox_must_know_of_it() {
+fn a_row_is_passed_over_until_the_outbox_shows_what_became_of_it() {
     let mut world = World::new();
     world.tell(1, 1);
     let job = one(world.starts(&[(1, 1)]));
     world.delivers(job);
-    world.waits(REMEMBERED - SECOND);
     let row = world.event(1, 1);
-    world
-        .queue
-        .handle_refill(world.now, Duration::ZERO, row.clone())
-        .unwrap();
+    world.refills(vec![row.clone()]);
     world.starts(&[]);
-    world.waits(SECOND);
-    world
-        .queue
-        .handle_refill(world.now, Duration::ZERO, row)
-        .unwrap();
+    world.queue.handle_settled([row.cursor]);
+    world.refills(vec![row]);
     world.starts(&[(1, 1)]);
+}
+
+#[test]
+fn a_page_that_was_read_before_a_result_was_written_does_not_bring_the_event_back() {
+    let mut world = World::new();
+    world.tell(1, 1);
+    let job = one(world.starts(&[(1, 1)]));
+    world.queue.handle_backlog(&Arc::clone(&world.target));
+    let wish = world.wish();
+    world.delivers(job);
+    let row = world.event(1, 1);
+    world.queue.handle_settled([row.cursor]);
+    world.reads(&wish, vec![row], None);
+    world.starts(&[]);
 }
 
 #[test]
@@ -334,10 +384,9 @@ fn a_short_retry_after_is_honoured_too() {
 #[test]
 fn what_comes_back_from_the_outbox_after_its_minute_neither_waits_nor_holds() {
     let mut world = World::new();
-    let mut old = world.event(1, 1);
-    old.attempts = 7;
+    let old = world.tried_event(1, 1, 7, 2 * HOLD);
     world.tell(1, 2);
-    world.queue.handle_refill(world.now, 2 * HOLD, old).unwrap();
+    world.refills(vec![old]);
     let mut jobs = world.starts(&[(1, 2), (1, 1)]);
     let old = jobs.pop().unwrap();
     world.fails(old);
@@ -347,25 +396,70 @@ fn what_comes_back_from_the_outbox_after_its_minute_neither_waits_nor_holds() {
 }
 
 #[test]
+fn an_event_tried_before_a_restart_holds_back_the_others_for_the_rest_of_its_minute() {
+    let mut world = World::new();
+    let held = Held {
+        cursor: world.event(1, 1).cursor,
+        call: CallKey(1),
+        first_tried: world.wall - 20 * SECOND,
+    };
+    world.queue.handle_held(world.now, world.wall, [held]);
+    let next = world.event(1, 2);
+    world.refills(vec![next]);
+    world.waits(39 * SECOND);
+    world.starts(&[]);
+    world.waits(SECOND);
+    world.starts(&[(1, 2)]);
+}
+
+#[test]
+fn an_event_tried_before_a_restart_goes_first_when_it_is_due_within_its_minute() {
+    let mut world = World::new();
+    let held = Held {
+        cursor: world.event(1, 1).cursor,
+        call: CallKey(1),
+        first_tried: world.wall - 20 * SECOND,
+    };
+    world.queue.handle_held(world.now, world.wall, [held]);
+    let rows = vec![world.tried_event(1, 1, 4, 20 * SECOND), world.event(1, 2)];
+    world.refills(rows);
+    let first = one(world.starts(&[(1, 1)]));
+    world.delivers(first);
+    world.starts(&[(1, 2)]);
+}
+
+#[test]
 fn after_a_day_an_event_has_failed() {
     let mut world = World::new();
-    let mut old = world.event(1, 1);
-    old.attempts = 100;
-    let age = LIFETIME - SECOND;
-    world.queue.handle_refill(world.now, age, old).unwrap();
+    let old = world.tried_event(1, 1, 100, LIFETIME - SECOND);
+    world.refills(vec![old]);
     let job = one(world.starts(&[(1, 1)]));
     assert_eq!(world.fails(job), Told::Failed);
     assert_eq!(world.queue.load(), (0, 0));
 }
 
 #[test]
+fn an_old_event_that_is_replayed_gets_more_than_one_try() {
+    let mut world = World::new();
+    let old = Tell {
+        created_at: world.wall - 3 * LIFETIME,
+        ..world.event(1, 1)
+    };
+    world.refills(vec![old]);
+    let mut job = one(world.starts(&[(1, 1)]));
+    for _ in 0..5 {
+        assert!(matches!(world.fails(job), Told::Retry { .. }));
+        world.waits(world.queue.poll_timeout().unwrap() - world.now);
+        job = one(world.starts(&[(1, 1)]));
+    }
+}
+
+#[test]
 fn the_longest_pause_is_ten_minutes() {
     let mut world = World::new();
-    let mut old = world.event(1, 1);
-    old.attempts = u32::MAX - 2;
-    world.queue.handle_refill(world.now, 2 * HOLD, old).unwrap();
-    let mut job = one(world.starts(&[(1, 1)]));
-    job.first_failed = Some(world.now - HOLD);
+    let old = world.tried_event(1, 1, u32::MAX - 2, 2 * HOLD);
+    world.refills(vec![old]);
+    let job = one(world.starts(&[(1, 1)]));
     let Told::Retry { at, parked: true } = world.fails(job) else {
         panic!("it must be parked")
     };
@@ -394,80 +488,254 @@ fn refusal_and_410_end_an_event_and_let_the_next_go() {
     world.starts(&[(1, 3)]);
 }
 
-#[test]
-fn a_full_lane_refuses_new_events_until_a_complete_refill() {
-    let mut world = World::with(Limits {
-        kept_per_lane: 1,
+/// A world whose lanes keep so many events.
+fn with_room_for(events: usize) -> World {
+    World::with(Limits {
+        kept_per_lane: events,
         ..Limits::default()
-    });
-    world.tell(1, 1);
-    let second = world.event(2, 1);
-    assert_eq!(
-        world
-            .queue
-            .handle_tell(world.now, Duration::ZERO, second.clone()),
-        Err(Refused)
-    );
-    let first = one(world.starts(&[(1, 1)]));
-    world.delivers(first);
-
-    let third = world.event(2, 2);
-    let early = world.queue.mark();
-    let told = world
-        .queue
-        .handle_tell(world.now, Duration::ZERO, third.clone());
-    assert_eq!(
-        told,
-        Err(Refused),
-        "it must not overtake what the outbox still has"
-    );
-
-    // The outbox was read before the third was refused, so the third may not have been in what was read.
-    world
-        .queue
-        .handle_refill(world.now, Duration::ZERO, second)
-        .unwrap();
-    world.queue.handle_refilled(early);
-    let job = one(world.starts(&[(2, 1)]));
-    world.delivers(job);
-    assert!(
-        world
-            .queue
-            .handle_tell(world.now, Duration::ZERO, third.clone())
-            .is_err()
-    );
-
-    let mark = world.queue.mark();
-    world
-        .queue
-        .handle_refill(world.now, Duration::ZERO, third)
-        .unwrap();
-    world.queue.handle_refilled(mark);
-    let job = one(world.starts(&[(2, 2)]));
-    world.delivers(job);
-    world.tell(2, 3);
+    })
 }
 
 #[test]
-fn a_refill_without_room_comes_back_and_keeps_the_lane_shut() {
+fn once_an_event_found_no_room_the_later_ones_wait_for_it_in_the_outbox() {
+    let mut world = with_room_for(1);
+    world.tell(1, 1);
+    world.refuses(2, 1);
+    let first = one(world.starts(&[(1, 1)]));
+    world.delivers(first);
+    world.refuses(2, 2);
+    let wish = world.wish();
+    assert_eq!((wish.after, wish.limit), (0, 1));
+    let second = world.event(2, 1);
+    world.reads(&wish, vec![second], Some(201));
+    let job = one(world.starts(&[(2, 1)]));
+    world.delivers(job);
+    let wish = world.wish();
+    assert_eq!(wish.after, 201, "it goes on where it was");
+    let third = world.event(2, 2);
+    world.reads(&wish, vec![third], None);
+    let job = one(world.starts(&[(2, 2)]));
+    world.delivers(job);
+    world.tell(2, 3);
+    world.starts(&[(2, 3)]);
+}
+
+#[test]
+fn what_happens_while_the_last_page_is_read_comes_after_it() {
+    let mut world = World::new();
+    world.queue.handle_backlog(&Arc::clone(&world.target));
+    let wish = world.wish();
+    world.tell(1, 2);
+    world.tell(2, 1);
+    world.starts(&[]);
+    let row = world.event(1, 1);
+    world.reads(&wish, vec![row], None);
+    let mut jobs = world.starts(&[(2, 1), (1, 1)]);
+    world.delivers(jobs.pop().unwrap());
+    world.starts(&[(1, 2)]);
+}
+
+#[test]
+fn what_happens_while_a_page_is_read_that_is_not_the_last_is_read_with_the_others() {
+    let mut world = World::new();
+    world.queue.handle_backlog(&Arc::clone(&world.target));
+    let wish = world.wish();
+    world.tell(9, 1);
+    let row = world.event(1, 1);
+    world.reads(&wish, vec![row], Some(101));
+    world.starts(&[(1, 1)]);
+    let wish = world.wish();
+    assert_eq!(wish.after, 101);
+    let row = world.event(9, 1);
+    world.reads(&wish, vec![row], None);
+    world.starts(&[(9, 1)]);
+}
+
+#[test]
+fn a_page_that_does_not_fit_is_read_again_from_what_was_left_out() {
+    let mut world = with_room_for(2);
+    world.queue.handle_backlog(&Arc::clone(&world.target));
+    let wish = world.wish();
+    let rows = (1..=3).map(|call| world.event(call, 1)).collect();
+    world.reads(&wish, rows, None);
+    for job in world.starts(&[(1, 1), (2, 1)]) {
+        world.delivers(job);
+    }
+    let wish = world.wish();
+    assert_eq!(wish.after, 201);
+    let row = world.event(3, 1);
+    world.reads(&wish, vec![row], None);
+    world.starts(&[(3, 1)]);
+}
+
+#[test]
+fn no_more_is_read_before_half_of_the_room_is_free() {
+    let mut world = with_room_for(4);
+    world.queue.handle_backlog(&Arc::clone(&world.target));
+    let wish = world.wish();
+    let rows = (1..=4).map(|call| world.event(call, 1)).collect();
+    world.reads(&wish, rows, Some(401));
+    let mut jobs = world.starts(&[(1, 1), (2, 1), (3, 1), (4, 1)]);
+    world.delivers(jobs.pop().unwrap());
+    assert_eq!(world.queue.next_read(), None);
+    world.delivers(jobs.pop().unwrap());
+    assert_eq!(world.wish().limit, 2);
+}
+
+#[test]
+fn however_much_one_customer_has_waiting_there_is_room_for_the_next() {
     let mut world = World::with(Limits {
-        kept_per_lane: 1,
+        kept: 1_000,
         ..Limits::default()
     });
-    world.tell(1, 1);
-    let second = world.event(2, 1);
-    let mark = world.queue.mark();
-    let back = world
-        .queue
-        .handle_refill(world.now, Duration::ZERO, second)
-        .unwrap_err();
-    assert_eq!(back.cursor, EventCursor(201));
-    world.queue.handle_refilled(mark);
-    let job = one(world.starts(&[(1, 1)]));
-    world.delivers(job);
-    let third = world.event(2, 2);
-    assert_eq!(
-        world.queue.handle_tell(world.now, Duration::ZERO, third),
-        Err(Refused)
+    for call in 0..2_000 {
+        let event = world.event(call, 1);
+        let _ = world.queue.handle_tell(world.now, world.wall, event);
+    }
+    let mut customers = 0;
+    while world.queue.load().0 < 999 && customers < 100 {
+        customers += 1;
+        world.target = Arc::new(Target {
+            domain: format!("customer{customers}.example").into(),
+            ..Target::clone(&world.target)
+        });
+        let call = 10_000 + customers * 1_000;
+        world.tell(call, 1);
+        for more in 1..200 {
+            let event = world.event(call + more, 1);
+            let _ = world.queue.handle_tell(world.now, world.wall, event);
+        }
+    }
+    assert!(customers >= 8, "{customers} customers fill the memory");
+}
+
+/// An application that is down: its customer has a try of a call every now and then.
+fn with_application_down() -> World {
+    let mut world = World::new();
+    for call in 1..=20 {
+        world.tell(call, 1);
+    }
+    let (jobs, _) = world.started();
+    for job in jobs {
+        world.fails(job);
+    }
+    world
+}
+
+#[test]
+fn an_application_that_is_down_gets_one_try_every_few_seconds() {
+    let mut world = with_application_down();
+    let mut tries = Vec::new();
+    while world.elapsed() < 100 * SECOND {
+        world.waits(SECOND / 10);
+        let (jobs, names) = world.started();
+        assert!(names.len() <= 1, "{names:?}");
+        for job in jobs {
+            tries.push(world.elapsed());
+            world.fails(job);
+        }
+    }
+    let pauses: Vec<Duration> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!((10..25).contains(&tries.len()), "{tries:?}");
+    assert!(
+        pauses.iter().all(|pause| *pause < 13 * SECOND),
+        "{pauses:?}"
     );
+}
+
+#[test]
+fn an_application_that_answers_again_gets_what_waits_at_once_a_few_at_a_time() {
+    let mut world = with_application_down();
+    let probe = loop {
+        world.waits(SECOND / 10);
+        let (mut jobs, _) = world.started();
+        if let Some(job) = jobs.pop() {
+            break job;
+        }
+    };
+    world.delivers(probe);
+    let mut delivered = 1;
+    let mut at_a_time = Vec::new();
+    loop {
+        let (jobs, names) = world.started();
+        if jobs.is_empty() {
+            break;
+        }
+        at_a_time.push(names.len());
+        delivered += names.len();
+        for job in jobs {
+            world.delivers(job);
+        }
+    }
+    assert_eq!(delivered, 20, "no time has passed");
+    assert_eq!(at_a_time[0], 2);
+    assert!(at_a_time.iter().any(|tries| *tries > 2), "{at_a_time:?}");
+}
+
+#[test]
+fn an_application_that_answers_something_else_is_not_down_any_more() {
+    let mut world = with_application_down();
+    world.starts(&[]);
+    let target = Arc::clone(&world.target);
+    world.queue.handle_answer(world.now, &target);
+    let (jobs, _) = world.started();
+    assert_eq!(jobs.len(), 2);
+}
+
+#[test]
+fn what_waits_in_the_outbox_for_an_application_that_comes_back_is_due_then() {
+    let mut world = with_application_down();
+    world.queue.handle_backlog(&Arc::clone(&world.target));
+    let target = Arc::clone(&world.target);
+    world.queue.handle_answer(world.now, &target);
+    let wish = world.wish();
+    assert!(wish.early && wish.after == 0);
+}
+
+#[test]
+fn an_application_that_is_down_wants_to_be_left_alone_and_is() {
+    let mut world = World::new();
+    for call in 1..=10 {
+        world.tell(call, 1);
+    }
+    let (jobs, _) = world.started();
+    for job in jobs {
+        let wish = Some(50 * SECOND);
+        world.ends(
+            job,
+            Attempt::Retry {
+                why: TryError::Busy,
+                retry_after: wish,
+            },
+        );
+    }
+    world.tell(11, 1);
+    world.waits(49 * SECOND);
+    world.starts(&[]);
+    world.waits(SECOND);
+    let (jobs, _) = world.started();
+    assert_eq!(jobs.len(), 1);
+}
+
+#[test]
+fn an_event_parked_in_the_outbox_is_read_when_it_is_due() {
+    let mut world = World::new();
+    world.tell(1, 1);
+    let job = one(world.starts(&[(1, 1)]));
+    let wish = Some(300 * SECOND);
+    world.ends(
+        job,
+        Attempt::Retry {
+            why: TryError::Busy,
+            retry_after: wish,
+        },
+    );
+    world.queue.handle_settled([EventCursor(101)]);
+    world.waits(299 * SECOND);
+    assert_eq!(world.queue.next_read(), None);
+    world.waits(SECOND);
+    let wish = world.wish();
+    let row = world.tried_event(1, 1, 1, 300 * SECOND);
+    world.reads(&wish, vec![row], None);
+    world.starts(&[(1, 1)]);
 }

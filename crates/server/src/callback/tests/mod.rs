@@ -63,7 +63,7 @@ impl Resolve for Names {
 
 /// This node's callbacks, with everything a test looks at.
 struct Node {
-    callbacks: Callbacks,
+    callbacks: Arc<Callbacks>,
     watch: Arc<Watch>,
     results: mpsc::Receiver<TellResult>,
 }
@@ -110,7 +110,7 @@ impl Setup {
             limits: self.limits,
         };
         Node {
-            callbacks: Callbacks::new(parts).unwrap(),
+            callbacks: Arc::new(Callbacks::new(parts).unwrap()),
             watch,
             results,
         }
@@ -126,6 +126,7 @@ impl Node {
         self.callbacks
             .ask(Arc::new(target.clone()), delivery(1, 1, "newRemoteCall"))
             .await
+            .asked
     }
 
     /// What an ask comes to that gets no answer.
@@ -200,5 +201,6 @@ fn event(target: &Target, call: u128, sequence: u64) -> Tell {
         delivery: delivery(call, sequence, "callNotify"),
         created_at: SystemTime::now(),
         attempts: 0,
+        first_tried: None,
     }
 }

@@ -71,7 +71,7 @@ async fn the_tells_of_a_call_wait_for_its_ask() {
     );
     assert_eq!(application.request().await.header("webhook-id"), "msg_2_1");
     allow.send(()).unwrap();
-    assert!(matches!(ask.await.unwrap(), Asked::Accepted { .. }));
+    assert!(matches!(ask.await.unwrap().asked, Asked::Accepted { .. }));
     assert_eq!(node.result().await.call, CallKey(1));
     assert_eq!(application.request().await.header("webhook-id"), "msg_1_2");
 }
@@ -220,13 +220,18 @@ async fn what_found_no_room_comes_with_a_refill() {
     drop(hold);
     assert_eq!(node.result().await.call, CallKey(1));
 
-    let mark = node.callbacks.mark();
-    let first = event(&target, 3, 1);
-    let left = node.callbacks.refill(mark, vec![second, first], false);
-    assert_eq!(left.len(), 1, "room for one");
+    let page = |tell: Tell, next| Page {
+        rows: vec![(tell.cursor.0, tell)],
+        next,
+        next_due: None,
+    };
+    let wish = node.callbacks.next_read().await;
+    node.callbacks.page(&wish, Some(page(second, Some(2001))));
     assert_eq!(node.result().await.call, CallKey(2));
-    let mark = node.callbacks.mark();
-    assert!(node.callbacks.refill(mark, left, true).is_empty());
+    let wish = node.callbacks.next_read().await;
+    assert_eq!(wish.after, 2001);
+    let third = event(&target, 3, 1);
+    node.callbacks.page(&wish, Some(page(third, None)));
     assert_eq!(node.result().await.call, CallKey(3));
     node.tell(&target, 4, 1);
     assert_eq!(node.result().await.told, Told::Delivered);

@@ -2,8 +2,10 @@
 
 mod calls;
 mod commands;
+mod deliveries;
 mod devices;
 mod errors;
+mod events;
 mod keys;
 mod services;
 mod tenant;
@@ -54,10 +56,29 @@ impl CallControl for MadeUp {
     }
 }
 
+/// An outbox that tells nobody, and remembers what it was to tell.
+#[derive(Default)]
+struct Announced {
+    replayed: Mutex<Vec<(String, String)>>,
+    bell: tokio::sync::watch::Sender<u64>,
+}
+
+impl Outbox for Announced {
+    fn replayed(&self, domain: &str, service: &str) {
+        let told = (domain.to_owned(), service.to_owned());
+        self.replayed.lock().unwrap().push(told);
+    }
+
+    fn listen(&self, _: &Arc<str>) -> tokio::sync::watch::Receiver<u64> {
+        self.bell.subscribe()
+    }
+}
+
 /// A node with one tenant, ACME, and its first key.
 struct World {
     rest: Arc<Rest>,
     calls: Arc<MadeUp>,
+    outbox: Arc<Announced>,
     operator: Operator,
     token: String,
     _folder: tempfile::TempDir,
@@ -137,6 +158,7 @@ impl World {
             publisher.clone(),
         );
         let calls = Arc::new(MadeUp::default());
+        let outbox = Arc::new(Announced::default());
         let rest = Arc::new(Rest {
             store,
             master_key,
@@ -144,6 +166,8 @@ impl World {
             publisher,
             reply_ids: Arc::new(ReplyIds::new(&[7; 32], "node-1")),
             calls: calls.clone(),
+            outbox: outbox.clone(),
+            streams: Arc::default(),
             metrics: Arc::new(Metrics::default()),
             readiness: Arc::new(Readiness::default()),
             failures: Failures::default(),
@@ -157,6 +181,7 @@ impl World {
         let mut world = Self {
             rest,
             calls,
+            outbox,
             operator,
             token: String::new(),
             _folder: folder,
