@@ -31,23 +31,22 @@ const AHEAD: usize = 4;
 /// How long new events may gather before the store is asked.
 const GATHER: Duration = Duration::from_millis(20);
 
+/// How long a reader may leave pages waiting.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// A quiet stream says that it is alive so often.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
 /// The streams that are open.
 #[derive(Debug)]
 pub struct Streams {
     open: Mutex<HashMap<Arc<str>, usize>>,
-    /// How long a reader may leave pages waiting.
-    pub(in crate::http) patience: Duration,
-    /// A quiet stream says that it is alive so often.
-    pub(in crate::http) heartbeat: Duration,
+    patience: Duration,
+    heartbeat: Duration,
 }
 
 impl Default for Streams {
     fn default() -> Self {
-        Self {
-            open: Mutex::default(),
-            patience: Duration::from_secs(15),
-            heartbeat: Duration::from_secs(15),
-        }
+        Self::new(PATIENCE, HEARTBEAT)
     }
 }
 
@@ -58,6 +57,15 @@ struct Place {
 }
 
 impl Streams {
+    /// No streams yet; a reader may leave pages waiting so long, and a quiet stream shows so often that it lives.
+    pub fn new(patience: Duration, heartbeat: Duration) -> Self {
+        Self {
+            open: Mutex::default(),
+            patience,
+            heartbeat,
+        }
+    }
+
     fn enter(self: &Arc<Self>, domain: &Arc<str>) -> Result<Place, ApiError> {
         let mut open = self.open();
         let in_all: usize = open.values().sum();

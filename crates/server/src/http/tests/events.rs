@@ -150,11 +150,8 @@ async fn a_stream_brings_what_was_and_what_happens_and_goes_on_where_it_broke_of
 fn impatient() -> World {
     let mut world = World::new();
     let rest = Arc::get_mut(&mut world.rest).unwrap();
-    rest.streams = Arc::new(Streams {
-        patience: Duration::from_millis(1),
-        heartbeat: Duration::from_millis(1),
-        ..Streams::default()
-    });
+    let moment = Duration::from_millis(1);
+    rest.streams = Arc::new(Streams::new(moment, moment));
     world
 }
 
