@@ -65,16 +65,26 @@ impl Progress {
 }
 
 thread_local! {
-    /// What the last panic of this thread said.
-    static LAST: RefCell<String> = const { RefCell::new(String::new()) };
+    /// What the last panic of this thread's world said; nothing while none runs.
+    static HEARD: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Panics of worlds are findings here, and no reason to fill the terminal.
 fn listen_to_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        std::panic::set_hook(Box::new(|panic| {
-            LAST.with(|last| *last.borrow_mut() = panic.to_string());
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let is_ours = HEARD.with(|heard| {
+                let mut heard = heard.borrow_mut();
+                if let Some(heard) = heard.as_mut() {
+                    *heard = panic.to_string();
+                }
+                heard.is_some()
+            });
+            if !is_ours {
+                others(panic);
+            }
         }));
     });
 }
@@ -84,21 +94,24 @@ fn listen_to_panics() {
 /// # Errors
 /// When it fails.
 pub fn run(seed: u64) -> Result<Figures, Box<Failure>> {
+    listen_to_panics();
+    HEARD.with(|heard| *heard.borrow_mut() = Some(String::new()));
     let mut world = World::new(seed);
     let climate = *world.climate();
-    match catch_unwind(AssertUnwindSafe(|| world.runs())) {
+    let result = catch_unwind(AssertUnwindSafe(|| world.runs()));
+    let why = HEARD.with(|heard| heard.borrow_mut().take());
+    match result {
         Ok(()) => Ok(world.figures().clone()),
         Err(_) => Err(Box::new(Failure {
             seed,
             climate,
-            why: LAST.with(|last| last.borrow().clone()),
+            why: why.unwrap_or_default(),
         })),
     }
 }
 
 /// Runs worlds until the plan is fulfilled; `report` hears how far it is, every few seconds.
 pub fn explore(plan: Plan, mut report: impl FnMut(&Progress)) -> Progress {
-    listen_to_panics();
     let began = Instant::now();
     let next = AtomicU64::new(plan.from);
     let end = plan.from.saturating_add(plan.seeds);

@@ -1,7 +1,9 @@
 //! Whole worlds, hundreds of them: every call ends once, whatever the network, the phones and the application do.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hookswitch_sim::explore::{self, Plan, explore};
 use hookswitch_sim::{Climate, Weather, World};
 
 /// `SIM_SEED=…` runs one seed again, `SIM_TIMES=…` that many times as many.
@@ -34,12 +36,55 @@ fn is_worth(found: usize, least: usize) {
 #[test]
 fn in_any_climate_every_call_ends_once_and_nothing_stays() {
     let mut tally = BTreeMap::new();
-    for seed in seeds(0, 300) {
+    for seed in seeds(0, 100) {
         let mut world = noted(World::new(seed));
         world.runs();
         tally.extend(world.tally());
     }
     is_worth(tally.len(), 40);
+}
+
+/// Seeds that once failed, from `seeds.txt`.
+fn once_failed() -> impl Iterator<Item = u64> {
+    let lines = include_str!("../seeds.txt").lines();
+    let seeds = lines.filter_map(|line| line.split('#').next()?.split_whitespace().next());
+    seeds.map(|seed| seed.parse().expect("a line begins with a seed"))
+}
+
+#[test]
+fn what_once_failed_does_not_fail_again() {
+    for seed in once_failed() {
+        if let Err(failure) = explore::run(seed) {
+            panic!(
+                "SIM_SEED={seed} with {:?}\n{}",
+                failure.climate, failure.why
+            );
+        }
+    }
+}
+
+#[test]
+fn two_thousand_worlds_nobody_saw_before_hold() {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    let plan = Plan {
+        from: u64::try_from(since_1970.expect("it is later than 1970").as_micros())
+            .expect("it is before the year 500,000"),
+        seeds: 2_000,
+        calls: u64::MAX,
+        time: Duration::from_secs(u64::MAX),
+        threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    };
+    println!("seeds from {} on", plan.from);
+    let progress = explore(plan, |progress| println!("{}", progress.line()));
+    println!("{}", progress.line());
+    if let Some(failure) = progress.failures.first() {
+        let (seed, failed) = (failure.seed, progress.failures.len());
+        let why = &failure.why;
+        panic!(
+            "{failed} failed, the first is SIM_SEED={seed} with {:?}\n{why}",
+            failure.climate
+        );
+    }
 }
 
 #[test]

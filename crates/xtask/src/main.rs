@@ -9,6 +9,7 @@
 mod bench;
 mod check;
 mod openapi;
+mod sim;
 mod tidy;
 mod workspace;
 
@@ -36,6 +37,8 @@ enum Task {
     Openapi,
     /// Measures against SIPp on loopback; a table on the terminal, JSON in `target/bench.json`.
     Bench(bench::Options),
+    /// Explores simulated worlds on every core and writes down the seeds that fail.
+    Sim(sim::Options),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Openapi => openapi::write(),
         Task::Bench(options) => bench::run(&options),
+        Task::Sim(options) => sim::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
