@@ -11,21 +11,25 @@ use crate::workspace;
 /// Where failing seeds are written, relative to the workspace.
 const FAILURES: &str = "target/sim-failures.txt";
 
+/// What `--help` adds to the options.
+const ABOUT: &str = "\
+Every seed is a world of its own: a few phones, a carrier, an application and the node, in a climate
+drawn from the seed, from calm to terrible. Messages are lost, doubled, delayed, torn; the node crashes
+and is restored from its disk, which stalls and refuses; clocks are set; phones and applications
+misbehave. A reference model of a call looks at what can be seen from outside, and fails the world
+where that may not be.
+
+A seed that fails is written to target/sim-failures.txt with what was wrong and its climate. The same
+world again, with every message:
+
+  SIM_SEED=… cargo nextest run -p hookswitch-sim --no-capture in_any_climate
+
+Once the fault is mended, put the seed with a word on why into crates/sim/seeds.txt: the gate runs
+those every time, beside two thousand new ones.";
+
 /// What to explore.
-///
-/// Every seed is a world of its own: a few phones, a carrier, an application and the node, in a climate drawn from the
-/// seed, from calm to terrible: messages are lost, doubled, delayed, torn; the node crashes and is restored from its
-/// disk, which stalls and refuses; clocks are set; phones and applications misbehave. A reference model of a call looks
-/// at what can be seen from outside, and fails the world where that may not be.
-///
-/// A seed that fails is written to `target/sim-failures.txt` with its climate and what was wrong. The same world again,
-/// with every message:
-///
-///   SIM_SEED=… cargo nextest run -p hookswitch-sim --no-capture in_any_climate
-///
-/// Once the fault is mended, put the seed with a word on why into crates/sim/seeds.txt: the gate runs those every time.
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = ABOUT)]
 pub(crate) struct Options {
     /// How many seeds.
     #[arg(long, default_value = "10000")]
