@@ -7,9 +7,12 @@
 
 mod application;
 mod calls;
+mod capped;
 mod disk;
 mod load;
+mod overload;
 mod process;
+mod refreshed;
 mod report;
 
 use std::path::PathBuf;
@@ -25,7 +28,7 @@ use report::{Report, Row};
 /// What to measure.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Only these measurements.
+    /// Only these measurements; without it all but the longest ones, which only run when named.
     #[arg(long, value_enum)]
     only: Vec<Measurement>,
     /// Measure this program instead of building the one here.
@@ -37,6 +40,9 @@ pub(crate) struct Options {
     /// Calls to hold at once.
     #[arg(long, default_value_t = 20_000)]
     held: u32,
+    /// Calls to hold and refresh at once.
+    #[arg(long, default_value_t = 100_000)]
+    refreshed: u32,
     /// Calls a second for the application-controlled measurement.
     #[arg(long, default_value_t = 500)]
     controlled_rate: u32,
@@ -55,6 +61,10 @@ enum Measurement {
     Held,
     /// Parsing a 1 kB INVITE.
     Parse,
+    /// Goodput of half a processor that is offered twice what it can carry; needs to be root.
+    Overload,
+    /// 100,000 calls held and refreshed by their session timers; eight minutes.
+    Refreshed,
 }
 
 /// Measures, prints the table, writes `target/bench.json`.
@@ -85,6 +95,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let limit = (options.held * 2).to_string();
         let server = Server::start(&program, &["--log", "warn", "--max-calls", &limit])?;
         report.add_all(calls::held(&server, options.held)?);
+    }
+    if wants(Measurement::Overload) {
+        let server = Server::start(&program, &["--log", "warn"])?;
+        report.add_all(overload::goodput(&server)?);
+    }
+    if options.only.contains(&Measurement::Refreshed) {
+        let server = Server::start(&program, &["--log", "warn"])?;
+        report.add_all(refreshed::held(&server, options.refreshed)?);
     }
     report.print();
     report.write(&workspace::root().join("target/bench.json"))

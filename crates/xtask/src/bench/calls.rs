@@ -14,7 +14,7 @@ use hookswitch_rig::server::Server;
 use serde_json::json;
 
 use super::application::{Answering, Mode};
-use super::load::{DOMAIN, Load, Outcome, calls_held};
+use super::load::{CALL, DOMAIN, Load, Outcome, calls_held};
 use super::process::{cpu_time, resident_kib};
 use super::report::Row;
 
@@ -161,6 +161,7 @@ pub(crate) fn held(server: &Server, calls: u32) -> Result<Vec<Row>> {
     let before = resident_kib(server.id())?;
     let filling = Duration::from_secs(u64::from(calls / RATE));
     let load = Load {
+        scenario: CALL,
         rate: RATE,
         calls,
         held: filling + Duration::from_secs(15),
@@ -187,6 +188,7 @@ pub(crate) fn held(server: &Server, calls: u32) -> Result<Vec<Row>> {
 
 fn load(rate: u32, seconds: u32) -> Load {
     Load {
+        scenario: CALL,
         rate,
         calls: rate * seconds,
         held: Duration::ZERO,
@@ -213,7 +215,7 @@ fn micros_per_call(cpu: Duration, outcome: &Outcome) -> f64 {
     clippy::cast_precision_loss,
     reason = "KiB of a process are far below 2^52"
 )]
-fn kib_per_call(kib: u64, calls: u32) -> f64 {
+pub(super) fn kib_per_call(kib: u64, calls: u32) -> f64 {
     kib as f64 / f64::from(calls)
 }
 
@@ -223,7 +225,7 @@ fn median(figures: &mut [f64]) -> f64 {
 }
 
 /// Waits until the application has heard of the end of that many calls.
-fn wait_for(ended: &AtomicU64, calls: u64) -> Result<()> {
+pub(super) fn wait_for(ended: &AtomicU64, calls: u64) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(30);
     while ended.load(Ordering::Relaxed) < calls {
         if Instant::now() > deadline {

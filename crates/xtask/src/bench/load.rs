@@ -11,12 +11,21 @@ use hookswitch_rig::sipp::{Call, Sipp, Transport};
 /// The tenant that is called.
 pub(crate) const DOMAIN: &str = "bench.test";
 
+/// One call, from INVITE to BYE.
+pub(crate) const CALL: &str = "call.xml";
+/// The same, where 503 is an answer too.
+pub(crate) const CALL_OR_503: &str = "call_or_503.xml";
+/// A call held for two refreshes of its session.
+pub(crate) const REFRESHED: &str = "refreshed.xml";
+
 /// Where SIPp writes one line for each message.
 const MESSAGES: &str = "messages.tsv";
 
 /// What a load is made of.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
+    /// What SIPp does: one of the scenarios above.
+    pub(crate) scenario: &'static str,
     /// Calls started each second.
     pub(crate) rate: u32,
     /// Calls in all.
@@ -31,6 +40,8 @@ pub(crate) struct Load {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) succeeded: u64,
+    /// The scenario's own two counters.
+    pub(crate) counters: [u64; 2],
     pub(crate) failed: u64,
     pub(crate) retransmissions: u64,
     /// Calls a second over the whole run.
@@ -78,7 +89,7 @@ impl Load {
         } else {
             &[]
         };
-        Sipp::scenario(scenario(), Transport::Udp)
+        Sipp::scenario(folder().join(self.scenario), Transport::Udp)
             .quiet()
             .calls(self.calls)
             .timeout(busy + self.held + Duration::from_secs(20))
@@ -104,11 +115,11 @@ pub(crate) fn calls_held(folder: &Path) -> Option<u32> {
     column(&statistics, "CurrentCall")?.parse().ok()
 }
 
-fn scenario() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/call.xml")
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bench")
 }
 
-fn read(folder: &Path) -> Result<Outcome> {
+pub(crate) fn read(folder: &Path) -> Result<Outcome> {
     let statistics = std::fs::read_to_string(folder.join("statistics"))?;
     let number = |name: &str| -> Result<u64> {
         let value = column(&statistics, name).with_context(|| format!("no {name}"))?;
@@ -118,6 +129,10 @@ fn read(folder: &Path) -> Result<Outcome> {
     let messages = std::fs::read_to_string(folder.join(MESSAGES)).unwrap_or_default();
     Ok(Outcome {
         succeeded: number("SuccessfulCall(C)")?,
+        counters: [
+            number("GenericCounter1(C)").unwrap_or_default(),
+            number("GenericCounter2(C)").unwrap_or_default(),
+        ],
         failed: number("FailedCall(C)")?,
         retransmissions: number("Retransmissions(C)")?,
         rate: rate.parse()?,

@@ -1,0 +1,145 @@
+//! A server held to half a processor and offered twice what it can carry: how much it still carries.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use hookswitch_rig::application::Application;
+use hookswitch_rig::server::Server;
+use serde_json::json;
+
+use super::application::{Answering, Mode};
+use super::capped::Capped;
+use super::load::{CALL_OR_503, DOMAIN, Load, Outcome};
+use super::process::resident_kib;
+use super::report::Row;
+
+/// Percent of one processor.
+const SHARE: u32 = 50;
+/// Seconds of each step on the way up.
+const STEP: u32 = 5;
+/// Seconds of overload.
+const OVERLOAD: u32 = 20;
+/// How long the server may take to be itself again.
+const RECOVERY: Duration = Duration::from_secs(30);
+
+/// Goodput at twice the capacity, memory meanwhile, and the way back.
+pub(crate) fn goodput(server: &Server) -> Result<Vec<Row>> {
+    let tenant = server.add_tenant(DOMAIN)?;
+    let ended = Arc::new(AtomicU64::new(0));
+    let application = Application::start_forgetful(Answering {
+        mode: Mode::Reply,
+        http: server.http,
+        token: tenant.token.clone(),
+        ended: Arc::clone(&ended),
+    })?;
+    tenant.add_service(&application.base_url(), &json!({}))?;
+    let _capped = Capped::hold(server.id(), SHARE)?;
+    let (peak, at) = climb(server)?;
+    let before = resident_kib(server.id())?;
+    let (outcome, highest) = watch_memory(server, at * 2)?;
+    let goodput = per_second(outcome.counters[0], OVERLOAD);
+    let refused = outcome.counters[1];
+    let recovered = recover(server, at / 2)?;
+    let half = f64::from(SHARE) / 100.0;
+    let named = |what: &str| format!("{half} processors, offered twice the peak: {what}");
+    Ok(vec![
+        Row::new(&named("peak goodput"), peak, "calls/s").note(format!("at {at}/s offered")),
+        Row::new(&named("goodput"), goodput, "calls/s").note(format!(
+            "{}/s offered for {OVERLOAD} s: {} answered, {refused} refused, {} failed, {} repeated",
+            at * 2,
+            outcome.counters[0],
+            outcome.failed,
+            outcome.retransmissions
+        )),
+        Row::new(
+            &named("goodput against the peak"),
+            goodput / peak * 100.0,
+            "%",
+        )
+        .at_least(90.0),
+        Row::new(
+            &named("memory grown by"),
+            mib(highest.saturating_sub(before)),
+            "MiB",
+        )
+        .at_most(64.0)
+        .note(format!("VmRSS {before} → at most {highest} KiB")),
+        Row::new(&named("normal again after"), recovered.as_secs_f64(), "s").at_most(10.0),
+    ])
+}
+
+/// Raises the rate by a fifth until a fifth of it is not answered; the highest goodput, and the rate it came at.
+fn climb(server: &Server) -> Result<(f64, u32)> {
+    let (mut best, mut at, mut rate) = (0.0, 0, 200);
+    loop {
+        let outcome = load(rate, STEP).run("1001", server.udp)?;
+        let answered = per_second(outcome.counters[0], STEP);
+        if answered > best {
+            (best, at) = (answered, rate);
+        }
+        if answered < f64::from(rate) * 0.8 {
+            ensure!(at > 0, "no call was answered: {}", server.log());
+            return Ok((best, at));
+        }
+        rate += rate / 5;
+    }
+}
+
+/// The overload itself, and the most memory seen meanwhile, in KiB.
+fn watch_memory(server: &Server, rate: u32) -> Result<(Outcome, u64)> {
+    let highest = AtomicU64::new(0);
+    let outcome = thread::scope(|scope| {
+        let under_load = scope.spawn(|| load(rate, OVERLOAD).run("1001", server.udp));
+        while !under_load.is_finished() {
+            highest.fetch_max(
+                resident_kib(server.id()).unwrap_or_default(),
+                Ordering::Relaxed,
+            );
+            thread::sleep(Duration::from_millis(100));
+        }
+        under_load.join().expect("the load does not panic")
+    })?;
+    Ok((outcome, highest.into_inner()))
+}
+
+/// How long until a second's calls are all answered without a repetition.
+fn recover(server: &Server, rate: u32) -> Result<Duration> {
+    let began = Instant::now();
+    while began.elapsed() < RECOVERY {
+        let second = Instant::now();
+        let outcome = load(rate, 1).run("1001", server.udp)?;
+        if outcome.is_clean() && outcome.counters[1] == 0 {
+            return Ok(second.duration_since(began));
+        }
+    }
+    Ok(RECOVERY)
+}
+
+fn load(rate: u32, seconds: u32) -> Load {
+    Load {
+        scenario: CALL_OR_503,
+        rate,
+        calls: rate * seconds,
+        held: Duration::ZERO,
+        is_timed: false,
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of calls are far below 2^52"
+)]
+fn per_second(calls: u64, seconds: u32) -> f64 {
+    calls as f64 / f64::from(seconds)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "KiB of a process are far below 2^52"
+)]
+fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}
