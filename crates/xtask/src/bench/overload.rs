@@ -77,6 +77,10 @@ fn climb(server: &Server) -> Result<(f64, u32)> {
     loop {
         let outcome = load(rate, STEP).run("1001", server.udp)?;
         let answered = per_second(outcome.counters[0], STEP);
+        eprintln!(
+            "  {rate}/s offered: {answered:.0}/s answered, {} refused, {} failed, {} repeated",
+            outcome.counters[1], outcome.failed, outcome.retransmissions
+        );
         if answered > best {
             (best, at) = (answered, rate);
         }
