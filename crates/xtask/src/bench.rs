@@ -10,10 +10,12 @@ mod calls;
 mod capped;
 mod disk;
 mod load;
+mod outbox;
 mod overload;
 mod process;
 mod refreshed;
 mod report;
+mod restart;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -40,6 +42,12 @@ pub(crate) struct Options {
     /// Calls to hold at once.
     #[arg(long, default_value_t = 20_000)]
     held: u32,
+    /// Calls that are up when the server is killed.
+    #[arg(long, default_value_t = 10_000)]
+    restored: u32,
+    /// Events that wait for a customer who was away.
+    #[arg(long, default_value_t = 1_000_000)]
+    events: u64,
     /// Calls to hold and refresh at once.
     #[arg(long, default_value_t = 100_000)]
     refreshed: u32,
@@ -63,6 +71,10 @@ enum Measurement {
     Parse,
     /// Goodput of half a processor that is offered twice what it can carry; needs to be root.
     Overload,
+    /// A restart with 10,000 calls up.
+    Restart,
+    /// A customer who catches up, while another one's calls go on.
+    Outbox,
     /// 100,000 calls held and refreshed by their session timers; eight minutes.
     Refreshed,
 }
@@ -99,6 +111,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if wants(Measurement::Overload) {
         let server = Server::start(&program, &["--log", "warn"])?;
         report.add_all(overload::goodput(&server)?);
+    }
+    if wants(Measurement::Restart) {
+        let mut server = Server::start(&program, &["--log", "warn"])?;
+        report.add_all(restart::ready(&mut server, options.restored)?);
+    }
+    if wants(Measurement::Outbox) {
+        let mut server = Server::start(&program, &["--log", "warn"])?;
+        report.add_all(outbox::catch_up(&mut server, options.events)?);
     }
     if options.only.contains(&Measurement::Refreshed) {
         let server = Server::start(&program, &["--log", "warn"])?;
