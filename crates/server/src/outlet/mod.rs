@@ -27,7 +27,6 @@ use self::targets::Targets;
 pub use self::watch::{CallbackCounts, CallbackLog};
 use crate::callback::{BaseUrl, CallKey, Callbacks, Delivery, EventCursor, Target, Tell, TraceId};
 use crate::directory::Publisher;
-use crate::fail::FailPoint;
 use crate::shard::{Input, ShardHandle};
 
 /// The store and the callbacks, as the shards use them.

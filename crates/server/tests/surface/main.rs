@@ -23,6 +23,8 @@ mod baresip;
 mod called;
 mod calling;
 mod curl;
+mod deliveries;
+mod events;
 mod in_dialog;
 mod kamailio;
 mod lifecycle;
