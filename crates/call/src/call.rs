@@ -41,6 +41,16 @@ pub(crate) struct Call {
     pub(crate) trace: Arc<[TraceStep]>,
     /// Why we gave the call up, while CANCEL is on its way.
     pub(crate) ending: Option<Box<Outcome>>,
+    /// Events whose write was never made; they go with the next one.
+    pub(crate) lost: Vec<Arc<Event>>,
+    /// The tag of a forked peer that changed its media by UPDATE before it answered.
+    pub(crate) moved_by: Option<Box<str>>,
+    /// A former run lasted so long after the answer.
+    pub(crate) carried: Duration,
+    /// That write was never made, so nobody was told of the call.
+    pub(crate) unheard: bool,
+    /// The write that made the call known to the application.
+    pub(crate) opened: Commit,
     /// The last write that concerns the call.
     pub(crate) committed: Commit,
     /// Its place among the engine's deadlines.
@@ -75,6 +85,44 @@ impl Call {
             },
             trace: trace.into(),
             ending: None,
+            lost: Vec::new(),
+            moved_by: None,
+            carried: Duration::ZERO,
+            unheard: false,
+            opened: Commit(0),
+            committed: Commit(0),
+            filed: None,
+        }
+    }
+
+    /// A call of a former run.
+    pub(crate) fn restored(now: Now, snapshot: &Snapshot, trace: Arc<[TraceStep]>) -> Self {
+        let answered = snapshot.times.answered;
+        let carried = answered.map_or(0, |at| now.unix_micros.saturating_sub(at));
+        Self {
+            identity: snapshot.identity.clone(),
+            leg: snapshot.leg.id(),
+            state: snapshot.state,
+            asked_until: None,
+            rings_until: now.instant,
+            max_duration: snapshot.max_duration,
+            answered_at: answered.map(|_| now.instant),
+            sequence: snapshot.sequence,
+            session_reference_id: snapshot.session_reference_id.clone(),
+            times: snapshot.times,
+            offer: None,
+            local: snapshot.local.clone(),
+            moves_to: snapshot.moves_to.clone(),
+            answered_with: snapshot.moves_to.clone().or(snapshot.local.clone()),
+            remote: snapshot.remote.clone(),
+            origin: snapshot.origin,
+            trace,
+            ending: snapshot.ending.clone(),
+            lost: Vec::new(),
+            moved_by: None,
+            carried: Duration::from_micros(carried),
+            unheard: false,
+            opened: Commit(0),
             committed: Commit(0),
             filed: None,
         }
@@ -95,13 +143,13 @@ impl Call {
 
     /// When it has lasted long enough.
     pub(crate) fn over_at(&self) -> Option<Instant> {
-        Some(self.answered_at? + self.max_duration?)
+        Some(self.answered_at? + self.max_duration?.saturating_sub(self.carried))
     }
 
     /// Time since the answer.
     pub(crate) fn lasted(&self, now: Now) -> Duration {
         self.answered_at.map_or(Duration::ZERO, |answered| {
-            now.instant.saturating_since(answered)
+            now.instant.saturating_since(answered) + self.carried
         })
     }
 
@@ -168,9 +216,12 @@ impl Call {
             sequence: self.sequence,
             session_reference_id: self.session_reference_id.clone(),
             times: self.times,
+            max_duration: self.max_duration,
             local: self.local.clone(),
+            moves_to: self.moves_to.clone(),
             remote: self.remote.clone(),
             origin: self.origin,
+            ending: self.ending.clone(),
             leg,
         }
     }

@@ -13,6 +13,7 @@ pub mod outcome;
 pub mod pattern;
 pub mod record;
 pub mod route;
+pub mod snapshot;
 
 pub use engine::{Engine, EngineConfig};
 pub use id::CallId;

@@ -1,15 +1,15 @@
-//! What is kept of a call: its identity, its record for people, its snapshot for a restart.
+//! What is kept of a call: its identity, its record for people; its snapshot for a restart is next door.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hookswitch_media::{Codec, Direction as MediaDirection, Endpoint, Origin, Remote};
-use hookswitch_sip::user_agent::LegSnapshot;
+use hookswitch_media::{Codec, Direction as MediaDirection, Endpoint, Remote};
 use serde::{Deserialize, Serialize};
 
 use crate::id::CallId;
 use crate::outcome::Outcome;
 use crate::route::TraceStep;
+pub use crate::snapshot::{DecodeError, Snapshot};
 
 /// Who called whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -175,28 +175,4 @@ pub struct CallRecord {
     pub trace: Arc<[TraceStep]>,
     /// How it ended.
     pub outcome: Option<Arc<Outcome>>,
-}
-
-/// What a restart needs of a call beside its record; it holds SRTP keys, so it is sealed where it is stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Snapshot {
-    /// What never changes.
-    pub identity: Arc<Identity>,
-    /// How far it is.
-    pub state: CallState,
-    /// The sequence number of its last event.
-    pub sequence: u32,
-    /// The application's own name for it.
-    pub session_reference_id: Option<Arc<str>>,
-    /// When what happened.
-    pub times: Times,
-    /// The device's media.
-    pub local: Option<Arc<Endpoint>>,
-    /// The peer's media.
-    pub remote: Option<Arc<Remote>>,
-    /// The `o=` line of our SDP.
-    pub origin: Origin,
-    /// The SIP side.
-    pub leg: LegSnapshot,
 }

@@ -43,17 +43,57 @@ impl Default for Limits {
 
 /// Why no further call is let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Full {
+pub enum Full {
+    /// The node is being stopped.
     Draining,
+    /// The store has not answered for a second.
+    StoreAway,
+    /// Messages wait too long before they are read.
+    Late,
+    /// The node has as many calls as it may.
     NodeCalls,
+    /// The node gets more calls in a second than it may take.
     NodeRate,
+    /// The domain has as many calls as it may.
     DomainCalls,
+    /// The domain gets more calls in a second than it may.
     DomainRate,
 }
 
 impl Full {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::Draining,
+        Self::StoreAway,
+        Self::Late,
+        Self::NodeCalls,
+        Self::NodeRate,
+        Self::DomainCalls,
+        Self::DomainRate,
+    ];
+
+    /// One word for a metric.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draining => "draining",
+            Self::StoreAway => "store_away",
+            Self::Late => "late",
+            Self::NodeCalls => "node_calls",
+            Self::NodeRate => "node_rate",
+            Self::DomainCalls => "domain_calls",
+            Self::DomainRate => "domain_rate",
+        }
+    }
+
+    /// Whether the refusal is to cost as little as can be: no look at the tenant, no record.
+    pub(super) const fn is_brief(self) -> bool {
+        matches!(self, Self::StoreAway | Self::Late)
+    }
+
     pub(super) const fn why(self) -> &'static str {
         match self {
+            Self::StoreAway => "the database does not answer at the moment",
+            Self::Late => "the node has more to do than it can",
             Self::Draining => "the node is being stopped",
             Self::NodeCalls => "the node has as many calls as it may",
             Self::NodeRate => "the node gets more calls in a second than it may take",
@@ -67,6 +107,8 @@ impl Full {
 #[derive(Debug)]
 pub(super) struct Admission {
     pub(super) draining: bool,
+    store_away: Strain,
+    late: Strain,
     limits: Limits,
     /// Domain limits are the whole node's, and each shard keeps its share.
     shards: u32,
@@ -74,6 +116,35 @@ pub(super) struct Admission {
     rate: Bucket,
     refusals: Bucket,
     domains: BTreeMap<Arc<str>, Load>,
+}
+
+/// A load that shuts the door above one value and opens it below another.
+#[derive(Clone, Copy, Debug)]
+struct Strain {
+    above: Duration,
+    below: Duration,
+    is_on: bool,
+}
+
+/// How long a write may take.
+const STORE_LAG: Strain = Strain {
+    above: Duration::from_secs(1),
+    below: Duration::from_millis(200),
+    is_on: false,
+};
+/// How long a message may wait.
+const INBOX_AGE: Strain = Strain {
+    above: Duration::from_millis(100),
+    below: Duration::from_millis(20),
+    is_on: false,
+};
+
+impl Strain {
+    const fn handle(&mut self, value: Duration) {
+        let limit = if self.is_on { self.below } else { self.above };
+        self.is_on = value.as_nanos() > limit.as_nanos()
+            || (self.is_on && value.as_nanos() == limit.as_nanos());
+    }
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +157,8 @@ impl Admission {
     pub(super) fn new(limits: Limits, shards: u16) -> Self {
         Self {
             draining: false,
+            store_away: STORE_LAG,
+            late: INBOX_AGE,
             limits,
             shards: u32::from(shards).max(1),
             calls: 0,
@@ -100,6 +173,12 @@ impl Admission {
         if self.draining {
             return Err(Full::Draining);
         }
+        if self.store_away.is_on {
+            return Err(Full::StoreAway);
+        }
+        if self.late.is_on {
+            return Err(Full::Late);
+        }
         if self.limits.max_calls.is_some_and(|most| self.calls >= most) {
             return Err(Full::NodeCalls);
         }
@@ -112,11 +191,21 @@ impl Admission {
     /// Whether the node would not take one more call. Nothing is counted.
     pub(super) fn is_full(&mut self, now: Instant) -> bool {
         self.draining
+            || self.store_away.is_on
+            || self.late.is_on
             || self.limits.max_calls.is_some_and(|most| self.calls >= most)
             || self
                 .limits
                 .max_calls_per_second
                 .is_some_and(|rate| !self.rate.has_one(now, rate))
+    }
+
+    pub(super) const fn handle_store_lag(&mut self, lag: Duration) {
+        self.store_away.handle(lag);
+    }
+
+    pub(super) const fn handle_inbox_age(&mut self, age: Duration) {
+        self.late.handle(age);
     }
 
     /// Whether the domain takes one more call; counts it against the domain's rate.
@@ -257,5 +346,47 @@ mod tests {
         assert_eq!(door.enter_domain(at(0), &domain, &settings), Ok(()));
         door.draining = true;
         assert_eq!(door.enter_node(at(0)), Err(Full::Draining));
+    }
+
+    #[test]
+    fn a_slow_store_shuts_the_door_above_a_second_and_opens_it_below_a_fifth() {
+        let mut door = Admission::new(Limits::default(), 1);
+        let mut enter = |millis| {
+            door.handle_store_lag(Duration::from_millis(millis));
+            door.enter_node(at(0))
+        };
+        assert_eq!(enter(1_000), Ok(()));
+        assert_eq!(enter(1_001), Err(Full::StoreAway));
+        assert_eq!(enter(201), Err(Full::StoreAway));
+        assert_eq!(enter(200), Err(Full::StoreAway));
+        assert_eq!(enter(199), Ok(()));
+        assert_eq!(enter(900), Ok(()), "it shuts at a second again");
+    }
+
+    #[test]
+    fn an_old_inbox_shuts_the_door_above_100_ms_and_opens_it_below_20() {
+        let mut door = Admission::new(Limits::default(), 1);
+        let mut enter = |millis| {
+            door.handle_inbox_age(Duration::from_millis(millis));
+            door.enter_node(at(0))
+        };
+        assert_eq!(enter(100), Ok(()));
+        assert_eq!(enter(101), Err(Full::Late));
+        assert_eq!(enter(20), Err(Full::Late));
+        assert_eq!(enter(19), Ok(()));
+    }
+
+    #[test]
+    fn every_reason_has_a_name_and_a_place_of_its_own() {
+        for (place, full) in Full::ALL.into_iter().enumerate() {
+            assert_eq!(full as usize, place);
+            assert_eq!(
+                Full::ALL
+                    .iter()
+                    .filter(|other| other.as_str() == full.as_str())
+                    .count(),
+                1
+            );
+        }
     }
 }

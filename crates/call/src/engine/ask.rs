@@ -3,8 +3,8 @@
 use hookswitch_sip::event::Rejection;
 use hookswitch_sip::time::Now;
 
+use super::Engine;
 use super::command::check_hangup;
-use super::{Change, Engine};
 use crate::call::Call;
 use crate::command::{Accepted, AskAnswer};
 use crate::id::CallId;
@@ -15,6 +15,7 @@ impl Engine {
     /// The end of an ask. Once a command for the call came, or the call is over, only the session reference of the
     /// reply still counts.
     pub fn handle_asked(&mut self, now: Now, call: CallId, answer: AskAnswer) {
+        self.present = now.instant;
         let Some(call) = self.take_call(call) else {
             return;
         };
@@ -35,7 +36,6 @@ impl Engine {
         if named {
             call.session_reference_id = accepted.session_reference_id;
         }
-        let written = call.committed;
         let faulty = accepted.fault.is_some();
         if let Some(fault) = accepted.fault {
             call.note(TraceStep::new("reply", "ignored", fault));
@@ -65,10 +65,8 @@ impl Engine {
             // A command on board that cannot be carried out has nobody to tell but the record.
             call.note(TraceStep::new("reply", "refused", error.reason.clone()));
         }
-        if call.committed == written && (named || faulty || result.is_err()) {
-            let commit = self.next_commit();
-            let record = Change::Call(Box::new(call.record(None)));
-            self.commit(&mut call, commit, vec![record]);
+        if named || faulty || result.is_err() {
+            self.refresh_later(&call);
         }
         self.put_call(call);
     }

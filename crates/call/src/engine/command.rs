@@ -7,7 +7,8 @@ use hookswitch_sip::event::{CommandRefused, Commit, Rejection};
 use hookswitch_sip::time::Now;
 
 use super::ending::phrase_of;
-use super::{Change, Engine, Output};
+use super::ladder::Before;
+use super::{Engine, Output, Party};
 use crate::call::Call;
 use crate::command::CommandReply::Done;
 use crate::command::{
@@ -20,9 +21,17 @@ use crate::record::CallState;
 impl Engine {
     /// An order of the application. Exactly one [`Output::Reply`] follows, in this very call.
     pub fn handle_command(&mut self, now: Now, request: RequestId, command: Command) {
+        self.present = now.instant;
         self.counters.commands += 1;
         let (result, after) = match command {
-            Command::Place(place) => self.place(now, &place),
+            Command::Place(place) => match self.place(now, request, &place) {
+                Ok(()) => {
+                    // The reply comes with the first write.
+                    self.settle(now, None);
+                    return self.collect(now);
+                }
+                Err(error) => (Err(error), Commit(0)),
+            },
             Command::Ringback {
                 call,
                 domain,
@@ -143,9 +152,7 @@ impl Engine {
         }
         call.ring(now);
         call.asked_until = None;
-        let commit = self.next_commit();
-        let record = Change::Call(Box::new(call.record(None)));
-        self.commit(call, commit, vec![record]);
+        self.refresh_later(call);
         Ok(())
     }
 
@@ -186,6 +193,13 @@ impl Engine {
         }
         call.answer(now);
         self.counters.answered += 1;
+        let is_held = !self
+            .agent
+            .leg(call.leg)
+            .is_some_and(|view| view.is_answered);
+        if let (true, Some(Party::Call(known))) = (is_held, self.legs.get_mut(&call.leg.0)) {
+            known.before = Before::Answer;
+        }
         let snapshot = self.snapshot(now, call);
         self.commit(call, commit, vec![snapshot]);
         Ok(())

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use hookswitch_sip::event::{CommandRefused, Commit, LegId, Rejection};
 use hookswitch_sip::message::Message;
 use hookswitch_sip::time::Now;
+use hookswitch_sip::user_agent::LegSnapshot;
 
 use super::{Change, Due, Engine, Output, Party, Past};
 use crate::call::Call;
 use crate::event::EventKind;
 use crate::outcome::{Cause, Class, EndedBy, Outcome, cause_of_status};
-use crate::record::{CallRecord, CallState, Identity, Times};
+use crate::record::{CallRecord, CallState, Identity, Snapshot, Times};
 use crate::route::TraceStep;
 
 /// The Reason of our own BYE and CANCEL (RFC 3326).
@@ -20,9 +21,25 @@ pub(super) const CLEARING: &str = "Q.850;cause=16;text=\"Normal call clearing\""
 const MAX_TEXT: usize = 200;
 
 impl Engine {
-    /// Writes the end of a call: its only terminal event, its last record, no snapshot any more. Returns the
-    /// number of the write.
-    pub(super) fn finish(&mut self, now: Now, mut call: Box<Call>, outcome: Outcome) -> Commit {
+    /// Writes the end of a call: its only terminal event, its last record, and the snapshot of a leg that still owes
+    /// something, if it does. What the leg says of the end waits for the write. Returns its number.
+    pub(super) fn finish(&mut self, now: Now, call: Box<Call>, outcome: Outcome) -> Commit {
+        let owed = self.agent.snapshot(now, call.leg);
+        self.close(now, call, outcome, owed)
+    }
+
+    /// The same for a peer that ended the call itself and needs nothing of us to know.
+    fn close_quietly(&mut self, now: Now, call: Box<Call>, outcome: Outcome) -> Commit {
+        self.close(now, call, outcome, None)
+    }
+
+    fn close(
+        &mut self,
+        now: Now,
+        mut call: Box<Call>,
+        outcome: Outcome,
+        owed: Option<LegSnapshot>,
+    ) -> Commit {
         let outcome = Arc::new(outcome);
         self.counters.ended[outcome.class as usize] += 1;
         call.state = CallState::Ended;
@@ -37,21 +54,25 @@ impl Engine {
                 outcome: outcome.clone(),
             }
         };
-        let event = self.tell(now, &mut call, kind);
+        let event = (!call.unheard).then(|| self.tell(now, &mut call, kind));
         let id = call.identity.call;
-        let commit = self.next_commit();
-        let changes = vec![
-            Change::Call(Box::new(call.record(Some(&outcome)))),
-            Change::Snapshot {
-                call: id,
-                snapshot: None,
-            },
-            Change::Event(event),
+        let record = call.record(Some(&outcome));
+        let leaves = owed.is_some();
+        let snapshot = owed.map(|leg| Box::new(Snapshot::ended(&record, call.sequence, leg)));
+        let mut changes = vec![
+            Change::Call(Box::new(record)),
+            Change::Snapshot { call: id, snapshot },
         ];
-        self.outputs.push_back(Output::Commit { commit, changes });
+        changes.extend(event.map(Change::Event));
+        let commit = self.next_commit();
+        self.commit(&mut call, commit, changes);
+        self.agent.hold(call.leg, commit);
         self.deadlines.remove(Due::Call(id), call.filed);
         self.admission.ended(Some(&call.identity.domain));
         self.bury(now, call.leg, &call.identity);
+        if let (true, Some(Party::Past(known))) = (leaves, self.legs.get_mut(&call.leg.0)) {
+            known.leaving = true;
+        }
         commit
     }
 
@@ -79,6 +100,16 @@ impl Engine {
             .past
             .pop_front_if(|past| past.forgotten_at <= now.instant)
         {
+            if let Some(Party::Past(known)) = self.legs.get(&past.leg.0)
+                && known.leaving
+                && known.call == past.call
+            {
+                self.past.push_back(Past {
+                    forgotten_at: now.instant + self.afterlife(),
+                    ..past
+                });
+                continue;
+            }
             self.ended.remove(&past.call.as_u128());
             // The very same INVITE, sent again after all timers, makes the same leg for another call.
             let is_its =
@@ -148,8 +179,7 @@ impl Engine {
             commit,
             changes: vec![Change::Call(Box::new(record))],
         });
-        self.legs
-            .insert(leg.0, Party::Call(super::Known::new(identity.call)));
+        self.file_leg(leg, super::Known::new(identity.call));
         self.bury(now, leg, &identity);
     }
 
@@ -164,7 +194,7 @@ impl Engine {
             })),
             told => outcome.caused(told.map(Told::into_cause)),
         };
-        self.finish(now, call, outcome);
+        self.close_quietly(now, call, outcome);
     }
 
     /// BYE of the peer: its 200 waits for the record.
@@ -172,7 +202,7 @@ impl Engine {
         let leg = call.leg;
         let outcome = Outcome::hung_up(EndedBy::Remote, call.lasted(now))
             .caused(cause(message).map(Told::into_cause));
-        let commit = self.finish(now, call, outcome);
+        let commit = self.close_quietly(now, call, outcome);
         self.agent.release(now, leg, commit);
     }
 

@@ -7,9 +7,10 @@ use hookswitch_sip::event::Rejection;
 use hookswitch_sip::message::Message;
 use hookswitch_sip::time::Now;
 
+use super::Engine;
 use super::ending::phrase_of;
 use super::input::body;
-use super::{Change, Engine};
+use super::place::tag_of;
 use crate::call::Call;
 use crate::event::{EventKind, Notice};
 use crate::outcome::{EndedBy, Outcome};
@@ -106,13 +107,14 @@ impl Engine {
                     .agent
                     .answer_offer(now, call.leg, Err(&Rejection::new(status)));
                 call.note(TraceStep::new("media", "refused", why));
-                let commit = self.next_commit();
-                let record = Change::Call(Box::new(call.record(None)));
-                self.commit(&mut call, commit, vec![record]);
+                self.refresh_later(&call);
             }
             Ok((mut remote, sdp)) => {
                 let _ = self.agent.answer_offer(now, call.leg, Ok(&sdp));
                 call.origin = origin;
+                if call.is_pending() {
+                    call.moved_by = message.and_then(|message| tag_of(message.from()));
+                }
                 // The device keeps its codec, wherever the peer ranks it now.
                 remote.codec = local.codec;
                 let notice = if invite {
@@ -140,19 +142,14 @@ impl Engine {
     }
 
     /// The peer took the media of our re-INVITE.
-    pub(super) fn moved(&mut self, now: Now, mut call: Box<Call>, message: Option<&Message<'_>>) {
+    pub(super) fn moved(&mut self, mut call: Box<Call>, message: Option<&Message<'_>>) {
         if let Some(media) = call.moves_to.take() {
             call.local = Some(media);
         }
         if let Some(remote) = answered(&call, message) {
             call.remote = Some(Arc::new(remote));
         }
-        let changes = vec![
-            Change::Call(Box::new(call.record(None))),
-            self.snapshot(now, &call),
-        ];
-        let commit = self.next_commit();
-        self.commit(&mut call, commit, changes);
+        self.refresh_later(&call);
         self.put_call(call);
     }
 
@@ -162,9 +159,7 @@ impl Engine {
         let why =
             format!("the peer refused the answer's media with {status}; the early media stay");
         call.note(TraceStep::new("media", "refused", why));
-        let commit = self.next_commit();
-        let record = Change::Call(Box::new(call.record(None)));
-        self.commit(&mut call, commit, vec![record]);
+        self.refresh_later(&call);
         self.put_call(call);
     }
 

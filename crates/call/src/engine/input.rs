@@ -31,6 +31,7 @@ impl Engine {
     }
 
     fn handle_message(&mut self, now: Now, flow: Flow, message: &Message<'_>) {
+        self.present = now.instant;
         self.counters.received += 1;
         let leg = self.agent.handle_message(now, flow, message);
         self.settle(now, Some(message));
@@ -47,6 +48,7 @@ impl Engine {
         id: LocateId,
         result: Result<Vec<Flow>, LocateFailure>,
     ) {
+        self.present = now.instant;
         self.agent.handle_located(now, id, result);
         self.settle(now, None);
         self.collect(now);
@@ -54,6 +56,7 @@ impl Engine {
 
     /// A connection broke, or none could be made.
     pub fn handle_flow_failure(&mut self, now: Now, flow: Flow) {
+        self.present = now.instant;
         self.agent.handle_flow_failure(now, flow);
         self.settle(now, None);
         self.collect(now);
@@ -78,6 +81,9 @@ impl Engine {
     }
 
     fn handle_event(&mut self, now: Now, event: LegEvent, message: Option<&Message<'_>>) {
+        if event.kind == LegEventKind::Settled {
+            return self.settled(event.leg);
+        }
         let call = match self.legs.get(&event.leg.0) {
             Some(Party::Call(known)) => known.call,
             Some(Party::Drill(_)) => {
@@ -103,7 +109,7 @@ impl Engine {
                 self.reoffered(now, call, invite, has_offer, message);
             }
             LegEventKind::ReofferAnswered => self.reoffer_answered(now, call, message),
-            LegEventKind::ReinviteAccepted => self.moved(now, call, message),
+            LegEventKind::ReinviteAccepted => self.moved(call, message),
             LegEventKind::ReinviteRejected { status } => self.not_moved(call, status),
             LegEventKind::Ended => self.hung_up(now, call, message),
             LegEventKind::Lost { why, status } => self.lost(now, call, why, status),

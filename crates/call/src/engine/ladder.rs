@@ -19,13 +19,57 @@ const MOST_SEEN: usize = 64;
 pub(super) struct Known {
     pub(super) call: CallId,
     seen: Vec<u64>,
+    /// Which message needs a new snapshot before it leaves.
+    pub(super) before: Before,
+    /// Requests of ours that the stored snapshot does not know.
+    unwritten: u16,
+    /// Ended, with a snapshot that is kept until the leg settles.
+    pub(super) leaving: bool,
 }
+
+/// A message of ours that a restart would not understand from the stored snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    Nothing,
+    /// Every INVITE that is not a copy: its branch is new.
+    Invite,
+    /// The 2xx, which waits for a PRACK.
+    Answer,
+}
+
+/// A restart leaps over so many CSeq numbers at least, whatever the snapshot does not know; a good part of them is kept
+/// in reserve.
+const MOST_UNWRITTEN: u16 = 500;
 
 impl Known {
     pub(super) const fn new(call: CallId) -> Self {
         Self {
             call,
             seen: Vec::new(),
+            before: Before::Nothing,
+            unwritten: 0,
+            leaving: false,
+        }
+    }
+
+    /// The next request of ours has a CSeq number beyond the leap: another restart has to leap from there.
+    pub(super) const fn handle_restart(&mut self) {
+        self.unwritten = MOST_UNWRITTEN;
+    }
+
+    /// Counts a message of ours; whether it needs a new snapshot for the sake of its CSeq number.
+    pub(super) fn count_request(&mut self, bytes: &[u8]) -> bool {
+        if !bytes.starts_with(b"SIP/2.0") {
+            self.unwritten = self.unwritten.saturating_add(1);
+        }
+        self.unwritten > MOST_UNWRITTEN
+    }
+
+    /// The new snapshot is on its way.
+    pub(super) fn written(&mut self) {
+        self.unwritten = 0;
+        if self.before == Before::Answer {
+            self.before = Before::Nothing;
         }
     }
 

@@ -23,6 +23,8 @@
 //! | `timeout.rs` | deadlines |
 //! | `admission.rs` | how many calls are let in |
 //! | `ladder.rs` | SIP messages for the log |
+//! | `write.rs` | what is written down when, and what if not |
+//! | `restore.rs` | calls of a former run |
 //! | `output.rs` | what comes out |
 //!
 //! Each input runs to its end in one synchronous stack; whatever it takes from the world is an [`Output`].
@@ -38,7 +40,9 @@ mod ladder;
 mod offer;
 mod output;
 mod place;
+mod restore;
 mod timeout;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -48,19 +52,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookswitch_sip::deadlines::Deadlines;
-use hookswitch_sip::event::{Commit, LegId, Output as AgentOutput};
+use hookswitch_sip::event::{LegId, Output as AgentOutput};
 use hookswitch_sip::hash::{HashedMap, KeyedHash};
 use hookswitch_sip::time::{Instant, Now};
 use hookswitch_sip::user_agent::{self, UserAgent};
 
 use self::admission::Admission;
-pub use self::admission::Limits;
+pub use self::admission::{Full, Limits};
 use self::drill::Drill;
 use self::ladder::Known;
 pub use self::output::{Census, Change, Counters, LogEntry, Output};
+use self::place::Placing;
+pub use self::restore::RestoreError;
+use self::write::{Leisurely, Outstanding};
 use crate::call::Call;
 use crate::directory::Directory;
-use crate::event::{Event, EventKind};
 use crate::id::{CallId, shard_hash};
 
 /// How one shard's engine behaves.
@@ -98,6 +104,13 @@ pub struct Engine {
     /// Drill calls under way.
     drills: usize,
     outputs: VecDeque<Output>,
+    /// Calls placed in this very stack, whose first write waits for an address that may be known at once.
+    placing: VecDeque<Placing>,
+    leisurely: Leisurely,
+    /// Writes that may not have been made yet, in order.
+    outstanding: VecDeque<Outstanding>,
+    /// When the last input came.
+    present: Instant,
     counters: Counters,
     last_commit: u64,
     last_call: u64,
@@ -142,6 +155,10 @@ impl Engine {
             deadlines: Deadlines::default(),
             drills: 0,
             outputs: VecDeque::new(),
+            placing: VecDeque::new(),
+            leisurely: Leisurely::default(),
+            outstanding: VecDeque::new(),
+            present: Instant::default(),
             counters: Counters::default(),
             last_commit: 0,
             last_call: 0,
@@ -151,6 +168,9 @@ impl Engine {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() {
+            self.open_unlocated();
+        }
         self.outputs.pop_front()
     }
 
@@ -158,10 +178,15 @@ impl Engine {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let forgotten = self.past.front().map(|past| past.forgotten_at);
         let agent = self.agent.poll_timeout();
-        [forgotten, agent, self.deadlines.next()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            forgotten,
+            agent,
+            self.deadlines.next(),
+            self.leisurely.due(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Whether a new call would be refused, whoever calls: the shell may refuse it without reading it.
@@ -182,7 +207,8 @@ impl Engine {
             past: self.past.len(),
             legs: self.legs.len(),
             deadlines: self.deadlines.len(),
-            outputs: self.outputs.len(),
+            outputs: self.outputs.len() + self.placing.len(),
+            unwritten: self.leisurely.len(),
             sip: self.agent.census(),
         }
     }
@@ -191,7 +217,8 @@ impl Engine {
     fn collect(&mut self, now: Now) {
         while let Some(output) = self.agent.poll_output() {
             match output {
-                AgentOutput::Transmit(transmit) => {
+                AgentOutput::Transmit(mut transmit) => {
+                    self.write_before(now, &mut transmit);
                     self.counters.sent += 1;
                     self.counters.retransmitted += u64::from(transmit.retransmission);
                     self.log_sent(now, &transmit);
@@ -220,8 +247,17 @@ impl Engine {
     fn open_call(&mut self, call: Box<Call>) {
         self.admission.began(Some(&call.identity.domain));
         let known = Known::new(call.identity.call);
-        self.legs.insert(call.leg.0, Party::Call(known));
+        self.file_leg(call.leg, known);
         self.put_call(call);
+    }
+
+    /// A leg belongs to a call now. The very same INVITE, sent again after the end of its call, makes the same leg.
+    fn file_leg(&mut self, leg: LegId, known: Known) {
+        if let Some(Party::Past(before)) = self.legs.insert(leg.0, Party::Call(known))
+            && before.leaving
+        {
+            self.give_up_snapshot(before.call);
+        }
     }
 
     /// A new call id for a SIP Call-ID that falls on this shard.
@@ -239,41 +275,6 @@ impl Engine {
             random,
             shard_hash(&self.key, sip_call_id),
         )
-    }
-
-    /// The number of the next write.
-    const fn next_commit(&mut self) -> Commit {
-        self.last_commit += 1;
-        Commit(self.last_commit)
-    }
-
-    /// Hands out a write that concerns `call`.
-    fn commit(&mut self, call: &mut Call, commit: Commit, changes: Vec<Change>) {
-        call.committed = commit;
-        self.outputs.push_back(Output::Commit { commit, changes });
-    }
-
-    /// The call as a restart needs it, for a write.
-    fn snapshot(&self, now: Now, call: &Call) -> Change {
-        let leg = self.agent.snapshot(now, call.leg);
-        Change::Snapshot {
-            call: call.identity.call,
-            snapshot: leg.map(|leg| Box::new(call.snapshot(leg))),
-        }
-    }
-
-    fn tell(&mut self, now: Now, call: &mut Call, kind: EventKind) -> Arc<Event> {
-        self.counters.events += 1;
-        call.event(now, kind)
-    }
-
-    /// Writes an event with the call as it is now.
-    fn commit_event(&mut self, now: Now, call: &mut Call, kind: EventKind) {
-        let event = self.tell(now, call, kind);
-        let snapshot = self.snapshot(now, call);
-        let record = Change::Call(Box::new(call.record(None)));
-        let commit = self.next_commit();
-        self.commit(call, commit, vec![record, snapshot, Change::Event(event)]);
     }
 
     /// How long late messages of an ended call may still come, with a margin beyond every timer of the user agent.

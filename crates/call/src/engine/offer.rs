@@ -27,6 +27,10 @@ impl Engine {
         };
         let user = uri.user_decoded().unwrap_or_default();
         let full = self.admission.enter_node(now.instant).err();
+        if let Some(full) = full.filter(|full| full.is_brief()) {
+            let rejection = self.refusal(full);
+            return self.refuse_offer(now, leg, &rejection, None);
+        }
         if let (true, None, Some(drill)) = (self.config.dev, full, DrillKind::named(&user)) {
             return self.start_drill(now, leg, drill, &uri, message);
         }
@@ -98,11 +102,22 @@ impl Engine {
         full: Full,
         mut trace: Vec<TraceStep>,
     ) {
-        self.counters.refused_capacity += 1;
         trace.push(TraceStep::new("capacity", "refused", full.why()));
-        let seconds = self.config.limits.retry_after.as_secs();
-        let rejection = Rejection::new(503).with(HeaderName::RetryAfter, seconds.to_string());
+        let rejection = self.refusal(full);
         self.refuse_offer(now, leg, &rejection, Some((identity, Class::Policy, trace)));
+    }
+
+    /// 503, with half to one and a half of the usual Retry-After, so that not all come back at once.
+    fn refusal(&mut self, full: Full) -> Rejection {
+        self.counters.refused_full[full as usize] += 1;
+        let usual = self.config.limits.retry_after.as_secs();
+        let drawn = self.key.short(&[
+            b"retry",
+            &self.config.shard.to_le_bytes(),
+            &self.counters.offered.to_le_bytes(),
+        ]);
+        let seconds = usual / 2 + drawn % (usual + 1);
+        Rejection::new(503).with(HeaderName::RetryAfter, seconds.to_string())
     }
 
     fn refuse_routed(
@@ -195,6 +210,7 @@ impl Engine {
             Change::Event(event.clone()),
         ];
         let commit = self.next_commit();
+        call.opened = commit;
         self.commit(call, commit, changes);
         self.outputs.push_back(Output::Ask {
             call: call.identity.call,

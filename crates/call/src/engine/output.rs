@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hookswitch_sip::event::{Commit, Locate, Transmit};
 use hookswitch_sip::flow::Flow;
 
+use super::Full;
 use crate::command::{CommandError, CommandReply, RequestId};
 use crate::event::Event;
 use crate::id::CallId;
@@ -114,8 +115,8 @@ pub struct Counters {
     pub refused_callback: u64,
     /// INVITEs refused because of their SDP.
     pub refused_media: u64,
-    /// INVITEs refused because of limits or a drain.
-    pub refused_capacity: u64,
+    /// Calls refused, either way, for want of room, by [`Full`] in the order of [`Full::ALL`].
+    pub refused_full: [u64; Full::ALL.len()],
     /// Refused INVITEs left out of the records, because there were too many.
     pub unrecorded: u64,
     /// Commands taken.
@@ -124,6 +125,10 @@ pub struct Counters {
     pub commands_refused: u64,
     /// Events told or asked.
     pub events: u64,
+    /// Calls of a former run taken up.
+    pub restored: u64,
+    /// Writes that were never made.
+    pub not_written: u64,
 }
 
 /// How much there is of everything: when no call is under way and 40 s have passed, all of it is 0.
@@ -141,6 +146,8 @@ pub struct Census {
     pub deadlines: usize,
     /// Outputs nobody fetched yet.
     pub outputs: usize,
+    /// Writes that wait for company.
+    pub unwritten: usize,
     /// The user agent's own.
     pub sip: hookswitch_sip::user_agent::Census,
 }

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookswitch_sip::event::Commit;
-use hookswitch_sip::message::{Host, Message, Uri};
+use hookswitch_sip::message::{Host, Message, NameAddr, Uri};
 use hookswitch_sip::time::Now;
 use hookswitch_sip::user_agent::Invite;
 
 use super::admission::Full;
-use super::command::Replied;
 use super::ending::{CLEARING, Told, cause, phrase_of};
 use super::input::body;
-use super::{Change, Engine};
+use super::ladder::Before;
+use super::{Change, Engine, Output, Party};
 use crate::call::Call;
-use crate::command::{CommandError, CommandErrorKind, CommandReply, Place};
+use crate::command::{CommandError, CommandErrorKind, CommandReply, Place, RequestId};
 use crate::directory::{CloudSipUa, OutboundPolicy, Tenant};
 use crate::event::{EventKind, Notice};
-use crate::id::shard_of_call_id;
+use crate::id::{CallId, shard_of_call_id};
 use crate::outcome::{Class, EndedBy, Outcome};
 use crate::record::{CallState, Direction, Identity};
 use crate::route::{ServingRefusal, TraceStep, serving};
@@ -30,18 +30,13 @@ const MAX_SOURCE: usize = 256;
 const MAX_RINGING: Duration = Duration::from_secs(3_600);
 
 impl Engine {
-    pub(super) fn place(&mut self, now: Now, place: &Place) -> Replied {
-        match self.try_place(now, place) {
-            Ok((reply, commit)) => (Ok(reply), commit),
-            Err(error) => (Err(error), Commit(0)),
-        }
-    }
-
-    fn try_place(
+    /// Begins a call; the reply goes with its first write.
+    pub(super) fn place(
         &mut self,
         now: Now,
+        request: RequestId,
         place: &Place,
-    ) -> Result<(CommandReply, Commit), CommandError> {
+    ) -> Result<(), CommandError> {
         let Some(tenant) = self.directory.tenant(&place.domain).cloned() else {
             let why = "the domain does not exist on this node";
             return Err(CommandError::new(CommandErrorKind::DomainNotFound, why));
@@ -55,8 +50,54 @@ impl Engine {
                 self.admission
                     .enter_domain(now.instant, &tenant.domain, &tenant.settings)
             })
-            .map_err(full)?;
-        Ok(self.invite(now, place, &tenant, &service, step, destination_user))
+            .map_err(|full| self.refused(full))?;
+        let call = self.invite(now, place, &tenant, &service, step, destination_user);
+        self.placing.push_back(Placing { now, request, call });
+        Ok(())
+    }
+
+    fn refused(&mut self, full: Full) -> CommandError {
+        self.counters.refused_full[full as usize] += 1;
+        let kind = match full {
+            Full::Draining => CommandErrorKind::Draining,
+            Full::StoreAway => CommandErrorKind::StoreAway,
+            _ => CommandErrorKind::OverCapacity,
+        };
+        CommandError::new(kind, full.why())
+    }
+
+    /// The first write of calls whose address is not known at once.
+    pub(super) fn open_unlocated(&mut self) {
+        while let Some(placing) = self.placing.pop_front() {
+            self.open_placed(placing.now, &placing);
+        }
+    }
+
+    /// The first write of a placed call, and the reply to its command.
+    pub(super) fn open_placed(&mut self, now: Now, placing: &Placing) {
+        let Some(mut call) = self.take_call(placing.call.id) else {
+            // It failed in the same stack, and its end is its first write.
+            return self.reply_placed(placing, Commit(self.last_commit));
+        };
+        let record = Change::Call(Box::new(call.record(None)));
+        let snapshot = self.snapshot(now, &call);
+        let commit = self.next_commit();
+        call.opened = commit;
+        self.commit(&mut call, commit, vec![record, snapshot]);
+        self.agent.hold(call.leg, commit);
+        self.put_call(call);
+        self.reply_placed(placing, commit);
+    }
+
+    fn reply_placed(&mut self, placing: &Placing, after: Commit) {
+        self.outputs.push_back(Output::Reply {
+            request: placing.request,
+            result: Ok(CommandReply::Placed {
+                call: placing.call.id,
+                sip_call_id: placing.call.sip_call_id.clone(),
+            }),
+            after,
+        });
     }
 
     fn invite(
@@ -67,7 +108,7 @@ impl Engine {
         service: &CloudSipUa,
         step: TraceStep,
         destination_user: Box<str>,
-    ) -> (CommandReply, Commit) {
+    ) -> Placed {
         let sip_call_id = self.draw_sip_call_id();
         let identity = Identity {
             call: self.draw_call(now, &sip_call_id),
@@ -87,7 +128,6 @@ impl Engine {
             vec![step],
         ));
         let sdp = hookswitch_media::offer(&place.media, call.origin);
-        let commit = self.next_commit();
         let invite = Invite {
             call_id: sip_call_id,
             target: &place.destination_uri,
@@ -97,7 +137,7 @@ impl Engine {
             body: Some(&sdp),
             headers: Vec::new(),
         };
-        call.leg = self.agent.invite(&invite, commit);
+        call.leg = self.agent.invite(&invite, Commit(0));
         let limits = &self.config.limits;
         let ring_timeout = place.ring_timeout.or(tenant.settings.ring_timeout);
         call.rings_until = now.instant + ring_timeout.unwrap_or(limits.ring_timeout);
@@ -109,15 +149,16 @@ impl Engine {
         call.session_reference_id
             .clone_from(&place.session_reference_id);
         self.counters.placed += 1;
-        let record = Change::Call(Box::new(call.record(None)));
-        let snapshot = self.snapshot(now, &call);
-        self.commit(&mut call, commit, vec![record, snapshot]);
-        let reply = CommandReply::Placed {
-            call: call.identity.call,
+        let placed = Placed {
+            id: call.identity.call,
             sip_call_id: call.identity.sip_call_id.clone(),
         };
+        let leg = call.leg;
         self.open_call(call);
-        (reply, commit)
+        if let Some(Party::Call(known)) = self.legs.get_mut(&leg.0) {
+            known.before = Before::Invite;
+        }
+        placed
     }
 
     /// Draws Call-IDs until one falls on this shard, so that the peer's messages come here.
@@ -145,8 +186,9 @@ impl Engine {
         let first = call.state == CallState::Offered;
         call.ring(now);
         let local = call.local.as_deref();
-        let early =
-            local.and_then(|local| hookswitch_media::read_answer(local, body(message)).ok());
+        let early = local
+            .filter(|_| !call.was_moved_by(message))
+            .and_then(|local| hookswitch_media::read_answer(local, body(message)).ok());
         let fresh = early
             .filter(|early| call.remote.as_deref() != Some(early))
             .map(Arc::new);
@@ -171,7 +213,10 @@ impl Engine {
         message: Option<&Message<'_>>,
     ) {
         let sdp = body(message);
-        let read = match (call.local.as_deref(), sdp.is_empty()) {
+        // Once an answer came reliably, the 2xx has nothing to say about media (RFC 3261 §13.2.1), the less so where
+        // an UPDATE moved them since.
+        let is_settled = sdp.is_empty() || call.was_moved_by(message);
+        let read = match (call.local.as_deref(), is_settled) {
             (Some(local), false) => hookswitch_media::read_answer(local, sdp)
                 .map(Arc::new)
                 .map_err(|error| error.to_string()),
@@ -199,6 +244,9 @@ impl Engine {
         call.remote = Some(remote.clone());
         call.answer(now);
         call.confirm(now);
+        if let Some(Party::Call(known)) = self.legs.get_mut(&call.leg.0) {
+            known.before = Before::Nothing;
+        }
         self.counters.answered += 1;
         let session_expires = self.agent.leg(call.leg).and_then(|leg| leg.session_expires);
         let kind = EventKind::CallAnswered {
@@ -314,10 +362,35 @@ fn unserved(refusal: ServingRefusal) -> CommandError {
     }
 }
 
-fn full(full: Full) -> CommandError {
-    let kind = match full {
-        Full::Draining => CommandErrorKind::Draining,
-        _ => CommandErrorKind::OverCapacity,
-    };
-    CommandError::new(kind, full.why())
+/// A call placed in this very stack, before its first write.
+#[derive(Debug)]
+pub(super) struct Placing {
+    now: Now,
+    request: RequestId,
+    call: Placed,
+}
+
+#[derive(Debug)]
+struct Placed {
+    id: CallId,
+    sip_call_id: Arc<str>,
+}
+
+impl Placing {
+    pub(super) const fn call(&self) -> CallId {
+        self.call.id
+    }
+}
+
+impl Call {
+    /// Whether the peer of this response changed its media by UPDATE before.
+    fn was_moved_by(&self, message: Option<&Message<'_>>) -> bool {
+        let tag = message.and_then(|message| tag_of(message.to()));
+        self.moved_by.is_some() && self.moved_by == tag
+    }
+}
+
+/// The tag of a From or To.
+pub(super) fn tag_of<E>(address: Result<NameAddr<'_>, E>) -> Option<Box<str>> {
+    Some(address.ok()?.tag()?.into())
 }

@@ -14,6 +14,7 @@ use crate::route::TraceStep;
 impl Engine {
     /// Does everything whose time has come.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.present = now.instant;
         // Calls first: what gives up now does not ring once more.
         while let Some(due) = self.deadlines.pop_due(now.instant) {
             match due {
@@ -25,6 +26,7 @@ impl Engine {
         self.settle(now, None);
         self.forget(now);
         self.collect(now);
+        self.write_leisurely(now);
     }
 
     fn call_due(&mut self, now: Now, id: CallId) {

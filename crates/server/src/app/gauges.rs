@@ -149,7 +149,7 @@ impl Collector for Node {
         out.counter(
             "calls_refused_capacity",
             "INVITEs refused at a limit or a drain",
-            count(|c| c.refused_capacity),
+            count(|c| c.refused_full.iter().sum()),
         )?;
         out.ended(&shards)?;
         out.gauge(

@@ -45,9 +45,7 @@ pub(super) fn snapshot(
 ) -> (CallKey, Option<Vec<u8>>) {
     let key = CallKey(call.as_u128());
     let sealed = snapshot.map(|snapshot| {
-        let plain =
-            postcard::to_stdvec(snapshot).expect("a snapshot has no part that cannot be written");
-        master_key.seal_bytes(snapshot_place(call.text().as_str()), &plain)
+        master_key.seal_bytes(snapshot_place(call.text().as_str()), &snapshot.encode())
     });
     (key, sealed)
 }
@@ -101,7 +99,7 @@ pub(super) fn read_snapshot(
     let plain = master_key
         .open_bytes(snapshot_place(call.text().as_str()), sealed)
         .ok()?;
-    postcard::from_bytes(&plain).ok()
+    Snapshot::decode(&plain).ok()
 }
 
 /// Where an event's SRTP keys are sealed.

@@ -104,6 +104,8 @@ pub struct LegView<'u> {
     pub remote: &'u str,
     /// The way the peer's messages come.
     pub flow: Flow,
+    /// Whether a 2xx went out or came in.
+    pub is_answered: bool,
     /// Whether the dialog is confirmed: ACK received or sent.
     pub is_confirmed: bool,
     /// The session interval agreed on, in seconds, once the call is answered.
@@ -227,6 +229,7 @@ impl UserAgent {
             local: &leg.dialog.local,
             remote: &leg.dialog.remote,
             flow: leg.flow,
+            is_answered: matches!(leg.stage, Stage::Established),
             is_confirmed: matches!(leg.stage, Stage::Established)
                 && leg.owes_ack.is_none()
                 && !leg.accepted.as_ref().is_some_and(|accepted| accepted.first),

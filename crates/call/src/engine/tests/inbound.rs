@@ -324,6 +324,7 @@ fn a_command_on_board_that_does_not_fit_leaves_the_call_ringing() {
         ..Accepted::default()
     });
     assert_eq!(world.heard(), Vec::<String>::new());
+    world.passes(Duration::from_millis(500));
     assert!(world.traced(world.call(), "reply", "refused"));
     world.answers(device(30_000)).unwrap();
     assert_eq!(world.heard(), ["SIP/2.0 200 OK"]);

@@ -1,0 +1,165 @@
+//! Calls of a former run.
+//!
+//! | state | what a restart does |
+//! |---|---|
+//! | `Offered`, `Ringing` (inbound), `Answered` while the 200 waits for a PRACK | 500, the terminal event |
+//! | `Offered`, `Ringing` (outbound) | CANCEL; the terminal event when the leg ends |
+//! | `Answered` | the 200 is repeated until its ACK, or BYE after 64·T1 |
+//! | `Confirmed` | goes on; a refresh within 60 s tells whether the peer is still there |
+//! | `Cancelling` | goes on; the end it was given up for is kept |
+//! | `Ended` | the last refusal or BYE is said again until it is answered; nothing is told |
+//!
+//! Drill calls are not kept: a phone in one is released by its own BYE, CANCEL or session refresh, which get 481, or
+//! by the time its INVITE may take (RFC 3261 §9.1, RFC 4028 §10).
+
+use hookswitch_sip::event::Commit;
+use hookswitch_sip::time::Now;
+use hookswitch_sip::user_agent;
+
+use super::ladder::{Before, Known};
+use super::{Engine, Party, Past};
+use crate::call::Call;
+use crate::outcome::{Class, EndedBy, Outcome};
+use crate::record::{CallRecord, CallState, Snapshot};
+use crate::route::TraceStep;
+
+/// Why a call was not taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// The call is here already; nothing was done.
+    #[error("the call is here already")]
+    Taken,
+    /// Its SIP side cannot go on; the call has ended, with its terminal event.
+    #[error(transparent)]
+    Leg(#[from] user_agent::RestoreError),
+}
+
+impl Engine {
+    /// Takes up a call of a former run, with the record stored of it. Exactly one terminal event is told over any
+    /// number of runs.
+    ///
+    /// # Errors
+    /// When there is such a call already, or its leg cannot be taken up.
+    pub fn restore(
+        &mut self,
+        now: Now,
+        snapshot: Snapshot,
+        record: Option<CallRecord>,
+    ) -> Result<(), RestoreError> {
+        self.present = now.instant;
+        let id = snapshot.identity.call.as_u128();
+        let leg = snapshot.leg.id();
+        let is_here = self.calls.contains_key(&id) || self.ended.contains_key(&id);
+        if is_here || self.legs.contains_key(&leg.0) {
+            return Err(RestoreError::Taken);
+        }
+        self.counters.restored += 1;
+        let result = if snapshot.state == CallState::Ended {
+            self.restore_ended(now, snapshot)
+        } else {
+            self.restore_running(now, snapshot, record)
+        };
+        self.settle(now, None);
+        self.collect(now);
+        result.map_err(RestoreError::from)
+    }
+
+    /// Everything is told; the leg still owes something.
+    fn restore_ended(
+        &mut self,
+        now: Now,
+        snapshot: Snapshot,
+    ) -> Result<(), user_agent::RestoreError> {
+        let (call, leg) = (snapshot.identity.call, snapshot.leg.id());
+        let mut known = Known::new(call);
+        known.leaving = true;
+        self.legs.insert(leg.0, Party::Past(known));
+        self.ended
+            .insert(call.as_u128(), snapshot.identity.domain.clone());
+        self.past.push_back(Past {
+            forgotten_at: now.instant + self.afterlife(),
+            call,
+            leg,
+        });
+        let restored = self.agent.restore(now, snapshot.leg, Commit(0));
+        if restored.is_err() {
+            self.settled(leg);
+        }
+        restored.map(|_| ())
+    }
+
+    fn restore_running(
+        &mut self,
+        now: Now,
+        snapshot: Snapshot,
+        record: Option<CallRecord>,
+    ) -> Result<(), user_agent::RestoreError> {
+        let trace = record.map_or_else(|| [].into(), |record| record.trace);
+        let mut call = Box::new(Call::restored(now, &snapshot, trace));
+        let leg = call.leg;
+        self.admission.began(Some(&call.identity.domain));
+        let restored = self.agent.restore(now, snapshot.leg, Commit(0));
+        let mut known = Known::new(call.identity.call);
+        known.handle_restart();
+        self.legs.insert(leg.0, Party::Call(known));
+        let stands = self.agent.leg(leg).is_some();
+        match (&restored, call.state) {
+            (Ok(_), CallState::Answered | CallState::Confirmed) if stands => self.put_call(call),
+            (Ok(_), state) if !call.is_inbound() => {
+                if state != CallState::Cancelling {
+                    call.note(TraceStep::new("node", "restarted", RESTARTED));
+                    call.state = CallState::Cancelling;
+                }
+                call.ending.get_or_insert_with(|| Box::new(interrupted()));
+                if let Some(Party::Call(known)) = self.legs.get_mut(&leg.0) {
+                    known.before = Before::Nothing;
+                }
+                self.put_call(call);
+            }
+            _ => {
+                if let Err(error) = &restored {
+                    call.note(TraceStep::new("node", "lost", error.to_string()));
+                } else {
+                    call.note(TraceStep::new("node", "restarted", RESTARTED));
+                }
+                let outcome = match call.answered_at.filter(|_| restored.is_err()) {
+                    Some(_) => Outcome::hung_up(EndedBy::System, call.lasted(now))
+                        .of_class(Class::Internal),
+                    None => interrupted(),
+                };
+                self.finish(now, call, outcome);
+            }
+        }
+        restored.map(|_| ())
+    }
+}
+
+/// What the record says of a call that did not survive.
+const RESTARTED: &str = "the node was restarted before the call was answered";
+
+fn interrupted() -> Outcome {
+    Outcome::failed(EndedBy::System, 500, "The server was restarted").of_class(Class::Internal)
+}
+
+impl Snapshot {
+    /// The snapshot of an ended call, from its record.
+    pub(super) fn ended(record: &CallRecord, sequence: u32, leg: user_agent::LegSnapshot) -> Self {
+        Self {
+            identity: record.identity.clone(),
+            state: CallState::Ended,
+            sequence,
+            session_reference_id: record.session_reference_id.clone(),
+            times: record.times,
+            max_duration: None,
+            local: None,
+            moves_to: None,
+            remote: None,
+            origin: hookswitch_media::Origin {
+                session: 0,
+                version: 0,
+            },
+            ending: None,
+            leg,
+        }
+    }
+}
