@@ -138,9 +138,10 @@ impl<'b> Iterator for Values<'b> {
     }
 }
 
-/// A message whose header part is in ISO 8859-1, as some old equipment writes it, with the header part in UTF-8. The
-/// body stays as it is, and so does Content-Length.
+/// A message whose header part is in ISO 8859-1, as some old equipment writes it, with the header part in UTF-8 and
+/// without line ends before it. The body stays as it is, and so does Content-Length.
 pub fn latin1_to_utf8(bytes: &[u8]) -> Vec<u8> {
+    let bytes = scan::skip_crlf(bytes);
     let mut lines = Lines::new(bytes).1;
     lines.by_ref().for_each(drop);
     let head_end = lines.end().map_or(bytes.len(), |(end, _)| end);

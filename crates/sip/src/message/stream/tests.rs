@@ -138,4 +138,6 @@ fn latin_1_becomes_utf_8_in_the_header_part_only() {
         b"OPTIONS sip:a@b SIP/2.0\r\nSubject: J\xc3\xb6rg\r\n\r\n\xff\xfe"
     );
     assert_eq!(latin1_to_utf8(b"\xe9"), "é".as_bytes());
+    let after_empty_lines = [b"\r\n\r\n".as_slice(), old].concat();
+    assert_eq!(latin1_to_utf8(&after_empty_lines), new);
 }
