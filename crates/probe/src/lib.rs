@@ -4,10 +4,12 @@
 //! `fuzz/` lets libFuzzer call them, `tests/corpora.rs` calls them with everything that was ever worth keeping. Nothing
 //! here is shipped, and nothing here decides what is right: that stands in the functions' sentences.
 
+mod engine;
 mod message;
 mod sdp;
 mod stream;
 
+pub use engine::engine;
 pub use message::parse_message;
 pub use sdp::parse_sdp;
 pub use stream::parse_stream;

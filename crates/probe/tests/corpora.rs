@@ -4,7 +4,7 @@
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
-use hookswitch_probe::{parse_message, parse_sdp, parse_stream};
+use hookswitch_probe::{engine, parse_message, parse_sdp, parse_stream};
 
 fn corpus(target: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
@@ -39,4 +39,9 @@ fn every_kept_description_is_read_or_refused() {
 #[test]
 fn every_kept_stream_is_the_same_in_any_pieces() {
     replays("parse_stream", parse_stream);
+}
+
+#[test]
+fn every_kept_life_of_an_engine_leaves_nothing() {
+    replays("engine", engine);
 }
