@@ -7,5 +7,6 @@ pub mod application;
 pub mod http;
 pub mod phone;
 pub mod program;
+pub mod relay;
 pub mod server;
 pub mod sipp;

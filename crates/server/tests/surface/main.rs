@@ -28,6 +28,7 @@ mod events;
 mod in_dialog;
 mod kamailio;
 mod lifecycle;
+mod relay;
 mod reliability;
 mod webhooks;
 mod world;
