@@ -1,6 +1,7 @@
 //! The running program: everything opened, joined and started in one place, and stopped again.
 
 mod calls;
+mod former;
 mod gauges;
 mod stop;
 mod sweep;
@@ -110,11 +111,6 @@ impl App {
             Arc::clone(&publisher),
         ));
 
-        let leftovers = outlet.end_leftovers()?;
-        if leftovers > 0 {
-            tracing::warn!(leftovers, "calls of a former run were ended");
-        }
-
         let count = shard_count(&config);
         let handles: Vec<(ShardHandle, _)> = (0..count).map(|_| ShardHandle::new()).collect();
         let shards: Vec<ShardHandle> = handles.iter().map(|(handle, _)| handle.clone()).collect();
@@ -153,10 +149,9 @@ impl App {
         let (inboxes, arrivals) =
             Inboxes::new(&shard_key, count, INBOX, sources, Arc::clone(&brakes));
         let inboxes = Arc::new(inboxes);
-        let limits = net::Limits::default().within(net::raise_limit());
-        let egress = sockets.serve(&inboxes, limits)?;
         let clock = Clock::start();
-        for ((place, (own, inputs)), arrivals) in (0..count).zip(handles).zip(arrivals) {
+        let directory = Arc::clone(&publisher.current().directory);
+        let engine_of = |place| {
             let engine = EngineConfig {
                 key: shard_key,
                 shard: place,
@@ -180,8 +175,16 @@ impl App {
                     ..Limits::default()
                 },
             };
+            Engine::new(engine, Arc::clone(&directory))
+        };
+        let mut engines: Vec<Engine> = (0..count).map(engine_of).collect();
+        // Before the first message is read: whoever speaks to an old call finds it.
+        former::restore(&outlet, &clock, &mut engines)?;
+        let limits = net::Limits::default().within(net::raise_limit());
+        let egress = sockets.serve(&inboxes, limits)?;
+        for ((engine, (own, inputs)), arrivals) in engines.into_iter().zip(handles).zip(arrivals) {
             let shard = Shard {
-                engine: Engine::new(engine, Arc::clone(&publisher.current().directory)),
+                engine,
                 clock,
                 arrivals,
                 inboxes: Arc::clone(&inboxes),
@@ -211,7 +214,7 @@ impl App {
             keys: Arc::clone(&keys),
             publisher: Arc::clone(&publisher),
             reply_ids: Arc::new(ReplyIds::new(&reply_key, config.node.clone())),
-            calls: Arc::new(Calls::new(shards.clone())),
+            calls: Arc::new(Calls::new(shards.clone(), store.clone())),
             outbox: Arc::clone(&outlet) as Arc<dyn http::Outbox>,
             streams: Arc::default(),
             metrics,
@@ -308,9 +311,6 @@ impl App {
             shard.put(Input::Drain(true));
         }
         stop::wait_for_calls(&self.shards, patience).await;
-        for shard in &self.shards {
-            shard.flush_ladders().await;
-        }
         let _ = self.stop.send(true);
         let mut servers = self.servers;
         let control = servers.pop();
@@ -321,6 +321,9 @@ impl App {
             control.abort();
         }
         let _ = std::fs::remove_file(&self.control_socket);
+        for shard in &self.shards {
+            shard.flush_ladders().await;
+        }
         let store = self.store;
         let _ = tokio::task::spawn_blocking(move || store.writer().flush()).await;
     }

@@ -1,6 +1,7 @@
 //! The program `hookswitch`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use hookswitch_server::cli::demo::DemoOptions;
@@ -11,6 +12,9 @@ use hookswitch_server::{app, demo, telemetry};
 /// Most of what a call allocates is small and short-lived; this allocator halves what that costs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long threads may take to end once everything is saved, or once a second signal came.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -31,7 +35,11 @@ fn main() -> ExitCode {
 fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     let config = Config::read(options, &cli::environment)?;
     telemetry::start_log(&config.log)?;
-    runtime()?.block_on(app::serve(config))
+    let runtime = runtime()?;
+    let served = runtime.block_on(app::serve(config));
+    // What still blocks on a slow disk is nothing a stopped program waits for.
+    runtime.shutdown_timeout(LAST_WORDS);
+    served
 }
 
 fn demo(options: &DemoOptions) -> anyhow::Result<()> {

@@ -4,8 +4,8 @@ pub mod answer;
 mod ask;
 mod bell;
 mod body;
-mod leftovers;
 mod refill;
+mod restore;
 mod results;
 mod rows;
 mod targets;
@@ -23,6 +23,7 @@ use hookswitch_store::{Batch, Error as StoreError, LadderRow, MasterKey, Store};
 
 use self::body::Keys;
 pub use self::body::Writer;
+pub use self::restore::{Leftover, Restored};
 use self::targets::Targets;
 pub use self::watch::{CallbackCounts, CallbackLog};
 use crate::callback::{BaseUrl, CallKey, Callbacks, Delivery, EventCursor, Target, Tell, TraceId};

@@ -90,16 +90,16 @@ pub(super) const fn snapshot_place(call: &str) -> Place<'_> {
     }
 }
 
-/// A snapshot as it was; `None`: it cannot be read.
+/// A snapshot as it was, or why it cannot be read.
 pub(super) fn read_snapshot(
     master_key: &MasterKey,
     call: CallId,
     sealed: &[u8],
-) -> Option<Snapshot> {
+) -> Result<Snapshot, String> {
     let plain = master_key
         .open_bytes(snapshot_place(call.text().as_str()), sealed)
-        .ok()?;
-    Snapshot::decode(&plain).ok()
+        .map_err(|error| error.to_string())?;
+    Snapshot::decode(&plain).map_err(|error| error.to_string())
 }
 
 /// Where an event's SRTP keys are sealed.

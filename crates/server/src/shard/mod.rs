@@ -97,6 +97,9 @@ impl Shard {
 
 impl Running {
     async fn run(&mut self) {
+        // What calls of a former run owe.
+        self.drain_into_queue(self.shard.clock.now());
+        self.drain();
         let mut arrivals = Vec::with_capacity(HANDFUL);
         let mut inputs = Vec::with_capacity(HANDFUL);
         let sleep = tokio::time::sleep(Duration::from_secs(1));
@@ -182,6 +185,7 @@ impl Running {
                 for refused in self.held.refuse(now.instant, commit) {
                     self.release(refused);
                 }
+                self.shard.engine.handle_not_written(now, commit);
             }
             Input::Line { call, line } => self.log(call, &line),
             Input::FlushLadders { done } => {
@@ -203,6 +207,11 @@ impl Running {
     /// What has to be done now and then.
     fn upkeep(&mut self) {
         let now = self.shard.clock.now();
+        let age = self.shard.arrivals.oldest(std::time::Instant::now());
+        self.shard.engine.handle_inbox_age(age);
+        self.shard
+            .engine
+            .handle_store_lag(self.held.lag(now.instant));
         if self
             .shard
             .engine
@@ -323,6 +332,9 @@ impl Running {
         FailPoint::AfterCommit.pass();
         for released in self.held.settle(now.instant, commit, stored) {
             self.release(released);
+        }
+        if !stored {
+            self.shard.engine.handle_not_written(now, commit);
         }
     }
 

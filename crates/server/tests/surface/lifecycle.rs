@@ -1,4 +1,4 @@
-//! Starting, draining, stopping, and saying no in time.
+//! Starting, saying no in time, and what can be read afterwards.
 
 use hookswitch_rig::application::{Answer, Callback};
 use hookswitch_rig::server::Server;
@@ -6,40 +6,6 @@ use hookswitch_rig::sipp::Transport;
 use serde_json::json;
 
 use crate::world::{World, hookswitch};
-
-#[test]
-fn a_draining_server_keeps_its_calls_and_takes_no_new_ones() {
-    let mut world = World::answering(Transport::Udp);
-    let running = world.caller("uac_hung_up", "1001");
-    let answered = world.hears("callAnswered");
-    world.server.signal("TERM").unwrap();
-    world.calls("uac_overload", "1001");
-    let ready = world.tenant.request("GET", "/readyz", None).unwrap();
-    assert_eq!(ready.status, 503);
-    world.hangs_up(&answered.text("replyId"));
-    world.holds(running);
-    world.ends_with("callHungup", "normal", "local");
-    assert_eq!(world.server.wait().unwrap(), 0);
-}
-
-#[test]
-fn a_second_sigterm_stops_at_once() {
-    let mut world = World::answering(Transport::Udp);
-    let running = world.caller("uac_hung_up", "1001");
-    world.hears("callAnswered");
-    world.server.signal("TERM").unwrap();
-    world.calls("uac_overload", "1001");
-    world.server.signal("TERM").unwrap();
-    world.server.wait().unwrap();
-    drop(running);
-}
-
-#[test]
-fn an_idle_server_drains_at_once() {
-    let mut server = Server::start(hookswitch(), &[]).unwrap();
-    server.signal("TERM").unwrap();
-    assert_eq!(server.wait().unwrap(), 0);
-}
 
 #[test]
 fn above_its_limit_a_server_refuses_with_retry_after() {

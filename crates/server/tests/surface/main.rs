@@ -22,13 +22,16 @@ macro_rules! over_udp_and_tcp {
 mod baresip;
 mod called;
 mod calling;
+mod crash;
 mod curl;
 mod deliveries;
+mod drain;
 mod events;
 mod in_dialog;
 mod kamailio;
 mod lifecycle;
 mod relay;
 mod reliability;
+mod restart;
 mod webhooks;
 mod world;

@@ -1,10 +1,12 @@
 //! One server, one tenant, one application, and what tests say about them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookswitch_rig::application::{Answer, Application, Callback, Script};
+use hookswitch_rig::phone::Phone;
 use hookswitch_rig::server::{Server, Tenant};
 use hookswitch_rig::sipp::{Call, Messages, Sipp, Transport};
 use serde_json::{Value, json};
@@ -82,6 +84,18 @@ impl World {
         service: &Value,
     ) -> Self {
         let server = Server::start(hookswitch(), options).expect("the server starts");
+        Self::around(server, transport, script, service)
+    }
+
+    /// A world whose server ends itself at a fail point.
+    pub(crate) fn failing_at(transport: Transport, script: impl Script, point: &str) -> Self {
+        let environment = [("HOOKSWITCH_FAIL_AT", point)];
+        let server = Server::start_in(hookswitch(), &[], &environment);
+        let server = server.expect("the server starts");
+        Self::around(server, transport, script, &json!({}))
+    }
+
+    fn around(server: Server, transport: Transport, script: impl Script, service: &Value) -> Self {
         let tenant = server.add_tenant(DOMAIN).expect("a tenant is added");
         let application = Application::start(script).expect("the application listens");
         tenant
@@ -129,6 +143,22 @@ impl World {
     pub(crate) fn holds(&self, call: Call) -> Messages {
         call.finish()
             .unwrap_or_else(|error| panic!("{error:#}\nserver log:\n{}", self.server.log()))
+    }
+
+    /// A phone of our own that talks to the server.
+    pub(crate) fn own_phone(&self) -> Phone {
+        Phone::new(self.transport, self.sip()).expect("a port is free")
+    }
+
+    /// The power fails and comes back.
+    pub(crate) fn crashes(&mut self) {
+        self.server.kill().expect("the server is killed");
+        self.starts_again();
+    }
+
+    /// The program is started again on its folder.
+    pub(crate) fn starts_again(&mut self) {
+        self.server.start_again().expect("the server starts again");
     }
 
     /// SIPp waits for our call.
@@ -226,6 +256,48 @@ impl World {
             .collect();
         let counted: Vec<u64> = (1..).take(names.len()).collect();
         assert_eq!(sequence, counted);
+    }
+
+    /// What the application was told of each call, in the end: every event once by its number, each copy with the
+    /// id and the body of the first, no number left out, and one terminal event, which is the last.
+    pub(crate) fn told_stories(&self) -> Vec<Vec<String>> {
+        let mut calls: Vec<(String, BTreeMap<u64, Callback>)> = Vec::new();
+        for callback in self.application.callbacks() {
+            let call = callback.text("sessionId");
+            let place = calls.iter().position(|(id, _)| *id == call);
+            let place = place.unwrap_or_else(|| {
+                calls.push((call, BTreeMap::new()));
+                calls.len() - 1
+            });
+            let sequence = callback.body["sequence"].as_u64().expect("a number");
+            let first = calls[place].1.entry(sequence).or_insert(callback.clone());
+            assert_eq!(first.header("webhook-id"), callback.header("webhook-id"));
+            assert_eq!(first.body, callback.body, "a copy tells something else");
+        }
+        let told = calls.into_iter().map(|(_, events)| {
+            let numbers: Vec<u64> = events.keys().copied().collect();
+            let names: Vec<String> = events.into_values().map(|event| event.name).collect();
+            // The announcement of a call is asked, not told: a crash right before it leaves it out.
+            let first = numbers[0];
+            assert!(first <= 2, "{numbers:?} {names:?}");
+            let counted: Vec<u64> = (first..).take(numbers.len()).collect();
+            assert_eq!(numbers, counted, "{names:?}");
+            let is_terminal =
+                |name: &&String| ["callHungup", "callFailed"].contains(&name.as_str());
+            assert!(
+                names.last().is_some_and(|name| is_terminal(&name)),
+                "{names:?}"
+            );
+            assert_eq!(names.iter().filter(is_terminal).count(), 1, "{names:?}");
+            names
+        });
+        told.collect()
+    }
+
+    /// One call was told, as `expected`, whatever came twice.
+    pub(crate) fn told_one_story(&self, expected: &[&str]) {
+        self.hears(expected[expected.len() - 1]);
+        assert_eq!(self.told_stories(), [expected]);
     }
 
     /// The terminal callback of that name, with its class and SIP status.

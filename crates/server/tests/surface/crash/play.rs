@@ -1,0 +1,246 @@
+//! One call with a crash in it: a phone and an application that do what they would do anyway, whatever happens between.
+
+use std::time::{Duration, Instant};
+
+use hookswitch_rig::application::{Answer, Callback};
+use hookswitch_rig::phone::{Heard, Phone};
+use hookswitch_rig::sipp::Transport;
+use serde_json::{Value, json};
+
+use crate::world::{DOMAIN, World, device_media};
+
+/// How long the phone listens before anybody looks whether the server still lives.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often a 2xx without ACK is repeated (RFC 3261 §13.3.1.4).
+const T1: Duration = Duration::from_millis(500);
+/// A crash, a start, and what a slow machine adds.
+const LONG: Duration = Duration::from_secs(40);
+
+/// The world of one call, and how far its phone is.
+pub(super) struct Play {
+    world: World,
+    phone: Phone,
+    point: String,
+    has_crashed: bool,
+    /// The phone's own INVITE while it has no final response.
+    calling: Option<String>,
+    /// The INVITEs it rings for.
+    ringing: Vec<Heard>,
+    /// The INVITE it answered with a 2xx that has no ACK yet, and when it said so last.
+    answered: Option<(Heard, Instant)>,
+    /// It has heard or given a 2xx, and no BYE since.
+    is_talking: bool,
+}
+
+impl Play {
+    /// An application that answers in its reply to the announcement.
+    pub(super) fn of_an_answering_application(transport: Transport, point: &str) -> Self {
+        let script = |callback: &Callback| match callback.name.as_str() {
+            "newRemoteCall" => Answer::Json(200, json!({"ringback": {}, "answer": device_media()})),
+            _ => Answer::ok(),
+        };
+        Self::new(World::failing_at(transport, script, point), point)
+    }
+
+    /// An application that takes every callback.
+    pub(super) fn of_a_silent_application(transport: Transport, point: &str) -> Self {
+        let script = |_: &Callback| Answer::ok();
+        Self::new(World::failing_at(transport, script, point), point)
+    }
+
+    fn new(world: World, point: &str) -> Self {
+        let phone = world.own_phone();
+        Self {
+            world,
+            phone,
+            point: point.to_owned(),
+            has_crashed: false,
+            calling: None,
+            ringing: Vec::new(),
+            answered: None,
+            is_talking: false,
+        }
+    }
+
+    /// The phone calls the service.
+    pub(super) fn phone_calls(&mut self) {
+        self.calling = Some(self.phone.invites("1001", DOMAIN).unwrap());
+        self.until("the INVITE has its final response", |play| {
+            play.calling.is_none()
+        });
+    }
+
+    /// The application calls the phone, which answers once its ringing was told.
+    pub(super) fn application_calls(&mut self) {
+        let mut body = device_media();
+        let (phone, transport) = (self.phone.address(), self.world.transport);
+        body["destinationUri"] = json!(format!("sip:bob@{phone};transport={transport}"));
+        body["sourceUser"] = json!("1001");
+        let (status, reply) = self.commands("placeremotecalljwt", &body);
+        assert_eq!(status, 200, "{reply}");
+        self.until("the phone rings or the call has failed", |play| {
+            !play.ringing.is_empty() || play.has_been_told("callFailed")
+        });
+        self.until("the ringing is told or over", |play| {
+            play.ringing.is_empty() || play.rings_audibly().is_some()
+        });
+        if let Some(place) = self.rings_audibly() {
+            let invite = self.ringing.remove(place);
+            self.phone.answers(&invite, 200).unwrap();
+            self.answered = Some((invite, Instant::now()));
+            self.is_talking = true;
+        }
+    }
+
+    /// An INVITE whose ringing the application was told of.
+    fn rings_audibly(&self) -> Option<usize> {
+        let told = self.world.application.callbacks();
+        self.ringing.iter().position(|invite| {
+            let call_id = invite.field("Call-ID");
+            told.iter()
+                .any(|callback| callback.name == "callNotify" && callback.text("callId") == call_id)
+        })
+    }
+
+    /// The application hangs up what was answered.
+    pub(super) fn is_hung_up_when_answered(&mut self) {
+        self.until("the answer or the end is told", |play| {
+            ["callAnswered", "callHungup", "callFailed"]
+                .iter()
+                .any(|name| play.has_been_told(name))
+        });
+        let Some(answered) = self.told("callAnswered") else {
+            return;
+        };
+        let reply_id = json!({"replyId": answered.text("replyId")});
+        let (status, reply) = self.commands("hangupcalljwt", &reply_id);
+        // The one before the crash was carried out already.
+        assert!(
+            status == 200 || (self.has_crashed && status == 409),
+            "{status} {reply}"
+        );
+    }
+
+    /// The server crashed once; every call has its one end; the phone neither rings nor talks.
+    pub(super) fn is_over(&mut self) {
+        self.until("everything is over", |play| {
+            let calls = play.world.application.callbacks();
+            let ended = |call: &Callback| {
+                calls.iter().any(|callback| {
+                    callback.text("sessionId") == call.text("sessionId") && is_terminal(callback)
+                })
+            };
+            play.has_crashed
+                && play.ringing.is_empty()
+                && !play.is_talking
+                && !calls.is_empty()
+                && calls.iter().all(ended)
+        });
+        self.world.told_stories();
+    }
+
+    /// A command until it is answered, by whichever life of the server.
+    fn commands(&mut self, name: &str, body: &Value) -> (u16, Value) {
+        loop {
+            match self.world.tenant.command(name, body) {
+                Ok(reply) => return (reply.status, reply.body),
+                Err(_) => self.goes_on(),
+            }
+        }
+    }
+
+    fn has_been_told(&self, name: &str) -> bool {
+        self.told(name).is_some()
+    }
+
+    fn told(&self, name: &str) -> Option<Callback> {
+        let told = self.world.application.callbacks();
+        told.into_iter().find(|callback| callback.name == name)
+    }
+
+    /// Life goes on until `is_so`.
+    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + LONG;
+        while !is_so(self) {
+            assert!(
+                Instant::now() < deadline,
+                "{}: not {what}\n{}",
+                self.point,
+                self.story()
+            );
+            self.goes_on();
+        }
+    }
+
+    /// The phone answers what comes; a server that ended itself is started again, and an INVITE without an answer is
+    /// repeated to it.
+    fn goes_on(&mut self) {
+        while let Ok(heard) = self.phone.hears("anything", LOOK, |_| true) {
+            self.hears(&heard);
+        }
+        if let Some((invite, at)) = &mut self.answered
+            && at.elapsed() >= T1
+        {
+            *at = Instant::now();
+            self.phone.answers(&invite.clone(), 200).unwrap();
+        }
+        if !self.has_crashed && self.world.server.has_ended().unwrap() {
+            self.has_crashed = true;
+            self.world.starts_again();
+            if let Some(invite) = &self.calling {
+                self.phone.repeats(invite).unwrap();
+            }
+        }
+    }
+
+    fn hears(&mut self, heard: &Heard) {
+        match (heard.status(), heard.method()) {
+            (Some(200..=299), "INVITE") => {
+                self.is_talking |= self.calling.take().is_some();
+                self.phone.acknowledges(heard).unwrap();
+            }
+            (Some(300..), "INVITE") => {
+                self.calling = None;
+                self.phone.acknowledges_refusal(heard).unwrap();
+            }
+            (None, "INVITE") if self.is_talking => self.phone.answers(heard, 200).unwrap(),
+            (None, "INVITE") => {
+                self.phone.answers(heard, 180).unwrap();
+                self.ringing
+                    .retain(|invite| invite.branch() != heard.branch());
+                self.ringing.push(heard.clone());
+            }
+            (None, "CANCEL") => {
+                self.phone.answers(heard, 200).unwrap();
+                let is_its = |invite: &Heard| invite.branch() == heard.branch();
+                if let Some(place) = self.ringing.iter().position(is_its) {
+                    let invite = self.ringing.remove(place);
+                    self.phone.answers(&invite, 487).unwrap();
+                }
+            }
+            (None, "BYE") => {
+                self.is_talking = false;
+                self.answered = None;
+                self.phone.answers(heard, 200).unwrap();
+            }
+            (None, "ACK") => self.answered = None,
+            (Some(_), _) => {}
+            (None, _) => self.phone.answers(heard, 200).unwrap(),
+        }
+    }
+
+    fn story(&self) -> String {
+        let told = self.world.application.callbacks();
+        let told: Vec<_> = told.iter().map(|callback| &callback.name).collect();
+        let (ringing, talking) = (self.ringing.len(), self.is_talking);
+        let crashed = self.has_crashed;
+        format!(
+            "crashed {crashed}, ringing {ringing}, talking {talking}, told {told:?}\nserver log:\n{}",
+            self.world.server.log()
+        )
+    }
+}
+
+fn is_terminal(callback: &Callback) -> bool {
+    ["callHungup", "callFailed"].contains(&callback.name.as_str())
+}
