@@ -30,9 +30,15 @@ impl Batch {
             + self.deliveries.len()
     }
 
-    /// Whether nobody waits for it: a lost log row is a gap, a lost delivery result a second delivery.
-    pub(crate) fn can_wait(&self) -> bool {
+    /// Whether it is only log rows and delivery results: a lost log row is a gap, a lost result a second delivery.
+    pub(crate) fn is_log(&self) -> bool {
         self.calls.is_empty() && self.snapshots.is_empty() && self.events.is_empty()
+    }
+
+    /// Whether nobody waits for it: neither for a log, nor for what a call that is over leaves behind to be forgotten.
+    pub(crate) fn can_wait(&self) -> bool {
+        let only_forgets = self.snapshots.iter().all(|(_, body)| body.is_none());
+        self.calls.is_empty() && self.events.is_empty() && only_forgets && self.rows() > 0
     }
 
     pub(crate) fn apply(&self, db: &Write<'_>) -> Result<()> {

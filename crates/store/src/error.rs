@@ -28,6 +28,12 @@ pub enum Error {
     /// The disk, or the size allowed to the database, is used up.
     #[error("the disk is full")]
     DiskFull,
+    /// The disk does not do as it is told.
+    #[error("the disk fails: {0}")]
+    DiskFailed(String),
+    /// The disk has not answered for too long; nothing was changed.
+    #[error("the disk does not answer")]
+    Stalled,
     /// Another process held the database for longer than the busy timeout.
     #[error("the database is locked by another process")]
     Busy,
@@ -80,8 +86,22 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::QueueFull | Self::Closed | Self::DiskFull | Self::Busy
+            Self::QueueFull
+                | Self::Closed
+                | Self::DiskFull
+                | Self::DiskFailed(_)
+                | Self::Stalled
+                | Self::Busy
         )
+    }
+
+    /// Whether the fault lies with the disk or another process, and not with what was to be written.
+    pub(crate) fn is_trouble(&self) -> bool {
+        match self {
+            Self::DiskFull | Self::DiskFailed(_) | Self::Busy | Self::Damaged(_) => true,
+            Self::Database(error) => error.sqlite_error_code() == Some(ErrorCode::ReadOnly),
+            _ => false,
+        }
     }
 
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -102,6 +122,13 @@ impl From<rusqlite::Error> for Error {
         match failure.code {
             ErrorCode::DiskFull => Self::DiskFull,
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy,
+            ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationAborted
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::PermissionDenied
+            | ErrorCode::FileLockingProtocolFailed => Self::DiskFailed(said()),
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged(said()),
             ErrorCode::ConstraintViolation
                 if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY =>

@@ -14,12 +14,15 @@ use crate::{Error, Result, schema};
 
 const FILE: &str = "hookswitch.db";
 const STATEMENTS_KEPT: usize = 128;
+const WRITER_BUSY: Duration = Duration::from_millis(100);
 
 /// How to open a store.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How long to wait for another process that holds the database.
+    /// How long a question or a change waits for another process that holds the database, or for its turn.
     pub busy_timeout: Duration,
+    /// How long a store that closes goes on trying to write what cannot be written.
+    pub give_up: Duration,
     /// Every commit reaches the disk before it counts; off, a power cut may lose the last ones.
     pub durable: bool,
     /// Jobs that may wait for the writer.
@@ -38,6 +41,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             busy_timeout: Duration::from_secs(5),
+            give_up: Duration::from_secs(5),
             durable: true,
             queue: 65_536,
             gather: Duration::from_millis(5),
@@ -77,6 +81,8 @@ impl Store {
             let pages = crate::key::to_sql_integer(bytes / page.max(1));
             connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
         }
+        // The writer tries again by itself, and hears in between what else is to be done.
+        connection.busy_timeout(WRITER_BUSY.min(options.busy_timeout))?;
         let writer = Writer::start(connection, &options)?;
         Ok(Self {
             inner: Arc::new(Inner {

@@ -1,9 +1,11 @@
 //! The one thread that writes: jobs come through a bounded queue and are committed in groups.
 //!
 //! At rest every job is committed at once. Under load a group gathers company, for [`crate::Options::gather`] at most;
-//! ladder rows and delivery results, for which nobody waits, gather longer. Each job succeeds or fails alone.
+//! ladder rows and delivery results, for which nobody waits, gather longer. Each job succeeds or fails alone, and a batch
+//! fails by its own fault only: what the disk or another process refuses is tried again until it stands.
 
 mod group;
+mod health;
 mod pace;
 #[cfg(test)]
 mod tests;
@@ -11,16 +13,18 @@ mod transaction;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::{Batch, Error, Options, Result, UnixMicros, Write};
+use crate::{Batch, Error, Options, Result, Write};
 use group::Thread;
+pub use health::Health;
+use health::Pulse;
 
 type Done = Box<dyn FnOnce(Result<()>) + Send>;
 /// Runs the change inside the transaction (or not at all, when there is none), and hands back who tells the caller
@@ -52,6 +56,8 @@ pub struct Writer {
     queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
     counts: Arc<Counts>,
+    room: u64,
+    patience: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -62,17 +68,8 @@ struct Counts {
     rows: AtomicU64,
     failures: AtomicU64,
     last_commit_micros: AtomicU64,
-    trouble: Mutex<Trouble>,
+    pulse: Pulse,
     listeners: Mutex<Vec<Listener>>,
-}
-
-/// What keeps the writer from writing.
-#[derive(Debug, Default)]
-struct Trouble {
-    /// The oldest job at work that somebody waits for.
-    oldest: Option<Instant>,
-    away_since: Option<UnixMicros>,
-    last_error: Option<String>,
 }
 
 struct Listener(Box<dyn Fn(i64) + Send + Sync>);
@@ -84,26 +81,11 @@ impl fmt::Debug for Listener {
 }
 
 impl Counts {
-    fn trouble(&self) -> MutexGuard<'_, Trouble> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn listeners(&self) -> MutexGuard<'_, Vec<Listener>> {
         self.listeners
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether writes reach the database.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Health {
-    /// Since when nothing could be written; `None` while the last try went well.
-    pub away_since: Option<UnixMicros>,
-    /// How long the oldest write somebody waits for has been waiting.
-    pub oldest_waiting: Duration,
-    /// Why the last write that had to be tried again failed.
-    pub last_error: Option<String>,
 }
 
 /// What the writer has done and has before it.
@@ -136,37 +118,53 @@ impl Writer {
             queue: Some(queue),
             thread: Some(thread),
             counts,
+            room: options.queue as u64,
+            patience: options.busy_timeout,
         })
     }
 
-    /// Queues a batch without ever blocking; `done` runs on the writer thread once it is durable or has failed.
+    /// Queues a batch without ever blocking; `done` runs on the writer thread once it is durable, or has failed for good
+    /// because its rows break a rule. A disk that is full, fails or stalls, or a locked database, only delays it.
     ///
-    /// [`Error::QueueFull`] and [`Error::Closed`]: nothing was queued and `done` never runs.
+    /// [`Error::QueueFull`] and [`Error::Closed`]: nothing was queued and `done` never runs. Log rows and delivery
+    /// results are refused when half of the room is taken, calls when all of it is.
     pub fn submit(
         &self,
         batch: Batch,
         done: impl FnOnce(Result<()>) + Send + 'static,
     ) -> Result<()> {
+        if batch.is_log() && self.counts.waiting.load(Ordering::Relaxed) >= self.room / 2 {
+            return Err(Error::QueueFull);
+        }
+        self.queue(Work::Batch(batch, Box::new(done)))
+    }
+
+    fn queue(&self, work: Work) -> Result<()> {
         let queue = self.queue.as_ref().ok_or(Error::Closed)?;
         self.counts.waiting.fetch_add(1, Ordering::Relaxed);
-        queue
-            .try_send(Job::new(Work::Batch(batch, Box::new(done))))
-            .map_err(|error| {
-                self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
-                match error {
-                    TrySendError::Full(_) => Error::QueueFull,
-                    TrySendError::Disconnected(_) => Error::Closed,
-                }
-            })
+        queue.try_send(Job::new(work)).map_err(|error| {
+            self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => Error::QueueFull,
+                TrySendError::Disconnected(_) => Error::Closed,
+            }
+        })
     }
 
     /// Makes a change and returns when it is durable; an `Err` or a panic undoes it and nothing else.
+    ///
+    /// A transient error when its turn does not come within [`Options::busy_timeout`]; then it is never made.
     pub fn run<T: Send + 'static>(
         &self,
         change: impl FnOnce(&Write<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = mpsc::sync_channel(1);
+        let turn = Arc::new(AtomicBool::new(false));
+        let taken = Arc::clone(&turn);
         let change: Change = Box::new(move |db| {
+            if taken.swap(true, Ordering::SeqCst) {
+                return (Err(Error::Closed), Box::new(|_| ()));
+            }
             let outcome = db.and_then(|db| {
                 catch_unwind(AssertUnwindSafe(|| change(db))).unwrap_or(Err(Error::Panicked))
             });
@@ -180,13 +178,15 @@ impl Writer {
             });
             (verdict, done)
         });
-        let queue = self.queue.as_ref().ok_or(Error::Closed)?;
-        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
-        if queue.send(Job::new(Work::Change(change))).is_err() {
-            self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(Error::Closed);
+        self.queue(Work::Change(change))?;
+        match answered.recv_timeout(self.patience) {
+            Err(RecvTimeoutError::Timeout) if !turn.swap(true, Ordering::SeqCst) => {
+                Err(self.counts.pulse.trouble().unwrap_or(Error::Stalled))
+            }
+            Err(RecvTimeoutError::Timeout) => answered.recv().unwrap_or(Err(Error::Closed)),
+            Err(RecvTimeoutError::Disconnected) => Err(Error::Closed),
+            Ok(answer) => answer,
         }
-        answered.recv().unwrap_or(Err(Error::Closed))
     }
 
     /// Returns when everything queued before is durable.
@@ -196,14 +196,7 @@ impl Writer {
 
     /// Whether writes reach the database; never waits for the writer.
     pub fn health(&self) -> Health {
-        let trouble = self.counts.trouble();
-        Health {
-            away_since: trouble.away_since,
-            oldest_waiting: trouble
-                .oldest
-                .map_or(Duration::ZERO, |since| since.elapsed()),
-            last_error: trouble.last_error.clone(),
-        }
+        self.counts.pulse.health()
     }
 
     pub(crate) fn on_commit(&self, listener: Box<dyn Fn(i64) + Send + Sync>) {
@@ -226,6 +219,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        self.counts.pulse.stop();
         self.queue = None;
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()

@@ -10,11 +10,15 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::pace::Pace;
-use super::{Change, Counts, Done, Job, Work, transaction};
-use crate::{Batch, Options, Write, events};
+use super::transaction::{self, Outcome, Told};
+use super::{Change, Counts, Done, Job, Work};
+use crate::{Batch, Error, Options, Result, Write, events};
 
 /// Most jobs in one transaction.
 const GROUP: usize = 4_096;
+/// How long what could not be written waits for the next try, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 pub(super) struct Thread {
     connection: Connection,
@@ -22,6 +26,7 @@ pub(super) struct Thread {
     counts: Arc<Counts>,
     gather: Duration,
     gather_lazily: Duration,
+    give_up: Duration,
     pace: Pace,
     group: Group,
 }
@@ -53,6 +58,7 @@ impl Thread {
             counts,
             gather: options.gather,
             gather_lazily: options.gather_lazily,
+            give_up: options.give_up,
             pace: Pace::new(Instant::now()),
             group: Group::default(),
         }
@@ -61,14 +67,15 @@ impl Thread {
     /// Works until the last sender is gone and all is written.
     pub(super) fn run(mut self) {
         let mut open = true;
-        while open {
-            open = self.gather();
+        while open || self.group.len() > 0 {
+            open = open && self.gather();
             let batches = self.ripe_batches(open);
             let changes = std::mem::take(&mut self.group.changes);
             if !batches.is_empty() || !changes.is_empty() {
                 self.commit(batches, changes);
             }
         }
+        debug_assert_eq!(self.group.len(), 0, "everybody is told");
     }
 
     /// Waits until there is something to commit; `false` when no more will come.
@@ -165,25 +172,79 @@ impl Thread {
         batches
     }
 
-    /// Writes it all in one transaction and tells everyone.
+    /// Writes it all, however long that takes, and tells everyone.
     fn commit(&mut self, batches: Vec<(Batch, Done)>, changes: Vec<Change>) {
-        let began = Instant::now();
-        self.counts.trouble().oldest = self.group.oldest.take();
+        self.counts.pulse.begins(self.group.oldest.take());
         let brings_events = batches.iter().any(|(batch, _)| !batch.events.is_empty());
-        let outcome = transaction::write(&self.connection, &batches, changes);
-        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let counts = &self.counts;
-        counts.last_commit_micros.store(took, Ordering::Relaxed);
-        counts.commits.fetch_add(1, Ordering::Relaxed);
+        let (verdicts, made) = self.write(&batches, changes);
+        self.counts.pulse.ends();
         let rows: usize = batches.iter().map(|(batch, _)| batch.rows()).sum();
-        counts.rows.fetch_add(rows as u64, Ordering::Relaxed);
-
-        counts.trouble().oldest = None;
+        self.counts.rows.fetch_add(rows as u64, Ordering::Relaxed);
         if brings_events {
             self.announce();
         }
         let batches = batches.into_iter().map(|(_, done)| done);
-        let told = batches.zip(outcome.batches).chain(outcome.changes);
+        self.tell(batches.zip(verdicts));
+        self.tell(made);
+    }
+
+    /// Tries until it is written; returns what became of each batch, and the changes that were made with them.
+    fn write(
+        &mut self,
+        batches: &[(Batch, Done)],
+        changes: Vec<Change>,
+    ) -> (Vec<Result<()>>, Vec<Told>) {
+        let mut pause = FIRST_PAUSE;
+        let mut left = changes;
+        loop {
+            let Outcome {
+                batches: written,
+                changes: made,
+                left: unmade,
+            } = self.attempt(batches, left);
+            let error = match written {
+                Ok(verdicts) => return (verdicts, made),
+                Err(error) => error,
+            };
+            self.tell(made);
+            if self.counts.pulse.fails(&error) {
+                tracing::error!(%error, "nothing can be written; it is tried again until it can");
+            }
+            let stopping = self.counts.pulse.stopping_for();
+            if stopping.is_some_and(|span| span >= self.give_up) {
+                tracing::error!(%error, batches = batches.len(), "the program ends with writes undone");
+                let unmade = unmade.into_iter().map(|change| refused(change, &error));
+                let unmade = unmade.collect();
+                return (vec![Err(error); batches.len()], unmade);
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            // A change may need no room, or make some.
+            self.take_waiting();
+            left = unmade;
+            left.append(&mut self.group.changes);
+            if !left.is_empty() {
+                let outcome = self.attempt(&[], left);
+                self.tell(outcome.changes);
+                left = outcome.left;
+            }
+        }
+    }
+
+    /// One try, timed.
+    fn attempt(&self, batches: &[(Batch, Done)], changes: Vec<Change>) -> Outcome {
+        let began = Instant::now();
+        let outcome = transaction::write(&self.connection, batches, changes);
+        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let counts = &self.counts;
+        counts.last_commit_micros.store(took, Ordering::Relaxed);
+        let committed = u64::from(outcome.batches.is_ok());
+        counts.commits.fetch_add(committed, Ordering::Relaxed);
+        outcome
+    }
+
+    fn tell(&self, told: impl IntoIterator<Item = Told>) {
+        let counts = &self.counts;
         for (done, verdict) in told {
             counts.jobs.fetch_add(1, Ordering::Relaxed);
             counts.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -196,6 +257,12 @@ impl Thread {
             }
         }
     }
+}
+
+/// A change that is never made.
+fn refused(change: Change, error: &Error) -> Told {
+    let (verdict, done) = change(Err(error.clone()));
+    (done, verdict)
 }
 
 impl Thread {

@@ -1,3 +1,5 @@
+mod trouble;
+
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -267,67 +269,6 @@ fn a_delivery_result_queued_right_behind_its_event_finds_it() {
             .unwrap()
             .is_empty()
     );
-}
-
-#[test]
-fn an_empty_disk_quota_is_a_typed_error_and_loses_nothing_that_was_confirmed() {
-    let options = Options {
-        max_size: Some(400_000),
-        ..Options::default()
-    };
-    let (_dir, store) = fixture::store_with(options);
-    let (done, outcomes) = mpsc::channel();
-    for call in 0..200 {
-        let done = done.clone();
-        let batch = Batch {
-            snapshots: vec![(CallKey(call), Some(vec![0; 8_000]))],
-            ..Batch::default()
-        };
-        store
-            .writer()
-            .submit(batch, move |outcome| done.send((call, outcome)).unwrap())
-            .unwrap();
-    }
-    drop(done);
-    let (kept, refused): (Vec<_>, Vec<_>) =
-        outcomes.iter().partition(|(_, outcome)| outcome.is_ok());
-    assert!(!refused.is_empty());
-    for (_, outcome) in refused {
-        let error = outcome.unwrap_err();
-        assert!(matches!(error, Error::DiskFull), "{error}");
-        assert!(error.is_transient());
-    }
-    let mut stored = Vec::new();
-    store
-        .read(|db| snapshots::each(db, |call, _, _| stored.push(call)))
-        .unwrap();
-    let mut confirmed: Vec<_> = kept.into_iter().map(|(call, _)| CallKey(call)).collect();
-    confirmed.sort_unstable();
-    assert_eq!(stored, confirmed);
-}
-
-#[test]
-fn another_process_that_holds_the_database_is_a_typed_error() {
-    let options = Options {
-        busy_timeout: Duration::from_millis(10),
-        ..Options::default()
-    };
-    let (dir, store) = fixture::store_with(options);
-    let other = rusqlite::Connection::open(dir.path().join("hookswitch.db")).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = store.write(|db| settings::put(db, "a", "1")).unwrap_err();
-    assert!(matches!(refused, Error::Busy), "{refused}");
-    assert!(refused.is_transient());
-    let (done, outcome) = mpsc::channel();
-    store
-        .writer()
-        .submit(batch_with(event(1, 1)), move |outcome| {
-            done.send(outcome).unwrap();
-        })
-        .unwrap();
-    assert!(matches!(outcome.recv().unwrap(), Err(Error::Busy)));
-    other.execute_batch("ROLLBACK").unwrap();
-    store.write(|db| settings::put(db, "a", "1")).unwrap();
 }
 
 #[test]

@@ -5,55 +5,71 @@ use rusqlite::Connection;
 use super::{Change, Done};
 use crate::{Batch, Error, Result, Write};
 
-/// How each job ended, in the order of the jobs.
+/// Whom to tell, and what.
+pub(super) type Told = (Done, Result<()>);
+
+/// How it ended, in the order of the jobs.
 pub(super) struct Outcome {
-    pub(super) batches: Vec<Result<()>>,
-    pub(super) changes: Vec<(Done, Result<()>)>,
+    /// What became of each batch; `Err` when none could be written, by no fault of theirs.
+    pub(super) batches: Result<Vec<Result<()>>>,
+    /// The changes that had their turn.
+    pub(super) changes: Vec<Told>,
+    /// The changes that had not, as nothing could be written.
+    pub(super) left: Vec<Change>,
 }
 
 /// Writes the group; what is reported as done is durable.
 pub(super) fn write(sql: &Connection, batches: &[(Batch, Done)], changes: Vec<Change>) -> Outcome {
     let db = Write::new(sql);
-    let mut outcome = Outcome {
-        batches: Vec::new(),
-        changes: Vec::with_capacity(changes.len()),
-    };
-    let mut lost = begin(sql).err();
-    if lost.is_none() {
-        match write_batches(sql, &db, batches) {
-            Ok(verdicts) => outcome.batches = verdicts,
-            Err(error) => lost = Some(error),
+    let written = begin(sql).and_then(|()| write_batches(sql, &db, batches));
+    let verdicts = match written {
+        Ok(verdicts) => verdicts,
+        Err(error) => {
+            roll_back(sql);
+            return Outcome {
+                batches: Err(error),
+                changes: Vec::new(),
+                left: changes,
+            };
         }
-    }
-    for change in changes {
+    };
+    let mut outcome = Outcome {
+        batches: Ok(verdicts),
+        changes: Vec::with_capacity(changes.len()),
+        left: Vec::new(),
+    };
+    let mut lost = None;
+    let mut changes = changes.into_iter();
+    for change in changes.by_ref() {
         let mut teller = None;
         let run = |db: Result<&Write<'_>>| {
             let (verdict, done) = change(db);
             teller = Some(done);
             verdict
         };
-        let verdict = match &lost {
-            Some(error) => run(Err(error.clone())),
-            None => match execute(sql, "SAVEPOINT job") {
-                Ok(()) => fenced(sql, || run(Ok(&db))),
-                Err(error) => run(Err(error)),
-            },
+        let verdict = match execute(sql, "SAVEPOINT job") {
+            Ok(()) => fenced(sql, || run(Ok(&db))),
+            Err(error) => run(Err(error)),
         };
         // SQLite takes back the whole transaction when the disk fails under it.
-        if lost.is_none() && sql.is_autocommit() {
+        if sql.is_autocommit() {
             lost = Some(verdict.clone().err().unwrap_or(Error::Closed));
         }
         outcome.changes.extend(teller.map(|done| (done, verdict)));
+        if lost.is_some() {
+            break;
+        }
     }
+    outcome.left = changes.collect();
     if lost.is_none() {
         lost = execute(sql, "COMMIT").err();
     }
     if let Some(error) = lost {
         roll_back(sql);
-        outcome.batches = vec![Err(error.clone()); batches.len()];
         for (_, verdict) in &mut outcome.changes {
             *verdict = verdict.clone().and(Err(error.clone()));
         }
+        outcome.batches = Err(error);
     }
     outcome
 }
@@ -64,8 +80,10 @@ fn write_batches(
     db: &Write<'_>,
     batches: &[(Batch, Done)],
 ) -> Result<Vec<Result<()>>> {
-    if batches.iter().all(|(batch, _)| batch.apply(db).is_ok()) {
-        return Ok(vec![Ok(()); batches.len()]);
+    match batches.iter().try_for_each(|(batch, _)| batch.apply(db)) {
+        Ok(()) => return Ok(vec![Ok(()); batches.len()]),
+        Err(error) if error.is_trouble() => return Err(error),
+        Err(_) => {}
     }
     roll_back(sql);
     begin(sql)?;
@@ -73,10 +91,10 @@ fn write_batches(
     for (batch, _) in batches {
         execute(sql, "SAVEPOINT job")?;
         let verdict = fenced(sql, || batch.apply(db));
-        if sql.is_autocommit() {
-            return Err(verdict.err().unwrap_or(Error::Closed));
+        match verdict {
+            Err(error) if error.is_trouble() || sql.is_autocommit() => return Err(error),
+            verdict => verdicts.push(verdict),
         }
-        verdicts.push(verdict);
     }
     Ok(verdicts)
 }
