@@ -26,6 +26,8 @@ pub(crate) struct Dialog {
     pub(crate) allows_update: bool,
     /// The peer's last request may come once more: a restart forgot whether it was answered.
     pub(crate) may_repeat: bool,
+    /// A former run made it.
+    pub(crate) restored: bool,
 }
 
 /// Where a request inside the dialog is addressed (RFC 3261 §12.2.1.1).
@@ -68,6 +70,7 @@ impl Dialog {
             routes: record_route(message, false),
             allows_update: allows(message, "UPDATE"),
             may_repeat: false,
+            restored: false,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Which transaction a message belongs to (RFC 3261 §17.1.3, §17.2.3).
 
 use crate::hash::{Hex, KeyedHash};
-use crate::message::{HeaderName, Message, Method, Via};
+use crate::message::{Message, Method, Via};
 
 /// A transaction's key: a keyed hash (server) or the token inside our own branch (client).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +46,7 @@ fn keyed(hash: &KeyedHash, message: &Message<'_>, via: &Via<'_>, method: &str) -
             method.as_bytes(),
         ]));
     }
-    // RFC 2543 peers: the whole of what makes the request what it is.
+    // RFC 2543 peers: what makes the request what it is, and stands in its responses too.
     let from_tag = message
         .from()
         .ok()
@@ -55,11 +55,12 @@ fn keyed(hash: &KeyedHash, message: &Message<'_>, via: &Via<'_>, method: &str) -
     let sequence = message.cseq().map_or(0, |cseq| cseq.number).to_le_bytes();
     TransactionKey(hash.of(&[
         b"2543",
-        message.request_uri().unwrap_or("").as_bytes(),
         from_tag.as_bytes(),
         message.call_id().unwrap_or("").as_bytes(),
         &sequence,
-        message.header(HeaderName::Via).unwrap_or("").as_bytes(),
+        via.host.to_ascii_lowercase().as_bytes(),
+        &port,
+        via.branch().unwrap_or("").as_bytes(),
         method.as_bytes(),
     ]))
 }

@@ -203,7 +203,7 @@ impl UserAgent {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a pending offer")]
-    fn refuse_offer(
+    pub(super) fn refuse_offer(
         &mut self,
         now: Now,
         leg: LegId,

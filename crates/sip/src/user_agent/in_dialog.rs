@@ -285,7 +285,7 @@ impl UserAgent {
             })
     }
 
-    fn later(&mut self) -> Rejection {
+    pub(super) fn later(&mut self) -> Rejection {
         let seconds = self.tokens.draw_below(11);
         Rejection::new(500)
             .because("Another offer is being answered")

@@ -11,7 +11,7 @@
 //! | `timeout.rs` | deadlines, and ways that broke |
 //! | `compose.rs` | messages written |
 //! | `snapshot.rs` | what a restart needs |
-//! | `restore.rs` | legs of a former run are taken up |
+//! | `restore.rs`, `restore/` | legs of a former run are taken up |
 //! | `leaving.rs` | ended legs, until they owe nothing |
 //!
 //! It never looks into a body, and it does not decide whether a call is welcome: that is the layer above,

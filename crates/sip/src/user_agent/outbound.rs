@@ -64,6 +64,7 @@ impl UserAgent {
             routes: Box::default(),
             allows_update: false,
             may_repeat: false,
+            restored: false,
         };
         let draft = Draft {
             body: invite.body.map(Bytes::copy_from_slice),

@@ -221,12 +221,20 @@ impl UserAgent {
                 Some(Tombstone::Absorb(_) | Tombstone::Response(_))
             );
         let status = if known { 200 } else { 481 };
+        // A leg of a former run keeps the tag it had then (RFC 3261 §9.2).
+        let to_tag = match (self.servers.get(&target.0), self.tombstones.find(target)) {
+            (Some(server), _) => Some(server.leg.0),
+            (None, Some(Tombstone::Absorb(leg))) => Some(leg.0),
+            (None, _) => None,
+        };
+        let plain = to_tag.is_none_or(|tag| tag == self.local_tag(incoming.message));
         let reply = Reply {
             status,
+            to_tag,
             ..Reply::default()
         };
         let response = self.compose_response(incoming.flow, incoming.message, &reply);
-        self.bury(now, incoming.key, incoming.back, status, true, &response);
+        self.bury(now, incoming.key, incoming.back, status, plain, &response);
         self.transmit(incoming.back, response, Commit(0), pending.or(offering));
         if let Some(id) = offering
             && let Some(mut leg) = self.take_leg(id)

@@ -8,8 +8,9 @@ use crate::dialog::session_timer::agree_as_client;
 use crate::dialog::{Dialog, next_hop_of};
 use crate::event::{Commit, EventKind, LegId};
 use crate::flow::Flow;
+use crate::hash::Hex;
 use crate::leg::{Early, Leg, Reoffer, Stage};
-use crate::message::{HeaderName, Message};
+use crate::message::{HeaderName, Message, Method};
 use crate::time::Now;
 use crate::transaction::client::{Client, Purpose};
 use crate::transaction::key::{TransactionKey, client_key};
@@ -60,6 +61,7 @@ impl UserAgent {
             Purpose::Reinvite | Purpose::RefreshInvite | Purpose::RefreshUpdate => {
                 self.receive_reoffer_response(now, message, &client, status);
             }
+            Purpose::Cancel if status == 481 => self.receive_cancel_unknown(now, key, leg),
             Purpose::Cancel | Purpose::Bye | Purpose::Prack => {}
         }
         Some(leg)
@@ -104,7 +106,10 @@ impl UserAgent {
         key: TransactionKey,
         status: u16,
     ) -> Option<LegId> {
-        match self.tombstones.find(key)?.clone() {
+        let Some(stone) = self.tombstones.find(key).cloned() else {
+            return self.receive_forgotten(now, flow, message, status);
+        };
+        match stone {
             Tombstone::Acknowledged(ack, way) if status >= 300 => {
                 self.retransmit(way, ack, Commit(0), None);
                 None
@@ -137,6 +142,54 @@ impl UserAgent {
         }
     }
 
+    /// A 2xx to an INVITE of a former run, which knows its leg by our tag alone: repeated, its ACK was lost; by another
+    /// branch of the fork, nobody wants it.
+    fn receive_forgotten(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        message: &Message<'_>,
+        status: u16,
+    ) -> Option<LegId> {
+        let cseq = message.cseq().ok()?;
+        if !(200..300).contains(&status) || cseq.method != Method::Invite {
+            return None;
+        }
+        let id = Hex::value(message.from().ok()?.tag()?)?;
+        let leg = self.legs.get(&id)?;
+        let standing = matches!(leg.stage, Stage::Established) && leg.dialog.restored;
+        if !standing || message.call_id().ok()? != &*leg.dialog.call_id {
+            return None;
+        }
+        let is_its = message.to().ok()?.tag().unwrap_or("") == &*leg.dialog.remote_tag;
+        let known = leg.acknowledged.as_ref();
+        let known = known.filter(|(number, _)| *number == cseq.number);
+        let body = known.map(|(_, body)| body.clone());
+        let id = LegId(id);
+        match body {
+            // Our re-INVITEs carry offers, so their ACK says nothing.
+            None if is_its && cseq.number <= leg.dialog.local_cseq => {
+                self.acknowledge_again(id, cseq.number, Bytes::new(), false);
+            }
+            Some(body) if is_its => self.acknowledge_again(id, cseq.number, body, true),
+            Some(_) if leg.is_client => self.decline_fork(now, flow, message, id),
+            _ => return None,
+        }
+        Some(id)
+    }
+
+    fn acknowledge_again(&mut self, id: LegId, cseq: u32, body: Bytes, is_last: bool) {
+        let Some(mut leg) = self.take_leg(id) else {
+            return;
+        };
+        let last = leg.acknowledged.clone();
+        self.send_ack(&mut leg, cseq, body);
+        if !is_last {
+            leg.acknowledged = last;
+        }
+        self.put_leg(leg);
+    }
+
     /// A 2xx nobody wants: ACK, then BYE (RFC 3261 §13.2.2.4). Everything needed is in the response itself.
     fn decline_fork(&mut self, now: Now, flow: Flow, message: &Message<'_>, leg: LegId) {
         let Some(from) = message.header(HeaderName::From) else {
@@ -158,8 +211,9 @@ impl UserAgent {
             routes: Box::default(),
             allows_update: false,
             may_repeat: false,
+            restored: false,
         };
-        let Some(dialog) = blank.with_answer(message) else {
+        let Some(mut dialog) = blank.with_answer(message) else {
             return;
         };
         let hop = next_hop_of(dialog.addressing().next_hop)
@@ -174,21 +228,30 @@ impl UserAgent {
         };
         let bytes = self.compose_request(hop, key, &dialog, &ack);
         self.transmit(hop, bytes, Commit(0), Some(leg));
+        // Above the CSeq of every PRACK that early dialog may have seen.
+        let spent = self.legs.get(&leg.0).map_or(0, |leg| leg.dialog.local_cseq);
+        dialog.local_cseq = spent.max(cseq.number);
+        self.send_bye(now, leg, hop, dialog);
+    }
+
+    /// BYE to one branch of our INVITE; once only, however often it is called. `known` is the way its messages came.
+    pub(super) fn send_bye(&mut self, now: Now, leg: LegId, known: Flow, mut dialog: Dialog) {
         let key = self.fork_key(&dialog.remote_tag, leg);
         if self.clients.contains_key(&key.0) {
             return;
         }
-        // Above the CSeq of every PRACK that early dialog may have seen.
-        let spent = self.legs.get(&leg.0).map_or(0, |leg| leg.dialog.local_cseq);
-        let bye_cseq = spent.max(cseq.number).saturating_add(1);
+        let hop = next_hop_of(dialog.addressing().next_hop)
+            .and_then(|uri| obvious_hop(known, &uri))
+            .unwrap_or(known);
+        let cseq = dialog.next_cseq();
         let bye = Request {
             method: "BYE",
-            cseq: bye_cseq,
+            cseq,
             headers: &[],
             body: None,
         };
         let bytes = self.compose_request(hop, key, &dialog, &bye);
-        self.start_client(now, leg, Purpose::Bye, bye_cseq, hop, key, bytes, Commit(0));
+        self.start_client(now, leg, Purpose::Bye, cseq, hop, key, bytes, Commit(0));
     }
 
     /// The key of the BYE to one branch of our INVITE, always the same, so that a repeated 2xx starts no second one.

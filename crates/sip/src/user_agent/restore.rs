@@ -1,24 +1,24 @@
 //! Legs of a former run are taken up: what they owe goes out at once, what stands goes on.
 
+mod calling;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::compose::{Reply, fallback_flow, response_flow};
 use super::receive::merge_key;
-use super::snapshot::{
-    AcceptedSnapshot, CallingSnapshot, OfferedSnapshot, Owed, StageSnapshot, Standing,
-};
+use super::snapshot::{AcceptedSnapshot, OfferedSnapshot, Owed, StageSnapshot, Standing};
 use super::{LegSnapshot, UserAgent};
 use crate::dialog::Dialog;
 use crate::dialog::session_timer::SessionTimer;
 use crate::event::{Commit, LegId};
 use crate::flow::{Flow, Transport};
-use crate::leg::{Accepted, Calling, Draft, Early, Leg, Reoffer, Stage};
+use crate::leg::{Accepted, Leg, Reoffer, Stage};
 use crate::message::{Message, Method};
 use crate::time::Now;
 use crate::transaction::client::{Client, Purpose};
-use crate::transaction::key::{TransactionKey, cancelled_key, client_key};
+use crate::transaction::key::{TransactionKey, cancelled_key, client_key, server_key};
 use crate::transaction::server_invite::ServerInvite;
 use crate::transaction::tombstone::Tombstone;
 
@@ -61,10 +61,9 @@ impl UserAgent {
             return Err(RestoreError::Taken);
         }
         match snapshot.stage {
-            StageSnapshot::Offered(offered) => self.restore_offered(now, id, offered)?,
+            StageSnapshot::Offered(offered) => self.restore_offered(now, id, &offered)?,
             StageSnapshot::Confirmed(standing) => {
-                let leg = self.restore_standing(now, id, *standing)?;
-                self.put_leg(leg);
+                self.restore_confirmed(now, id, *standing)?;
             }
             StageSnapshot::Accepted(accepted, standing) => {
                 self.restore_accepted(now, id, accepted, *standing)?;
@@ -105,7 +104,7 @@ impl UserAgent {
         &mut self,
         now: Now,
         id: LegId,
-        offered: OfferedSnapshot,
+        offered: &OfferedSnapshot,
     ) -> Result<(), RestoreError> {
         let source = self.revived(offered.source)?;
         let invite = Message::parse(&offered.invite).map_err(|_| RestoreError::Damaged)?;
@@ -162,87 +161,6 @@ impl UserAgent {
             self.tombstones
                 .put_long(now.instant, key, stone, timing.patience());
         }
-        self.put_leg(leg);
-        Ok(())
-    }
-
-    /// Our INVITE is given up: CANCEL as soon as the peer says something, for which the INVITE is said again.
-    fn restore_calling(
-        &mut self,
-        now: Now,
-        id: LegId,
-        snapshot: CallingSnapshot,
-    ) -> Result<(), RestoreError> {
-        let Some((bytes, flow)) = snapshot.sent else {
-            self.leaving.enter(id);
-            if !snapshot.silent {
-                self.fail(id, 487, "the restart came before the INVITE was sent");
-            }
-            return Ok(());
-        };
-        let bytes = Bytes::from(bytes);
-        let (key, cseq) = request_key(&bytes, Method::Invite)?;
-        let flow = self.revived(flow)?;
-        let timing = self.config.timing;
-        let mut client = Client::new(
-            now.instant,
-            &timing,
-            id,
-            Purpose::Invite,
-            cseq,
-            flow,
-            bytes.clone(),
-            Commit(0),
-        );
-        if snapshot.heard {
-            client.handle_provisional(now.instant, &timing);
-        } else {
-            self.retransmit(flow, bytes, Commit(0), Some(id));
-        }
-        self.put_client(key, client);
-        let policy = self.policy();
-        let early = snapshot.early.into_iter().map(|dialog| Early {
-            dialog: leaped(dialog),
-            last_rseq: None,
-            answered: false,
-        });
-        let calling = Calling {
-            draft: Draft {
-                body: snapshot.offers.then(Bytes::new),
-                headers: Vec::new(),
-                interval: policy.interval,
-                minimum: policy.minimum,
-                after: Commit(0),
-            },
-            key: Some(key),
-            spare: Vec::new(),
-            early: early.collect(),
-            cancelled: Some(snapshot.cancelled.flatten().map(String::into_boxed_str)),
-            cancel_sent: false,
-            silent: snapshot.silent,
-            raised_interval: 0,
-            restored: true,
-        };
-        let mut leg = Box::new(Leg {
-            id,
-            is_client: true,
-            flow,
-            next_hop: None,
-            dialog: leaped(snapshot.dialog),
-            stage: Stage::Calling(Box::new(calling)),
-            accepted: None,
-            reoffer: None,
-            timer: SessionTimer::default(),
-            local_body: Bytes::new(),
-            owes_ack: None,
-            acknowledged: None,
-            farewell: None,
-            waiting: Vec::new(),
-            locating: None,
-            hop_moved: false,
-            filed: None,
-        });
-        self.try_cancel(now, &mut leg);
         self.put_leg(leg);
         Ok(())
     }
@@ -313,6 +231,37 @@ impl UserAgent {
         Ok(cancelled_key(&self.hash, message, &via))
     }
 
+    fn restore_confirmed(
+        &mut self,
+        now: Now,
+        id: LegId,
+        mut standing: Standing,
+    ) -> Result<(), RestoreError> {
+        let owes_ack = standing.owes_ack.take();
+        let offered = standing.offered.take();
+        let mut leg = self.restore_standing(now, id, standing)?;
+        if let Some(cseq) = owes_ack {
+            // The offer in the peer's 2xx is lost, and so is the answer.
+            self.send_ack(&mut leg, cseq, Bytes::new());
+            let why = "the restart came before the answer to the peer's offer";
+            self.lose(now, leg, 500, why);
+            return Ok(());
+        }
+        if let Some((bytes, back)) = offered {
+            let request = Message::parse(&bytes).map_err(|_| RestoreError::Damaged)?;
+            let via = request.via().map_err(|_| RestoreError::Damaged)?;
+            let key = server_key(&self.hash, &request, &via);
+            let back = self.revived(back)?;
+            let back = fallback_flow(back, &request).unwrap_or(back);
+            let invite = request.method() == Some(Method::Invite);
+            let later = self.later();
+            leg.dialog.may_repeat = false;
+            self.refuse_offer(now, id, key, back, invite, &request, &later);
+        }
+        self.put_leg(leg);
+        Ok(())
+    }
+
     fn restore_standing(
         &mut self,
         now: Now,
@@ -368,6 +317,7 @@ impl UserAgent {
 fn leaped(mut dialog: Dialog) -> Dialog {
     dialog.local_cseq = dialog.local_cseq.saturating_add(CSEQ_LEAP).min(CSEQ_MAX);
     dialog.may_repeat = true;
+    dialog.restored = true;
     dialog
 }
 

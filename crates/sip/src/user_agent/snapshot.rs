@@ -11,7 +11,8 @@ use crate::flow::Flow;
 use crate::leg::{Accepted, Calling, Leg, Offered, Reoffer, Stage, Waiting};
 use crate::message::Message;
 use crate::time::{Instant, Now};
-use crate::transaction::client::Purpose;
+use crate::transaction::client::{Client, Purpose};
+use crate::transaction::key::TransactionKey;
 
 /// Everything a leg needs after a restart; times are Unix times in microseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,7 +160,7 @@ impl UserAgent {
         CallingSnapshot {
             dialog: leg.dialog.clone(),
             sent: client.map(|client| (client.request.to_vec(), client.flow)),
-            heard: client.is_some_and(|client| client.is_proceeding()),
+            heard: client.is_some_and(Client::is_proceeding),
             offers: calling.draft.body.is_some(),
             early: early.collect(),
             cancelled: calling.cancelled.as_ref().map(reason),
@@ -207,7 +208,7 @@ impl UserAgent {
 
     /// What an ended leg has unfinished that a restart has to go on with.
     fn owed(&self, leg: LegId) -> Option<Vec<Owed>> {
-        let owed = |key: crate::transaction::key::TransactionKey| {
+        let owed = |key: TransactionKey| {
             if let Some(client) = self.clients.get(&key.0) {
                 let is_bye = client.purpose == Purpose::Bye;
                 return is_bye.then(|| Owed::Bye(client.request.to_vec(), client.flow));

@@ -177,7 +177,13 @@ impl UserAgent {
                 let Stage::Calling(calling) = &mut leg.stage else {
                     return self.put_leg(leg);
                 };
-                calling.early.clear();
+                let early = std::mem::take(&mut calling.early);
+                if calling.restored {
+                    return self.give_up_restored(now, &leg, early, client);
+                }
+                let Stage::Calling(calling) = &mut leg.stage else {
+                    return self.put_leg(leg);
+                };
                 if calling.cancelled.is_some() {
                     return self.fail_leg(&leg, 487, "cancelled; the peer never confirmed it");
                 }

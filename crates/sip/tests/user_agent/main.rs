@@ -7,6 +7,7 @@
 mod forking;
 mod glare;
 mod properties;
+mod restart;
 mod rfc3261_calls;
 mod rfc3261_cancel;
 mod rfc3261_connections;

@@ -161,11 +161,18 @@ impl Link {
 
     /// Every TCP connection breaks, and both sides notice.
     pub(crate) fn breaks_connections(&self) {
+        self.breaks_connections_of(None);
+    }
+
+    /// Every connection of one end breaks, or all.
+    pub(crate) fn breaks_connections_of(&self, end: Option<usize>) {
         let mut broken = Vec::new();
         {
             let mut state = self.0.borrow_mut();
             for (place, connection) in state.connections.iter_mut().enumerate() {
-                if std::mem::replace(&mut connection.is_up, false) {
+                let ends = [connection.caller.0, connection.callee.0];
+                let is_hit = end.is_none_or(|end| ends.contains(&end));
+                if is_hit && std::mem::replace(&mut connection.is_up, false) {
                     broken.push((connection.caller.0, tcp(connection.callee.1, place)));
                     broken.push((connection.callee.0, tcp(connection.caller.1, place)));
                 }

@@ -1,7 +1,7 @@
 //! Phones and strangers.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,7 +13,9 @@ use hookswitch_sip::event::{
 use hookswitch_sip::flow::{Flow, Transport};
 use hookswitch_sip::message::Message;
 use hookswitch_sip::time::{Instant, Now};
-use hookswitch_sip::user_agent::{Census, Config, Invite, Listener, Timing, UserAgent};
+use hookswitch_sip::user_agent::{
+    Census, Config, Invite, LegSnapshot, Listener, RestoreError, Timing, UserAgent,
+};
 
 use super::Link;
 use super::link::udp;
@@ -56,12 +58,17 @@ pub(crate) struct End {
     /// Takes no new connections.
     pub(crate) is_deaf: bool,
     agent: Option<UserAgent>,
+    config: Option<Config>,
+    /// Every leg as it was at its last event, as it would lie on a disk.
+    saved: BTreeMap<LegId, Vec<u8>>,
     settings: Settings,
     next_offer: Option<u16>,
     /// Every event, with the message that caused it.
     heard: Vec<(Event, String)>,
     /// Legs that owe nothing any more.
     settled: Vec<LegId>,
+    /// Every leg there was, but those over when a crash came.
+    known: BTreeSet<LegId>,
     /// Raw text to send, and text received.
     outbox: Vec<(Flow, Bytes)>,
     inbox: Vec<String>,
@@ -87,7 +94,8 @@ impl End {
             timing: Timing::default(),
         };
         let mut end = Self::stranger(name, place);
-        end.agent = Some(UserAgent::new(config));
+        end.agent = Some(UserAgent::new(config.clone()));
+        end.config = Some(config);
         end.settings = settings;
         end
     }
@@ -98,10 +106,13 @@ impl End {
             address: format!("192.0.2.{}:5060", place + 1).parse().unwrap(),
             is_deaf: false,
             agent: None,
+            config: None,
+            saved: BTreeMap::new(),
             settings: Settings::default(),
             next_offer: None,
             heard: Vec::new(),
             settled: Vec::new(),
+            known: BTreeSet::new(),
             outbox: Vec::new(),
             inbox: Vec::new(),
             last_offered: None,
@@ -150,13 +161,17 @@ impl End {
     /// Does what the phone's owner does by habit.
     fn listen(&mut self, now: Now, text: &str) {
         let Some(agent) = &mut self.agent else { return };
+        let mut touched = Vec::new();
         while let Some(event) = agent.poll_event() {
             let leg = event.leg;
             if event.kind == EventKind::Settled {
                 assert!(!self.settled.contains(&leg), "{leg:?} settled twice");
                 self.settled.push(leg);
+                self.saved.remove(&leg);
                 continue;
             }
+            touched.push(leg);
+            self.known.insert(leg);
             self.heard.push((event.clone(), text.to_owned()));
             match event.kind {
                 EventKind::Offered => {
@@ -179,6 +194,53 @@ impl End {
                 _ => {}
             }
         }
+        for leg in touched {
+            self.save(now, leg);
+        }
+    }
+
+    /// Writes a leg down as it is now.
+    fn save(&mut self, now: Now, leg: LegId) {
+        let Some(agent) = &self.agent else { return };
+        match agent.snapshot(now, leg) {
+            Some(snapshot) => {
+                let bytes = postcard::to_stdvec(&snapshot).unwrap();
+                self.saved.insert(leg, bytes);
+            }
+            None => {
+                self.saved.remove(&leg);
+            }
+        }
+    }
+
+    fn save_all(&mut self, now: Now) {
+        for leg in self.saved.keys().copied().collect::<Vec<_>>() {
+            self.save(now, leg);
+        }
+    }
+
+    pub(crate) fn crash(&mut self) {
+        // What was not worth writing down is not heard of again.
+        let Self { saved, settled, .. } = self;
+        let stays = |leg: &LegId| saved.contains_key(leg) || settled.contains(leg);
+        self.known.retain(stays);
+        self.agent = None;
+        self.outbox.clear();
+    }
+
+    /// Takes up every leg that was written down, under another key, as another run has one.
+    pub(crate) fn restart(&mut self, now: Now) -> Result<(), RestoreError> {
+        let config = self.config.as_mut().unwrap();
+        config.key[0] = config.key[0].wrapping_add(64);
+        let mut agent = UserAgent::new(config.clone());
+        for (leg, bytes) in &self.saved {
+            let snapshot: LegSnapshot = postcard::from_bytes(bytes).unwrap();
+            assert_eq!(agent.restore(now, snapshot, Commit(7))?, *leg);
+        }
+        self.agent = Some(agent);
+        self.save_all(now);
+        self.listen(now, "");
+        Ok(())
     }
 
     pub(crate) fn take_transmits(&mut self, now: Now) -> Vec<(Flow, Bytes, bool)> {
@@ -219,6 +281,7 @@ impl End {
         if let Some(agent) = &mut self.agent {
             agent.handle_located(now, question.id, answer);
         }
+        self.save_all(now);
         self.listen(now, "");
     }
 }
@@ -261,6 +324,7 @@ impl Phone {
         let result = {
             let mut end = self.end.borrow_mut();
             let result = work(end.agent.as_mut().unwrap(), now);
+            end.save_all(now);
             end.listen(now, "");
             result
         };
@@ -273,7 +337,7 @@ impl Phone {
     }
 
     pub(crate) fn calls_uri(&self, target: &str, body: Option<&[u8]>) -> LegId {
-        self.does(|agent, _| {
+        let leg = self.does(|agent, _| {
             let call_id = agent.draw_call_id();
             let invite = Invite {
                 call_id,
@@ -285,7 +349,56 @@ impl Phone {
                 headers: Vec::new(),
             };
             agent.invite(&invite, Commit(0))
-        })
+        });
+        self.end.borrow_mut().known.insert(leg);
+        self.saves(leg);
+        leg
+    }
+
+    /// Pulls the plug: nothing is sent any more, nothing heard, and its connections are gone.
+    pub(crate) fn crashes(&self) {
+        self.end.borrow_mut().crash();
+        self.link.breaks_connections_of(Some(self.place));
+    }
+
+    /// Starts again, with what was written down at the last event of each leg.
+    pub(crate) fn restarts(&self) {
+        let now = self.link.now();
+        self.end.borrow_mut().restart(now).unwrap();
+        self.link.collect(self.place);
+    }
+
+    /// Crashes and starts again a second later.
+    pub(crate) fn is_restarted(&self) {
+        self.crashes();
+        self.link.runs(Duration::from_secs(1));
+        self.restarts();
+    }
+
+    /// Writes a leg down that had no event yet.
+    pub(crate) fn saves(&self, leg: LegId) {
+        let now = self.link.now();
+        self.end.borrow_mut().save(now, leg);
+    }
+
+    /// Legs that owe nothing any more.
+    pub(crate) fn settled(&self) -> Vec<LegId> {
+        self.end.borrow().settled.clone()
+    }
+
+    /// Every leg there was, but those over when a crash came; in order.
+    pub(crate) fn known(&self) -> Vec<LegId> {
+        self.end.borrow().known.iter().copied().collect()
+    }
+
+    /// Puts another state of things on the disk.
+    pub(crate) fn finds(&self, saved: BTreeMap<LegId, Vec<u8>>) {
+        self.end.borrow_mut().saved = saved;
+    }
+
+    /// What lies on the disk.
+    pub(crate) fn saved(&self) -> BTreeMap<LegId, Vec<u8>> {
+        self.end.borrow().saved.clone()
     }
 
     /// The last leg somebody offered.
