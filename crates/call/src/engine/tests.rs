@@ -5,5 +5,7 @@ mod inbound;
 mod limits;
 mod media;
 mod outbound;
+mod restart;
 mod walks;
 mod world;
+mod writes;

@@ -54,7 +54,13 @@ pub(super) fn device(port: u16) -> Endpoint {
 
 pub(super) struct World {
     pub(super) engine: Engine,
+    config: EngineConfig,
+    settings: Settings,
+    /// The life of the engine began then, on its own clock.
+    started: u64,
     micros: u64,
+    /// How many writes there were.
+    pub(super) commits: usize,
     pub(super) sent: Vec<Transmit>,
     pub(super) events: Vec<Arc<Event>>,
     pub(super) records: BTreeMap<CallId, CallRecord>,
@@ -128,8 +134,12 @@ impl World {
             limits,
         };
         Self {
-            engine: Engine::new(config, directory(settings, false)),
+            engine: Engine::new(config.clone(), directory(settings.clone(), false)),
+            config,
+            settings,
+            started: 0,
             micros: 0,
+            commits: 0,
             sent: Vec::new(),
             events: Vec::new(),
             records: BTreeMap::new(),
@@ -145,7 +155,7 @@ impl World {
 
     pub(super) fn now(&self) -> Now {
         Now {
-            instant: Instant::from_micros(self.micros),
+            instant: Instant::from_micros(self.micros - self.started),
             unix_micros: 1_760_000_000_000_000 + self.micros,
         }
     }
@@ -167,6 +177,7 @@ impl World {
                 Output::Commit { commit, changes } => {
                     assert!(commit.0 > self.durable, "commit numbers only grow");
                     self.durable = commit.0;
+                    self.commits += 1;
                     changes.into_iter().for_each(|change| self.write(change));
                 }
                 Output::Ask {
@@ -235,6 +246,24 @@ impl World {
         }
     }
 
+    /// The program dies and starts again `after` that time, with what was written and a clock that begins anew.
+    pub(super) fn restarts(&mut self, after: Duration) {
+        self.micros += u64::try_from(after.as_micros()).unwrap();
+        self.started = self.micros;
+        self.config.agent.key[0] += 1;
+        let directory = directory(self.settings.clone(), false);
+        self.engine = Engine::new(self.config.clone(), directory);
+        self.sent.clear();
+        self.durable = 0;
+        for (call, snapshot) in self.snapshots.clone() {
+            let snapshot = Snapshot::decode(&snapshot.encode()).unwrap();
+            let record = self.records.get(&call).cloned();
+            let now = self.now();
+            self.engine.restore(now, snapshot, record).unwrap();
+        }
+        self.pump();
+    }
+
     /// A message of the peer.
     pub(super) fn receives(&mut self, text: &str) {
         self.receives_from(flow(), text.as_bytes());
@@ -251,13 +280,14 @@ impl World {
         while let Some(due) = self
             .engine
             .poll_timeout()
-            .filter(|due| due.as_micros() <= end)
+            .map(|due| due.as_micros() + self.started)
+            .filter(|due| *due <= end)
         {
             assert!(
-                due.as_micros() >= self.micros || self.micros == 0,
+                due >= self.micros || self.micros == self.started,
                 "a deadline was left behind"
             );
-            self.micros = due.as_micros().max(self.micros);
+            self.micros = due.max(self.micros);
             self.engine.handle_timeout(self.now());
             self.pump();
         }
@@ -272,6 +302,11 @@ impl World {
         let (replied, result) = self.replies.pop().expect("a reply comes at once");
         assert_eq!((replied, self.replies.len()), (request, 0), "one reply");
         result
+    }
+
+    /// The reply to a command the test gave the engine itself.
+    pub(super) fn reply(&mut self) -> Option<Result<CommandReply, CommandError>> {
+        self.replies.pop().map(|(_, result)| result)
     }
 
     pub(super) fn replies_to_ask(&mut self, accepted: Accepted) {
