@@ -8,7 +8,7 @@
 //! | `Answered` | inbound: our 200 waits for ACK | ACK → `Confirmed`; BYE, `Hangup`, no ACK → `Ended` |
 //! | `Confirmed` | both talk; `callAnswered` was told | re-INVITE, UPDATE → same, `callNotify`; BYE, `Hangup`, dead peer, longest duration → `Ended` |
 //! | `Cancelling` | outbound: CANCEL is on its way | final response, or a 2xx that crossed → `Ended` |
-//! | `Ended` | the one terminal event is written; late messages are only logged | 40 s → forgotten |
+//! | `Ended` | the one terminal event is written; what the leg still owes is kept until it settled; late messages are only logged | 40 s → forgotten |
 //!
 //! | file | direction |
 //! |---|---|

@@ -434,3 +434,48 @@ fn the_application_cannot_answer_its_own_call() {
         CommandErrorKind::CallInOtherState
     );
 }
+
+#[test]
+fn media_that_an_update_moved_before_the_answer_stay_where_they_are() {
+    let mut world = World::new();
+    world.places();
+    let invite = world.last_sent();
+    let reliable = "Require: 100rel\r\nRSeq: 7\r\n";
+    let progress = respond_to(
+        &invite,
+        "183 Session Progress",
+        reliable,
+        &peer_answer(40_000),
+    );
+    world.receives(&progress);
+    let prack = world.last_sent();
+    assert!(prack.starts_with("PRACK "), "{prack}");
+    world.receives(&respond_to(&prack, "200 OK", "", ""));
+    let sdp = peer_answer(42_000);
+    world.receives(&format!(
+        "UPDATE sip:192.0.2.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKmoves\r\n\
+         Max-Forwards: 70\r\nFrom: {};tag=bob\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 UPDATE\r\n\
+         Contact: <sip:bob@198.51.100.7:5060>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+        header(&invite, "To"),
+        header(&invite, "From"),
+        header(&invite, "Call-ID"),
+        sdp.len()
+    ));
+    assert!(
+        world.last_sent().starts_with("SIP/2.0 200 "),
+        "{}",
+        world.last_sent()
+    );
+    world.receives(&respond_to(
+        &invite,
+        "180 Ringing",
+        "",
+        &peer_answer(40_000),
+    ));
+    world.receives(&respond_to(&invite, "200 OK", "", &peer_answer(40_000)));
+    assert_eq!(world.names(), ["callNotify", "callNotify", "callAnswered"]);
+    let EventKind::CallAnswered { remote, .. } = &world.events.last().unwrap().kind else {
+        panic!("it is answered");
+    };
+    assert_eq!(remote.port, 42_000, "RFC 3261 \u{a7}13.2.1");
+}
