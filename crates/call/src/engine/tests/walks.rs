@@ -25,6 +25,7 @@ enum Step {
     Refused,
     Respond(u16),
     Pause(u64),
+    Restart(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -45,6 +46,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         prop::sample::select(vec![100, 180, 183, 200, 302, 408, 481, 486, 487, 491, 503])
             .prop_map(Step::Respond),
         prop::sample::select(vec![1, 600, 5_000, 33_000, 170_000, 400_000]).prop_map(Step::Pause),
+        prop::sample::select(vec![1, 600, 40_000]).prop_map(Step::Restart),
     ];
     prop::collection::vec(step, 1..24)
 }
@@ -108,6 +110,7 @@ proptest! {
                 }
                 Step::Respond(_) => {}
                 Step::Pause(millis) => world.passes(Duration::from_millis(millis)),
+                Step::Restart(millis) => world.restarts(Duration::from_millis(millis)),
             }
             if world.sent.last().is_some_and(|sent| sent.bytes.starts_with(b"SIP/2.0 200")) {
                 caller.learns(&world);
@@ -150,6 +153,7 @@ proptest! {
                     world.pumps();
                 }
                 Step::Pause(millis) => world.passes(Duration::from_millis(millis)),
+                Step::Restart(millis) => world.restarts(Duration::from_millis(millis)),
                 _ => {}
             }
         }
