@@ -17,7 +17,7 @@ use crate::{CallKey, Read, Result, SealedText, UnixMicros, Write};
 pub use again::{Held, give_up, held, next_due};
 pub(crate) use delivery::record_delivery;
 pub use delivery::{DeliveryOutcome, DeliveryUpdate, Try, replay};
-pub use outbox::{Backlog, backlog, due, pending};
+pub use outbox::{Backlog, COUNTED, backlog, due};
 pub use range::{Filter, Replayed, after, range, replay_range};
 
 /// A new event; it waits for delivery from its commit on.
@@ -90,7 +90,7 @@ pub struct StoredEvent {
     pub last_error: Option<String>,
     /// When it was delivered.
     pub delivered_at: Option<UnixMicros>,
-    /// The newest tries, oldest first, those before a replay included; [`due`] and [`pending`] leave them out.
+    /// The newest tries, oldest first, those before a replay included; [`due`] leaves them out.
     pub tries: Vec<Try>,
 }
 

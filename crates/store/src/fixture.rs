@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 
+use crate::events::{self, DeliveryState, StoredEvent};
 use crate::{
     Batch, CallKey, CallRow, DeliveryUpdate, EventRow, LadderRow, MasterKey, Options, SealedText,
     Store, UnixMicros, domains, seal,
@@ -95,4 +96,16 @@ pub(crate) fn plan(db: &crate::Read<'_>, sql: &str) -> crate::Result<Vec<String>
     let anything = vec![1; statement.parameter_count()];
     let steps = statement.query_map(rusqlite::params_from_iter(anything), |row| row.get(3))?;
     Ok(steps.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Up to `limit` events that wait behind `after`, of whatever service.
+pub(crate) fn pending(
+    db: &crate::Read<'_>,
+    limit: usize,
+    after: i64,
+) -> crate::Result<Vec<StoredEvent>> {
+    let mut events = events::after(db, "example.com", after, u32::MAX)?;
+    events.retain(|event| event.state == DeliveryState::Pending);
+    events.truncate(limit);
+    Ok(events)
 }

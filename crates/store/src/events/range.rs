@@ -142,13 +142,7 @@ pub(super) fn walk(filter: &Filter) -> &'static str {
     match (filter.call, filter.state) {
         // A plus keeps a condition from choosing the index: a call has few events, its domain many.
         (Some(_), _) => walk!("call = ?5 AND +domain = ?1 AND +cursor > ?2"),
-        // SQLite does not conclude from a state's number that the index of the undelivered holds it.
-        (None, Some(DeliveryState::Pending)) => {
-            walk!("domain = ?1 AND state = 0 AND state <> 1 AND cursor > ?2")
-        }
-        (None, Some(DeliveryState::Failed)) => {
-            walk!("domain = ?1 AND state = 2 AND state <> 1 AND cursor > ?2")
-        }
-        (None, Some(DeliveryState::Delivered) | None) => walk!("domain = ?1 AND cursor > ?2"),
+        (None, Some(DeliveryState::Failed)) => walk!("domain = ?1 AND state = 2 AND cursor > ?2"),
+        (None, _) => walk!("domain = ?1 AND cursor > ?2"),
     }
 }

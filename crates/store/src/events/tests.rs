@@ -1,6 +1,6 @@
 use super::range::walk;
 use super::*;
-use crate::fixture::{delivered, event, sealed, store, write};
+use crate::fixture::{delivered, event, pending, sealed, store, write};
 use crate::{Batch, Error, Options, Store};
 
 fn put(store: &Store, events: Vec<EventRow>) -> Result<()> {
@@ -184,21 +184,6 @@ fn catching_up_follows_commit_order_within_a_domain() {
     assert!(page(second[1].cursor).is_empty());
     let newest = store.read(newest_cursor).unwrap();
     assert_eq!(newest, second[1].cursor);
-}
-
-#[test]
-fn the_outbox_is_paged_over_all_domains() {
-    let (_dir, store) = store();
-    put(&store, (1..=5).map(|call| event(call, 1)).collect()).unwrap();
-    told(&store, delivered(2, 1));
-    let first = store.read(|db| pending(db, 2, 0)).unwrap();
-    let second = store.read(|db| pending(db, 9, first[1].cursor)).unwrap();
-    let calls: Vec<_> = first
-        .iter()
-        .chain(&second)
-        .map(|event| event.row.call.0)
-        .collect();
-    assert_eq!(calls, [1, 3, 4, 5]);
 }
 
 #[test]
@@ -498,11 +483,11 @@ fn no_question_reads_the_whole_table() {
         (walk(&of_call), "(call=?)"),
         (
             walk(&state(DeliveryState::Failed)),
-            "events_undelivered (domain=? AND state=? AND cursor>?)",
+            "events_failed (domain=? AND cursor>?)",
         ),
         (
-            walk(&state(DeliveryState::Pending)),
-            "events_undelivered (domain=? AND state=? AND cursor>?)",
+            outbox::NEXT_SERVICE,
+            "events_pending ((domain,service)>(?,?))",
         ),
     ];
     for (question, expected) in questions {
@@ -517,64 +502,34 @@ fn no_question_reads_the_whole_table() {
             "{question}: {plan:?}"
         );
     }
-    let plan = store
-        .read(|db| crate::fixture::plan(db, outbox::BACKLOG))
-        .unwrap();
-    assert_eq!(
-        plan,
-        [
-            "SCAN backlog",
-            "CORRELATED SCALAR SUBQUERY 1",
-            "SEARCH events USING INDEX events_pending (domain=? AND service=?)",
-        ]
-    );
+    let plan = store.read(|db| crate::fixture::plan(db, outbox::COUNT));
+    let count = "SEARCH events USING COVERING INDEX events_pending (domain=? AND service=?)";
+    assert!(plan.unwrap().iter().any(|step| step == count));
 }
 
 #[test]
-fn what_waits_for_its_next_try_is_found_by_time_and_by_when_it_was_first_tried() {
+fn a_great_backlog_is_counted_so_far_and_no_further_and_hides_no_other() {
     let (_dir, store) = store();
-    put(&store, (1..=3).map(|call| event(call, 1)).collect()).unwrap();
-    for (call, at, next) in [(1, 100, 900), (2, 200, 700)] {
-        let update = DeliveryUpdate {
-            outcome: DeliveryOutcome::Retry(UnixMicros(next)),
-            tries: vec![tried(at, Some(500))],
-            ..delivered(call, 1)
-        };
-        told(&store, update);
-    }
-    let row = event(1, 1);
-    let (domain, service) = (&*row.domain, &*row.service);
-    let next = |now| store.read(|db| next_due(db, domain, service, UnixMicros(now)));
-    assert_eq!(next(0).unwrap(), Some(UnixMicros(700)));
-    assert_eq!(next(700).unwrap(), Some(UnixMicros(900)));
-    assert_eq!(next(900).unwrap(), None);
-    let found = store.read(|db| held(db, domain, service, UnixMicros(150)));
-    let found: Vec<_> = found
-        .unwrap()
-        .iter()
-        .map(|held| (held.call, held.first_try))
-        .collect();
-    assert_eq!(found, [(CallKey(2), UnixMicros(200))]);
-}
-
-#[test]
-fn what_nobody_took_in_time_is_given_up_unless_it_was_just_replayed() {
-    let (_dir, store) = store();
-    put(&store, (1..=3).map(|call| event(call, 1)).collect()).unwrap();
-    let row = event(1, 1);
-    let (domain, service) = (row.domain.to_string(), row.service.clone());
-    let give_up_before = |before: UnixMicros| {
-        let (domain, service) = (domain.clone(), service.clone());
-        let given_up = store.write(move |db| give_up(db, &domain, &service, before, 2));
-        given_up.unwrap()
+    let many = u32::try_from(COUNTED).unwrap() + 5;
+    let other = EventRow {
+        service: "other".to_owned(),
+        ..event(2, 1)
     };
-    assert_eq!(give_up_before(row.created_at), 0);
-    let later = UnixMicros(row.created_at.0 + 1_000);
-    assert_eq!([give_up_before(later), give_up_before(later)], [2, 1]);
-    let again = row.domain.to_string();
-    store
-        .write(move |db| replay(db, &again, CallKey(1), 1))
+    let mut events: Vec<_> = (1..=many)
+        .map(|sequence| EventRow {
+            sequence,
+            terminal: false,
+            ..event(1, 1)
+        })
+        .collect();
+    events.push(other);
+    put(&store, events).unwrap();
+    let counts: Vec<_> = store
+        .read(backlog)
         .unwrap()
-        .unwrap();
-    assert_eq!(give_up_before(later), 0);
+        .into_iter()
+        .map(|one| (one.service, one.count))
+        .collect();
+    let expected = [("main".to_owned(), COUNTED), ("other".to_owned(), 1)];
+    assert_eq!(counts, expected);
 }

@@ -94,7 +94,7 @@ fn a_batch_that_fails_leaves_its_neighbours_standing() {
     drop((release, done));
     blocker.join().unwrap();
     assert_eq!(outcomes.iter().collect::<Vec<_>>(), [true, false, true]);
-    let stored = store.read(|db| events::pending(db, 10, 0)).unwrap();
+    let stored = store.read(|db| fixture::pending(db, 10, 0)).unwrap();
     let calls: Vec<_> = stored.iter().map(|event| event.row.call).collect();
     assert_eq!(calls, [CallKey(1), CallKey(3)]);
     assert_eq!(store.writer().metrics().failures, 1);
@@ -135,7 +135,7 @@ fn a_listener_that_panics_harms_nobody() {
         .unwrap();
     store.writer().flush().unwrap();
     assert_eq!(
-        store.read(|db| events::pending(db, 10, 0)).unwrap().len(),
+        store.read(|db| fixture::pending(db, 10, 0)).unwrap().len(),
         1
     );
 }
@@ -158,7 +158,7 @@ fn a_full_queue_refuses_at_once() {
     blocker.join().unwrap();
     store.writer().flush().unwrap();
     assert_eq!(
-        store.read(|db| events::pending(db, 10, 0)).unwrap().len(),
+        store.read(|db| fixture::pending(db, 10, 0)).unwrap().len(),
         2
     );
 }
@@ -186,7 +186,7 @@ fn what_was_queued_is_written_before_the_store_closes() {
     drop(store);
     let store = Store::open(dir.path(), Options::default()).unwrap();
     assert_eq!(
-        store.read(|db| events::pending(db, 99, 0)).unwrap().len(),
+        store.read(|db| fixture::pending(db, 99, 0)).unwrap().len(),
         50
     );
     let logged = store.read(|db| ladder::of_call(db, CallKey(49))).unwrap();
@@ -265,7 +265,7 @@ fn a_delivery_result_queued_right_behind_its_event_finds_it() {
     store.writer().flush().unwrap();
     assert!(
         store
-            .read(|db| events::pending(db, 9, 0))
+            .read(|db| fixture::pending(db, 9, 0))
             .unwrap()
             .is_empty()
     );

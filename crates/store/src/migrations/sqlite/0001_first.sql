@@ -117,9 +117,9 @@ CREATE TABLE events (
 ) STRICT;
 CREATE UNIQUE INDEX events_terminal ON events (call) WHERE terminal = 1;
 CREATE INDEX events_domain ON events (domain, cursor, created_at);
--- Only what is not delivered: the outbox by customer and service, and what lists of the undelivered read.
+-- The outbox by customer and service, and what was given up. Every event passes through the first: no others of its kind.
 CREATE INDEX events_pending ON events (domain, service, cursor, next_attempt_at) WHERE state = 0;
-CREATE INDEX events_undelivered ON events (domain, state, cursor) WHERE state <> 1;
+CREATE INDEX events_failed ON events (domain, cursor) WHERE state = 2;
 
 CREATE TABLE tries (
     event  INTEGER NOT NULL,
@@ -132,28 +132,6 @@ CREATE TABLE tries (
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER events_tries AFTER DELETE ON events WHEN old.tried > 0 BEGIN
     DELETE FROM tries WHERE event = old.cursor;
-END;
-
--- How many events wait, so that nobody has to count a million of them.
-CREATE TABLE backlog (
-    domain  TEXT NOT NULL,
-    service TEXT NOT NULL,
-    waiting INTEGER NOT NULL,
-    PRIMARY KEY (domain, service)
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER backlog_new AFTER INSERT ON events WHEN new.state = 0 BEGIN
-    INSERT INTO backlog (domain, service, waiting) VALUES (new.domain, new.service, 1)
-    ON CONFLICT DO UPDATE SET waiting = waiting + 1;
-END;
-CREATE TRIGGER backlog_again AFTER UPDATE OF state ON events WHEN old.state <> 0 AND new.state = 0 BEGIN
-    INSERT INTO backlog (domain, service, waiting) VALUES (new.domain, new.service, 1)
-    ON CONFLICT DO UPDATE SET waiting = waiting + 1;
-END;
-CREATE TRIGGER backlog_done AFTER UPDATE OF state ON events WHEN old.state = 0 AND new.state <> 0 BEGIN
-    UPDATE backlog SET waiting = waiting - 1 WHERE domain = old.domain AND service = old.service;
-END;
-CREATE TRIGGER backlog_removed AFTER DELETE ON events WHEN old.state = 0 BEGIN
-    UPDATE backlog SET waiting = waiting - 1 WHERE domain = old.domain AND service = old.service;
 END;
 
 -- The domain is that of the call's record; empty when there is none.
