@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::http::{CallControl, Pending};
-use crate::shard::{Input, Line, ShardHandle};
+use crate::shard::{Line, ShardHandle};
 
 /// All shards, and the records of calls they have forgotten.
 pub(super) struct Calls {
@@ -96,9 +96,6 @@ impl CallControl for Calls {
     }
 
     fn log(&self, call: CallId, entry: LadderEntry) {
-        self.of(call).put(Input::Line {
-            call,
-            line: Line::from_entry(entry),
-        });
+        self.of(call).log(call, Line::from_entry(entry));
     }
 }

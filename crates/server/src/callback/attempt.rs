@@ -207,13 +207,13 @@ async fn exchange(
     unix: Duration,
     deadline: Instant,
 ) -> Result<Reply, TryError> {
-    let headers = headers(target, auth, delivery, unix)?;
     let make = |http2: bool| {
+        let headers = headers(target, auth, delivery, unix)?;
         let uri = target.base.request_target(delivery.name, http2);
         let mut request = Request::new(Full::new(delivery.body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri.map_err(|error| TryError::Request(error.to_string()))?;
-        request.headers_mut().clone_from(&headers);
+        *request.headers_mut() = headers;
         if !http2 {
             let host = target.base.origin().host_header().clone();
             request.headers_mut().insert(HOST, host);

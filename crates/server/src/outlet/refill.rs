@@ -33,8 +33,7 @@ impl Outlet {
             return;
         };
         let started = UnixMicros::now();
-        self.off_the_loop(|outlet, callbacks| outlet.take_up_held(callbacks))
-            .await;
+        self.off_the_loop(Self::take_up_held).await;
         let mut look = tokio::time::interval(EVERY);
         loop {
             tokio::select! {
@@ -47,7 +46,7 @@ impl Outlet {
                     callbacks.page(&answer, page);
                 }
                 _ = look.tick() => {
-                    self.off_the_loop(|outlet, callbacks| outlet.take_up_backlog(callbacks)).await;
+                    self.off_the_loop(Self::take_up_backlog).await;
                 }
             }
         }

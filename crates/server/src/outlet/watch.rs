@@ -8,7 +8,7 @@ use hookswitch_call::id::CallId;
 
 use crate::callback::{AttemptReport, Observer, Target};
 use crate::directory::Publisher;
-use crate::shard::{Input, Line, LineKind, ShardHandle};
+use crate::shard::{Line, LineKind, ShardHandle};
 
 /// What became of callbacks since the start.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl Observer for CallbackLog {
             status: report.status.map(|status| status.as_u16()),
             took: u64::try_from(report.took.as_micros()).ok(),
         };
-        shard.put(Input::Line { call, line });
+        shard.log(call, line);
     }
 
     fn switched_off(&self, target: &Target) {

@@ -12,6 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::held::Held;
 use super::ladder::Line;
 
+/// Ladder lines that wait for the shard's next look.
+const LINES: usize = 65_536;
+
 /// The end of a command.
 pub type CommandResult = Result<CommandReply, CommandError>;
 
@@ -50,13 +53,6 @@ pub enum Input {
     NotWritten {
         /// The write.
         commit: Commit,
-    },
-    /// A line for a call's ladder: a REST command or a callback.
-    Line {
-        /// The call.
-        call: CallId,
-        /// The line.
-        line: Line,
     },
     /// Write every ladder line that waits.
     FlushLadders {
@@ -105,6 +101,8 @@ impl Gauges {
 pub struct ShardHandle {
     inputs: mpsc::UnboundedSender<Input>,
     gauges: Arc<Mutex<Gauges>>,
+    /// Ladder lines of REST commands and callbacks until the shard next looks: none of them is worth waking it.
+    lines: Arc<Mutex<Vec<(CallId, Line)>>>,
 }
 
 impl ShardHandle {
@@ -116,6 +114,7 @@ impl ShardHandle {
             Self {
                 inputs,
                 gauges: Arc::default(),
+                lines: Arc::default(),
             },
             receiver,
         )
@@ -124,6 +123,19 @@ impl ShardHandle {
     /// Hands something to the shard; during the last moments of the program it may go unheard.
     pub fn put(&self, input: Input) {
         let _ = self.inputs.send(input);
+    }
+
+    /// Keeps a ladder line for the shard's next look, which comes within a second; lines may be lost.
+    pub fn log(&self, call: CallId, line: Line) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() < LINES {
+            lines.push((call, line));
+        }
+    }
+
+    /// The lines since the last look.
+    pub(super) fn take_lines(&self) -> Vec<(CallId, Line)> {
+        std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Carries out a command. `None`: the shard is gone.

@@ -135,6 +135,9 @@ impl Running {
             for arrival in arrivals.drain(..) {
                 self.handle_arrival(now, arrival);
             }
+            if self.shard.tap.is_some() {
+                self.take_lines();
+            }
             self.upkeep();
             self.drain();
         }
@@ -187,12 +190,12 @@ impl Running {
                 }
                 self.shard.engine.handle_not_written(now, commit);
             }
-            Input::Line { call, line } => self.log(call, &line),
             Input::FlushLadders { done } => {
                 self.flush_ladders();
                 let _ = done.send(());
             }
             Input::RecentLadder { call, lines } => {
+                self.take_lines();
                 let _ = lines.send(self.ladders.of_call(call));
             }
             Input::CountCalls { count } => {
@@ -338,7 +341,14 @@ impl Running {
         }
     }
 
+    fn take_lines(&mut self) {
+        for (call, line) in self.shard.own.take_lines() {
+            self.log(call, &line);
+        }
+    }
+
     fn flush_ladders(&mut self) {
+        self.take_lines();
         let rows = self.ladders.take();
         if !rows.is_empty() {
             self.shard.outlet.log(rows);

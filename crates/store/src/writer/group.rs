@@ -19,6 +19,8 @@ const GROUP: usize = 4_096;
 /// How long what could not be written waits for the next try, at first and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// Rows nobody waits for in one transaction, so that those somebody waits for come soon after.
+const LAZY_ROWS: usize = 512;
 
 pub(super) struct Thread {
     connection: Connection,
@@ -162,12 +164,23 @@ impl Thread {
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         let ripe = !open
             || waited >= self.gather_lazily
-            || group.lazy.len() >= GROUP / 2
+            || group.lazy_rows() >= LAZY_ROWS
             || !group.changes.is_empty()
             || !self.pace.is_busy(now);
         if ripe {
-            batches.append(&mut group.lazy);
-            group.lazy_since = None;
+            // Who makes a change is told that all before it is durable.
+            let takes_all = !open || !group.changes.is_empty();
+            let mut rows = 0;
+            let fits = |(batch, _): &&(Batch, Done)| {
+                let fits = rows < LAZY_ROWS || takes_all;
+                rows += batch.rows();
+                fits
+            };
+            let portion = group.lazy.iter().take_while(fits).count();
+            batches.extend(group.lazy.drain(..portion));
+            if group.lazy.is_empty() {
+                group.lazy_since = None;
+            }
         }
         batches
     }
@@ -293,5 +306,9 @@ enum Patience {
 impl Group {
     fn len(&self) -> usize {
         self.batches.len() + self.lazy.len() + self.changes.len()
+    }
+
+    fn lazy_rows(&self) -> usize {
+        self.lazy.iter().map(|(batch, _)| batch.rows()).sum()
     }
 }
