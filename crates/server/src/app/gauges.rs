@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hookswitch_call::engine::Counters;
+use hookswitch_call::engine::{Counters, Full};
 use hookswitch_call::outcome::Class;
 use hookswitch_store::Store;
 use prometheus_client::collector::Collector;
@@ -151,6 +151,14 @@ impl Collector for Node {
             "INVITEs refused at a limit or a drain",
             count(|c| c.refused_full.iter().sum()),
         )?;
+        for full in Full::ALL {
+            let refused = |shard: &Gauges| shard.counters.refused_full[full as usize];
+            out.counter(
+                &format!("calls_refused_{}", full.as_str()),
+                "Of those at a limit or a drain, the ones for this reason",
+                shards.iter().map(refused).sum(),
+            )?;
+        }
         out.ended(&shards)?;
         out.gauge(
             "calls",
