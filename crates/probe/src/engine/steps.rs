@@ -226,7 +226,7 @@ impl World {
 
     /// What the operator and the machine do.
     fn is_operated(&mut self, choices: &mut Choices<'_>) {
-        match choices.byte() % 8 {
+        match choices.byte() % 16 {
             0 => self.engine.handle_drain(true),
             1 => self.engine.handle_drain(false),
             2 => self.engine.handle_directory(directory(true)),
@@ -234,7 +234,13 @@ impl World {
             4 => self.engine.handle_directory(Arc::default()),
             5 => self.shifts(3_600),
             6 => self.shifts(-3_600),
-            _ => self.shifts(0),
+            7 => self.shifts(0),
+            8 => self.engine.handle_store_lag(choices.pause()),
+            9 => self.engine.handle_store_lag(Duration::ZERO),
+            10 => self.engine.handle_inbox_age(choices.pause()),
+            11 => self.engine.handle_inbox_age(Duration::ZERO),
+            12 => self.refuses(),
+            _ => self.restarts(choices.pause()),
         }
         self.pumps();
     }

@@ -10,7 +10,9 @@ use hookswitch_call::directory::{
     AuthType, CloudSipUa, Device, Devices, Directory, Settings, Tenant,
 };
 use hookswitch_call::engine::{Change, Engine, EngineConfig, Limits, Output};
+use hookswitch_call::event::Event;
 use hookswitch_call::pattern::Pattern;
+use hookswitch_call::record::Snapshot;
 use hookswitch_sip::event::{Commit, LocateId};
 use hookswitch_sip::flow::{Flow, Transport};
 use hookswitch_sip::message::Message;
@@ -27,8 +29,15 @@ const MEMORY: usize = 32;
 const SILENCE: Duration = Duration::from_secs(4_000);
 
 pub(super) struct World {
+    /// `PROBE_STORY` is set: everything is told on stderr as it happens.
+    is_told: bool,
     pub(super) engine: Engine,
+    /// What the node is like, and how often it was started again.
+    kind: u8,
+    starts: u8,
     micros: u64,
+    /// When the node was started.
+    booted: u64,
     /// How far the wall clock was moved, in microseconds.
     shift: i64,
     /// Whether writes become durable only when a step says so.
@@ -37,9 +46,11 @@ pub(super) struct World {
     durable: Commit,
     pending: VecDeque<(Commit, Vec<Change>)>,
     held: Vec<(Commit, Output)>,
-    /// What the engine handed out to be written, and what of it is on the disk.
-    told: Ledger,
-    pub(super) kept: Ledger,
+    /// Writes that are never made.
+    refused: BTreeSet<Commit>,
+    /// The events handed out to be written, and everything that is on the disk.
+    told: BTreeMap<(CallId, u32), Arc<Event>>,
+    kept: Ledger,
     /// Requests we sent, and everything we were sent.
     pub(super) sent: Vec<(Flow, Vec<u8>)>,
     pub(super) heard: Vec<(Flow, Vec<u8>)>,
@@ -83,14 +94,14 @@ pub(super) fn directory(disabled: bool) -> Arc<Directory> {
     Arc::new(directory)
 }
 
-fn config(kind: u8) -> EngineConfig {
+fn config(kind: u8, starts: u8) -> EngineConfig {
     let has = |bit: u8| kind & (1 << bit) != 0;
     EngineConfig {
         key: [101; 16],
         shard: 0,
         shards: 1,
         agent: Config {
-            key: [102; 16],
+            key: [102_u8.wrapping_add(starts); 16],
             listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
             product: "Hookswitch".to_owned(),
             session_expires: Duration::from_secs(600),
@@ -118,15 +129,20 @@ fn remember<T>(memory: &mut Vec<T>, thing: T) {
 impl World {
     pub(super) fn new(kind: u8) -> Self {
         Self {
-            engine: Engine::new(config(kind), directory(false)),
+            is_told: std::env::var_os("PROBE_STORY").is_some(),
+            engine: Engine::new(config(kind, 0), directory(false)),
+            kind,
+            starts: 0,
             micros: 1,
+            booted: 0,
             shift: 0,
             slow_disk: kind & 128 != 0,
             last: Commit(0),
             durable: Commit(0),
             pending: VecDeque::new(),
             held: Vec::new(),
-            told: Ledger::default(),
+            refused: BTreeSet::new(),
+            told: BTreeMap::new(),
             kept: Ledger::default(),
             sent: Vec::new(),
             heard: Vec::new(),
@@ -140,8 +156,16 @@ impl World {
 
     pub(super) fn now(&self) -> Now {
         Now {
-            instant: Instant::from_micros(self.micros),
+            instant: Instant::from_micros(self.micros - self.booted),
             unix_micros: (1_760_000_000_000_000 + self.micros).saturating_add_signed(self.shift),
+        }
+    }
+
+    /// Tells what happens, to whoever looks at one input.
+    pub(super) fn notes(&self, what: &dyn Fn() -> String) {
+        if self.is_told {
+            let seconds = Duration::from_micros(self.micros).as_secs_f64();
+            eprintln!("{seconds:10.3} {}", what());
         }
     }
 
@@ -159,6 +183,7 @@ impl World {
     }
 
     pub(super) fn receives(&mut self, flow: Flow, bytes: Vec<u8>) {
+        self.notes(&|| format!("<- {} {}", flow.peer, String::from_utf8_lossy(&bytes)));
         self.engine.handle_datagram(self.now(), flow, &bytes);
         remember(&mut self.heard, (flow, bytes));
         self.pumps();
@@ -170,6 +195,7 @@ impl World {
         while let Some(output) = self.engine.poll_output() {
             count += 1;
             assert!(count <= MOST_OUTPUTS, "one input, {count} outputs");
+            self.notes(&|| format!("   {output:?}"));
             let after = match &output {
                 Output::Transmit(transmit) => transmit.after,
                 Output::Ask { after, .. } | Output::Reply { after, .. } => *after,
@@ -178,6 +204,7 @@ impl World {
             assert!(after <= self.last, "a promise comes before its write");
             match output {
                 Output::Commit { commit, changes } => self.begins(commit, changes),
+                output if self.refused.contains(&after) => self.gives_up(&output),
                 output if after <= self.durable => self.performs(output),
                 output => self.held.push((after, output)),
             }
@@ -190,7 +217,12 @@ impl World {
     fn begins(&mut self, commit: Commit, changes: Vec<Change>) {
         assert!(commit > self.last, "commit numbers only grow");
         self.last = commit;
-        self.told.write(&changes);
+        for change in &changes {
+            if let Change::Event(event) = change {
+                let key = (event.identity.call, event.sequence);
+                self.told.insert(key, event.clone());
+            }
+        }
         self.pending.push_back((commit, changes));
     }
 
@@ -200,6 +232,7 @@ impl World {
             let Some((commit, changes)) = self.pending.pop_front() else {
                 break;
             };
+            self.notes(&|| format!("durable {commit:?}"));
             self.kept.write(&changes);
             self.durable = commit;
         }
@@ -210,6 +243,55 @@ impl World {
             .collect::<Vec<_>>()
         {
             self.performs(output);
+        }
+    }
+
+    /// The write that was handed out last is never made.
+    pub(super) fn refuses(&mut self) {
+        let Some((commit, _)) = self.pending.pop_back() else {
+            return;
+        };
+        self.notes(&|| format!("refused {commit:?}"));
+        self.refused.insert(commit);
+        for (_, output) in self
+            .held
+            .extract_if(.., |(after, _)| *after == commit)
+            .collect::<Vec<_>>()
+        {
+            self.gives_up(&output);
+        }
+        self.engine.handle_not_written(self.now(), commit);
+        self.pumps();
+    }
+
+    /// What waits for a write that is never made stays, but a command hears so.
+    fn gives_up(&mut self, output: &Output) {
+        if let Output::Reply { request, .. } = output {
+            assert!(self.unanswered.remove(request), "a second reply");
+        }
+    }
+
+    /// The node is gone for a while, and takes its calls up again.
+    pub(super) fn restarts(&mut self, pause: Duration) {
+        self.notes(&|| "the node is started again".to_owned());
+        self.starts = self.starts.wrapping_add(1);
+        self.micros += u64::try_from(pause.as_micros()).unwrap_or(0);
+        self.booted = self.micros - 1;
+        self.engine = Engine::new(config(self.kind, self.starts), directory(false));
+        (self.last, self.durable) = (Commit(0), Commit(0));
+        self.pending.clear();
+        self.held.clear();
+        self.refused.clear();
+        self.unanswered.clear();
+        self.locates.clear();
+        self.kept.forget_drills();
+        for rows in self.kept.clone().calls.into_values() {
+            if let Some(snapshot) = rows.snapshot {
+                let snapshot = Snapshot::decode(&snapshot.encode()).expect("it is whole");
+                let restored = self.engine.restore(self.now(), snapshot, rows.record);
+                assert_eq!(restored, Ok(()));
+                self.pumps();
+            }
         }
     }
 
@@ -225,7 +307,8 @@ impl World {
                 }
             }
             Output::Ask { call, event, .. } => {
-                assert!(self.told.has(&event), "the ask is no event");
+                let told = self.told.get(&(call, event.sequence));
+                assert_eq!(told, Some(&event), "the ask is no event");
                 remember(&mut self.calls, call);
             }
             Output::Reply {
@@ -246,22 +329,24 @@ impl World {
 
     /// Lets time pass, with every deadline on the way.
     pub(super) fn passes(&mut self, time: Duration) {
-        let end = Instant::from_micros(self.micros) + time;
+        let end = self.now().instant + time;
         let mut turns = 0;
         while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= end) {
             turns += 1;
             assert!(turns < 20_000, "time goes round in circles");
-            self.micros = self.micros.max(due.as_micros());
+            self.micros = self.micros.max(self.booted + due.as_micros());
             self.engine.handle_timeout(self.now());
             self.pumps();
         }
-        self.micros = end.as_micros();
+        self.micros = self.booted + end.as_micros();
     }
 
     /// Every write becomes durable, every question is answered with no, and then nobody says anything any more.
     pub(super) fn closes(&mut self) {
+        self.notes(&|| "silence".to_owned());
         self.slow_disk = false;
         self.writes(usize::MAX);
+        self.engine.handle_store_lag(Duration::ZERO);
         for _ in 0..8 {
             for id in std::mem::take(&mut self.locates) {
                 self.engine.handle_located(self.now(), id, Ok(Vec::new()));
