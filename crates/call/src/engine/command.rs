@@ -201,7 +201,7 @@ impl Engine {
             known.before = Before::Answer;
         }
         let snapshot = self.snapshot(now, call);
-        self.commit(call, commit, vec![snapshot]);
+        self.commit(call, commit, snapshot.into_iter().collect());
         Ok(())
     }
 

@@ -204,11 +204,9 @@ impl Engine {
         remote: Option<Arc<Remote>>,
     ) {
         let event = self.tell(now, call, EventKind::NewRemoteCall { remote });
-        let changes = vec![
-            Change::Call(Box::new(call.record(None))),
-            self.snapshot(now, call),
-            Change::Event(event.clone()),
-        ];
+        let mut changes = vec![Change::Call(Box::new(call.record(None)))];
+        changes.extend(self.snapshot(now, call));
+        changes.push(Change::Event(event.clone()));
         let commit = self.next_commit();
         call.opened = commit;
         self.commit(call, commit, changes);

@@ -83,7 +83,8 @@ impl Engine {
         let snapshot = self.snapshot(now, &call);
         let commit = self.next_commit();
         call.opened = commit;
-        self.commit(&mut call, commit, vec![record, snapshot]);
+        let changes = [record].into_iter().chain(snapshot).collect();
+        self.commit(&mut call, commit, changes);
         self.agent.hold(call.leg, commit);
         self.put_call(call);
         self.reply_placed(placing, commit);
@@ -294,10 +295,8 @@ impl Engine {
         let _ = self.agent.cancel(now, call.leg, Some(CLEARING));
         call.state = CallState::Cancelling;
         call.ending = Some(Box::new(outcome));
-        let changes = vec![
-            Change::Call(Box::new(call.record(None))),
-            self.snapshot(now, call),
-        ];
+        let mut changes = vec![Change::Call(Box::new(call.record(None)))];
+        changes.extend(self.snapshot(now, call));
         let commit = self.next_commit();
         self.commit(call, commit, changes);
     }

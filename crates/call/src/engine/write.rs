@@ -253,10 +253,8 @@ impl Engine {
             let Some(mut call) = self.take_call(id) else {
                 continue;
             };
-            let changes = vec![
-                Change::Call(Box::new(call.record(None))),
-                self.snapshot(now, &call),
-            ];
+            let mut changes = vec![Change::Call(Box::new(call.record(None)))];
+            changes.extend(self.snapshot(now, &call));
             let commit = self.next_commit();
             self.commit(&mut call, commit, changes);
             self.put_call(call);
@@ -323,7 +321,7 @@ impl Engine {
         } else if let Some(mut call) = self.take_call(id) {
             let snapshot = self.snapshot(now, &call);
             let commit = self.next_commit();
-            self.commit(&mut call, commit, vec![snapshot]);
+            self.commit(&mut call, commit, snapshot.into_iter().collect());
             self.put_call(call);
         }
         if let Some(call) = self.calls.get(&id.as_u128()) {
@@ -341,19 +339,21 @@ impl Engine {
     /// Writes an event with the call as it is now.
     pub(super) fn commit_event(&mut self, now: Now, call: &mut Call, kind: EventKind) {
         let event = self.tell(now, call, kind);
-        let snapshot = self.snapshot(now, call);
-        let record = Change::Call(Box::new(call.record(None)));
+        let mut changes = vec![Change::Call(Box::new(call.record(None)))];
+        changes.extend(self.snapshot(now, call));
+        changes.push(Change::Event(event));
         let commit = self.next_commit();
-        self.commit(call, commit, vec![record, snapshot, Change::Event(event)]);
+        self.commit(call, commit, changes);
     }
 
-    /// The call as a restart needs it, for a write.
-    pub(super) fn snapshot(&self, now: Now, call: &Call) -> Change {
-        let leg = self.agent.snapshot(now, call.leg);
-        Change::Snapshot {
+    /// The call as a restart needs it, for a write. None where the leg is gone already: the snapshot that is stored
+    /// has to stay until the end of the call is written too.
+    pub(super) fn snapshot(&self, now: Now, call: &Call) -> Option<Change> {
+        let leg = self.agent.snapshot(now, call.leg)?;
+        Some(Change::Snapshot {
             call: call.identity.call,
-            snapshot: leg.map(|leg| Box::new(call.snapshot(leg))),
-        }
+            snapshot: Some(Box::new(call.snapshot(leg))),
+        })
     }
 }
 

@@ -394,3 +394,14 @@ fn the_phone_of_a_drill_is_released_by_what_it_says_next() {
     world.receives(&caller.next("UPDATE", "", ""));
     assert!(world.heard()[0].contains(" 481 "));
 }
+
+#[test]
+fn a_call_given_up_before_anything_was_sent_has_a_snapshot_until_its_end_is_written() {
+    let mut world = World::new();
+    let place = Command::Place(Box::new(world.place()));
+    world.commands(place).unwrap();
+    let call = *world.records.keys().next().unwrap();
+    world.passes(Duration::from_secs(200));
+    assert_eq!(world.record(call).state, CallState::Ended);
+    assert!(world.snapshots.is_empty());
+}

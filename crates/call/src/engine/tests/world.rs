@@ -23,7 +23,7 @@ use crate::event::{Event, EventKind};
 use crate::id::CallId;
 use crate::outcome::Outcome;
 use crate::pattern::Pattern;
-use crate::record::{CallRecord, Snapshot};
+use crate::record::{CallRecord, CallState, Snapshot};
 
 pub(super) const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n\
     m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
@@ -223,6 +223,12 @@ impl World {
                     self.snapshots.insert(call, snapshot);
                 }
                 None => {
+                    let state = self.records[&call].state;
+                    assert_eq!(
+                        state,
+                        CallState::Ended,
+                        "a call under way keeps its snapshot"
+                    );
                     self.snapshots.remove(&call);
                 }
             },
