@@ -50,6 +50,11 @@ impl Ledger {
         });
     }
 
+    /// Whether a snapshot is left of any call.
+    pub(super) fn has_leftovers(&self) -> bool {
+        self.calls.values().any(|rows| rows.snapshot.is_some())
+    }
+
     /// When everything is over every call is closed, with one end for those that had a beginning.
     pub(super) fn check_closed(&self) {
         for (call, rows) in &self.calls {
