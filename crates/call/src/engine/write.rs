@@ -6,7 +6,7 @@
 //! | a call is placed | with its INVITE where the address is known at once | the reply, the INVITE |
 //! | an INVITE goes to another address, a 2xx that waited for PRACK | before it leaves | that message |
 //! | a call is answered | at once | the 2xx, the reply |
-//! | an event is told | at once, with record and snapshot | its delivery |
+//! | an event is told | at once, with record and snapshot | its delivery; the ACK, when a called side answered |
 //! | a call is over | at once, with the last event | the 486, BYE, CANCEL … of the end, the reply |
 //! | it rings, the ask's reply named a reference | within half a second, with others | nothing |
 //! | the snapshot of an ended leg that settled is deleted | with the next write, or within half a second | nothing |
@@ -301,6 +301,13 @@ impl Engine {
         let Some(Party::Call(known)) = self.legs.get_mut(&leg.0) else {
             return;
         };
+        if transmit.bytes.starts_with(b"ACK ") {
+            // It ends the peer's repetitions: a restart would not learn of the answer any more.
+            if let Some(call) = self.calls.get(&known.call.as_u128()) {
+                transmit.after = transmit.after.max(call.committed);
+            }
+            return;
+        }
         let is_due = match known.before {
             Before::Nothing => known.count_request(&transmit.bytes),
             Before::Invite => transmit.bytes.starts_with(b"INVITE "),

@@ -87,6 +87,19 @@ fn the_reference_in_the_reply_to_the_ask_is_written_before_long() {
 }
 
 #[test]
+fn the_ack_of_an_answer_waits_for_its_write_every_time() {
+    let mut world = World::new();
+    world.places();
+    let invite = world.last_sent();
+    world.sent.clear();
+    let answer = respond_to(&invite, "200 OK", "", &peer_answer(41_000));
+    world.receives(&answer);
+    world.receives(&answer);
+    let acks: Vec<Commit> = world.sent.iter().map(|sent| sent.after).collect();
+    assert_eq!(acks, [Commit(3), Commit(3)]);
+}
+
+#[test]
 fn whatever_we_say_of_an_end_waits_for_its_write() {
     let mut world = World::new();
     let caller = Caller::new("1001");
