@@ -23,7 +23,7 @@ macro_rules! crashes {
 
 mod inbound {
     use super::inbound;
-    crashes!(inbound: before_commit 4, after_commit 4, before_send 5, after_send 5, before_ask 1, after_ask 1,
+    crashes!(inbound: before_commit 4, after_commit 4, before_send 4, after_send 4, before_ask 1, after_ask 1,
         before_tell 2, after_tell 2, before_reply 1, after_reply 1);
 }
 

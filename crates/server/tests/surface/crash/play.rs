@@ -104,10 +104,8 @@ impl Play {
 
     /// The application hangs up what was answered.
     pub(super) fn is_hung_up_when_answered(&mut self) {
-        self.until("the answer or the end is told", |play| {
-            ["callAnswered", "callHungup", "callFailed"]
-                .iter()
-                .any(|name| play.has_been_told(name))
+        self.until("the answer is told or all is over", |play| {
+            play.has_been_told("callAnswered") || play.has_ended()
         });
         let Some(answered) = self.told("callAnswered") else {
             return;
@@ -123,20 +121,21 @@ impl Play {
 
     /// The server crashed once; every call has its one end; the phone neither rings nor talks.
     pub(super) fn is_over(&mut self) {
-        self.until("everything is over", |play| {
-            let calls = play.world.application.callbacks();
-            let ended = |call: &Callback| {
-                calls.iter().any(|callback| {
-                    callback.text("sessionId") == call.text("sessionId") && is_terminal(callback)
-                })
-            };
-            play.has_crashed
-                && play.ringing.is_empty()
-                && !play.is_talking
-                && !calls.is_empty()
-                && calls.iter().all(ended)
+        self.until("a crash is over", |play| {
+            play.has_crashed && play.has_ended()
         });
         self.world.told_stories();
+    }
+
+    /// Every call was told its end, and the phone neither rings nor talks.
+    fn has_ended(&self) -> bool {
+        let told = self.world.application.callbacks();
+        let ended = |call: &Callback| {
+            told.iter().any(|callback| {
+                callback.text("sessionId") == call.text("sessionId") && is_terminal(callback)
+            })
+        };
+        self.ringing.is_empty() && !self.is_talking && !told.is_empty() && told.iter().all(ended)
     }
 
     /// A command until it is answered, by whichever life of the server.
