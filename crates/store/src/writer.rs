@@ -26,6 +26,9 @@ use group::Thread;
 pub use health::Health;
 use health::Pulse;
 
+/// How often a change that finds no room looks again.
+const ROOM_AGAIN: Duration = Duration::from_millis(1);
+
 type Done = Box<dyn FnOnce(Result<()>) + Send>;
 /// Runs the change inside the transaction (or not at all, when there is none), and hands back who tells the caller
 /// once that is committed.
@@ -68,6 +71,7 @@ struct Counts {
     rows: AtomicU64,
     failures: AtomicU64,
     last_commit_micros: AtomicU64,
+    longest_commit_micros: AtomicU64,
     pulse: Pulse,
     listeners: Mutex<Vec<Listener>>,
 }
@@ -103,6 +107,8 @@ pub struct Metrics {
     pub failures: u64,
     /// How long the last commit took.
     pub last_commit: Duration,
+    /// How long the longest one since the start took.
+    pub longest_commit: Duration,
 }
 
 impl Writer {
@@ -151,6 +157,25 @@ impl Writer {
         })
     }
 
+    /// Queues a change, waiting for room as long as a change may wait for its turn.
+    fn queue_patiently(&self, change: Change) -> Result<()> {
+        let since = Instant::now();
+        let queue = self.queue.as_ref().ok_or(Error::Closed)?;
+        let mut job = Job::new(Work::Change(change));
+        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
+        let refused = loop {
+            job = match queue.try_send(job) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(job)) if since.elapsed() < self.patience => job,
+                Err(TrySendError::Full(_)) => break Error::QueueFull,
+                Err(TrySendError::Disconnected(_)) => break Error::Closed,
+            };
+            thread::sleep(ROOM_AGAIN);
+        };
+        self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+        Err(refused)
+    }
+
     /// Makes a change and returns when it is durable; an `Err` or a panic undoes it and nothing else.
     ///
     /// A transient error when its turn does not come within [`Options::busy_timeout`]; then it is never made.
@@ -178,7 +203,7 @@ impl Writer {
             });
             (verdict, done)
         });
-        self.queue(Work::Change(change))?;
+        self.queue_patiently(change)?;
         match answered.recv_timeout(self.patience) {
             Err(RecvTimeoutError::Timeout) if !turn.swap(true, Ordering::SeqCst) => {
                 Err(self.counts.pulse.trouble().unwrap_or(Error::Stalled))
@@ -213,6 +238,7 @@ impl Writer {
             rows: read(&self.counts.rows),
             failures: read(&self.counts.failures),
             last_commit: Duration::from_micros(read(&self.counts.last_commit_micros)),
+            longest_commit: Duration::from_micros(read(&self.counts.longest_commit_micros)),
         }
     }
 }

@@ -251,6 +251,9 @@ impl Thread {
         let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let counts = &self.counts;
         counts.last_commit_micros.store(took, Ordering::Relaxed);
+        counts
+            .longest_commit_micros
+            .fetch_max(took, Ordering::Relaxed);
         let committed = u64::from(outcome.batches.is_ok());
         counts.commits.fetch_add(committed, Ordering::Relaxed);
         outcome
