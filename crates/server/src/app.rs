@@ -128,6 +128,7 @@ impl App {
             results,
             limits: callback::Limits::default(),
         })?);
+        outlet.take_up()?;
         tokio::spawn(Arc::clone(&outlet).record_results(told));
         tokio::spawn(Arc::clone(&outlet).refill());
         tokio::spawn(sweep::run(store.clone()));

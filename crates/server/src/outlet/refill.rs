@@ -33,7 +33,6 @@ impl Outlet {
             return;
         };
         let started = UnixMicros::now();
-        self.off_the_loop(Self::take_up_held).await;
         let mut look = tokio::time::interval(EVERY);
         loop {
             tokio::select! {
@@ -66,8 +65,15 @@ impl Outlet {
         done.await.ok().flatten()
     }
 
-    /// Before the first row is told: which calls have one that was tried a moment before the restart.
-    fn take_up_held(&self, callbacks: &Callbacks) -> hookswitch_store::Result<()> {
+    /// Before the first event is told: what a former run left comes first, and events that were tried a moment
+    /// before the restart hold back the later ones of their calls. Blocks on the store.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn take_up(&self) -> hookswitch_store::Result<()> {
+        let Some(callbacks) = self.callbacks.get() else {
+            return Ok(());
+        };
         let since = UnixMicros::now().before(HOLD);
         for Backlog {
             domain, service, ..
@@ -82,6 +88,7 @@ impl Outlet {
                 first_tried: time(held.first_try),
             });
             callbacks.held(held.collect());
+            self.take_up_service(&domain, &service);
         }
         Ok(())
     }
