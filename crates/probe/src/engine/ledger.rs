@@ -40,7 +40,8 @@ impl Ledger {
         self.calls.entry(call).or_default()
     }
 
-    /// Drills have no snapshot: a restart knows nothing of them, so nobody closes their records.
+    /// Drills have no snapshot: a restart knows nothing of them, and nobody writes again what was refused, so their
+    /// records may stay open.
     pub(super) fn forget_drills(&mut self) {
         self.calls.retain(|_, rows| {
             let record = rows.record.as_ref();

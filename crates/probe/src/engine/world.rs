@@ -344,6 +344,9 @@ impl World {
     /// Every write becomes durable, every question is answered with no, and then nobody says anything any more.
     pub(super) fn closes(&mut self) {
         self.falls_silent();
+        if !self.refused.is_empty() {
+            self.kept.forget_drills();
+        }
         if self.kept.has_leftovers() && !self.refused.is_empty() {
             // Where the deletion itself was refused, the next start makes up for it.
             self.restarts(Duration::from_secs(1));
