@@ -179,7 +179,7 @@ impl Engine {
             commit,
             changes: vec![Change::Call(Box::new(record))],
         });
-        self.file_leg(leg, super::Known::new(identity.call));
+        self.file_leg(leg, Party::Call(super::Known::new(identity.call)));
         self.bury(now, leg, &identity);
     }
 

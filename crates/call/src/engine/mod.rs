@@ -247,13 +247,13 @@ impl Engine {
     fn open_call(&mut self, call: Box<Call>) {
         self.admission.began(Some(&call.identity.domain));
         let known = Known::new(call.identity.call);
-        self.file_leg(call.leg, known);
+        self.file_leg(call.leg, Party::Call(known));
         self.put_call(call);
     }
 
-    /// A leg belongs to a call now. The very same INVITE, sent again after the end of its call, makes the same leg.
-    fn file_leg(&mut self, leg: LegId, known: Known) {
-        if let Some(Party::Past(before)) = self.legs.insert(leg.0, Party::Call(known))
+    /// A leg belongs to a call or a drill now. The very same INVITE, sent again after the end of its call, makes the same leg.
+    fn file_leg(&mut self, leg: LegId, party: Party) {
+        if let Some(Party::Past(before)) = self.legs.insert(leg.0, party)
             && before.leaving
         {
             self.give_up_snapshot(before.call);

@@ -135,3 +135,18 @@ fn one_drill_in_a_thousand_leaves_a_record_and_a_ladder() {
     assert_eq!(world.engine.counters().drills, 1_001);
     world.everything_is_forgotten();
 }
+
+#[test]
+fn a_drill_that_takes_the_leg_of_an_ended_call_leaves_no_snapshot_behind() {
+    let mut world = world();
+    world.receives(&Caller::new("1001").invite(OFFER));
+    world.hangs_up(world.call()).unwrap();
+    assert_eq!(world.snapshots.len(), 1, "the 486 waits for its ACK");
+    let again = Caller::new("drill-noanswer").invite(OFFER);
+    let again = again.replace("call-drill-noanswer@", "call-1001@");
+    let again = again.replace("CSeq: 1 ", "CSeq: 2 ");
+    world.receives(&again.replace("z9hG4bKINVITE1", "z9hG4bKINVITE2"));
+    assert!(world.last_sent().starts_with("SIP/2.0 180 "));
+    world.passes(Duration::from_secs(100));
+    world.everything_is_forgotten();
+}
