@@ -1,11 +1,13 @@
 //! What is old leaves the database, a little at a time.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use hookswitch_api::settings::{Retention, Settings};
 use hookswitch_store::retention::{self, Kind};
 use hookswitch_store::{Result, Store, UnixMicros, domains, events, idempotency};
+
+use crate::clock::Steadiness;
 
 /// Rows removed in one write, so that nobody waits long behind it.
 const PORTION: u32 = 200;
@@ -30,8 +32,13 @@ fn kept_for(kind: Kind, retention: Retention) -> Duration {
 
 /// Sweeps until the runtime stops.
 pub(super) async fn run(store: Store) {
+    let mut steadiness = Steadiness::default();
+    steadiness.look(Instant::now(), SystemTime::now());
     loop {
         tokio::time::sleep(EVERY).await;
+        if !steadiness.look(Instant::now(), SystemTime::now()) {
+            continue;
+        }
         let store = store.clone();
         match tokio::task::spawn_blocking(move || sweep(&store, UnixMicros::now())).await {
             Ok(Ok(())) => {}
