@@ -22,9 +22,11 @@ macro_rules! over_udp_and_tcp {
 mod baresip;
 mod called;
 mod calling;
+mod clock;
 mod crash;
 mod curl;
 mod deliveries;
+mod disk;
 mod drain;
 mod events;
 mod in_dialog;

@@ -95,6 +95,22 @@ impl World {
         Self::around(server, transport, script, &json!({}))
     }
 
+    /// A world whose server runs with these environment variables.
+    pub(crate) fn with_environment(
+        transport: Transport,
+        script: impl Script,
+        environment: &[(&str, &str)],
+        service: &Value,
+    ) -> Self {
+        let server = Server::start_in(hookswitch(), &[], environment);
+        Self::around(
+            server.expect("the server starts"),
+            transport,
+            script,
+            service,
+        )
+    }
+
     fn around(server: Server, transport: Transport, script: impl Script, service: &Value) -> Self {
         let tenant = server.add_tenant(DOMAIN).expect("a tenant is added");
         let application = Application::start(script).expect("the application listens");
