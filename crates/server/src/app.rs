@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::control::{self, FolderLock, Operator, Taken};
 use crate::directory::Publisher;
 use crate::guard::Guard;
-use crate::http::{self, Failures, Readiness, Rest};
+use crate::http::{self, Crowd, Failures, Readiness, Rest, Room};
 use crate::net::{self, Inboxes, Locator, Sockets, Sources};
 use crate::outlet::{CallbackLog, Outlet, Writer};
 use crate::reply_id::ReplyIds;
@@ -181,7 +181,8 @@ impl App {
         let mut engines: Vec<Engine> = (0..count).map(engine_of).collect();
         // Before the first message is read: whoever speaks to an old call finds it.
         former::restore(&outlet, &clock, &mut engines)?;
-        let limits = net::Limits::default().within(net::raise_limit());
+        let descriptors = net::raise_limit();
+        let limits = net::Limits::default().within(descriptors);
         let egress = sockets.serve(&inboxes, limits)?;
         for ((engine, (own, inputs)), arrivals) in engines.into_iter().zip(handles).zip(arrivals) {
             let shard = Shard {
@@ -221,12 +222,15 @@ impl App {
             metrics,
             readiness: Arc::clone(&readiness),
             failures: Failures::default(),
+            room: Arc::new(Room::new(Arc::clone(&brakes))),
             trusted_proxies: config.trusted_proxies.clone(),
             callback_allow: config.callback_allow.clone(),
             dev: config.dev,
         });
         let (stop, stopped) = watch::channel(false);
         let mut servers = Vec::new();
+        let proxies = config.trusted_proxies.clone();
+        let crowd = Arc::new(Crowd::new(descriptors / 4, proxies, brakes));
         let router = http::router(rest);
         let listener = tokio::net::TcpListener::bind(config.http)
             .await
@@ -236,6 +240,7 @@ impl App {
             listener,
             None,
             router.clone(),
+            Arc::clone(&crowd),
             stopped.clone(),
         )));
         let mut https = None;
@@ -249,6 +254,7 @@ impl App {
                 listener,
                 Some(tls),
                 router,
+                crowd,
                 stopped,
             )));
         }

@@ -21,6 +21,7 @@ mod explain;
 mod health;
 mod idempotency;
 mod ladder;
+mod limit;
 mod listen;
 mod outbox;
 mod query;
@@ -54,7 +55,8 @@ pub use error::ApiError;
 pub use events::Streams;
 pub use health::Readiness;
 pub use ladder::draw as draw_ladder;
-pub use listen::{serve, tls};
+pub use limit::Room;
+pub use listen::{Crowd, serve, tls};
 pub use outbox::Outbox;
 pub use rate::Failures;
 
@@ -87,6 +89,8 @@ pub struct Rest {
     pub readiness: Arc<Readiness>,
     /// Failed sign-ins by source.
     pub failures: Failures,
+    /// Requests under way, by domain.
+    pub room: Arc<Room>,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Private networks that callbacks may reach, also in the clear.
@@ -149,6 +153,7 @@ pub fn router(rest: Arc<Rest>) -> Router {
         .method_not_allowed_fallback(|| async { StatusCode::METHOD_NOT_ALLOWED })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(error::render))
+        .layer(middleware::from_fn(limit::hold))
         .layer(middleware::from_fn_with_state(rest.clone(), measure))
         .layer(middleware::from_fn(cors::allow))
         .layer(middleware::from_fn(trace::assign))
@@ -162,6 +167,9 @@ async fn measure(State(rest): State<Arc<Rest>>, request: Request, next: Next) ->
     let route = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
+    if response.status() == StatusCode::REQUEST_TIMEOUT {
+        rest.room.slow_body(Instant::now());
+    }
     rest.metrics
         .http_answered(&method, route, response.status().as_u16(), since.elapsed());
     response

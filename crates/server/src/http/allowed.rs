@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 
 use super::Rest;
 use super::error::ApiError;
-use super::source;
+use super::{limit, source};
 use crate::auth::{Caller, Denied, Scope, WRONG_CLAIM};
 
 /// What a handler needs of its caller's key: one of these scopes.
@@ -75,6 +75,7 @@ impl<N: Need> FromRequestParts<Arc<Rest>> for Allowed<N> {
             .map(|(_, domain)| domain.to_ascii_lowercase())
             .ok_or_else(|| ApiError::internal(&"a path without a domain asks for a caller"))?;
         let caller = authenticate(parts, rest, &domain)?;
+        limit::enter(parts, &rest.room, &caller.domain)?;
         if !N::ANY_OF.iter().any(|scope| caller.scopes.has(*scope)) {
             let words: Vec<&str> = N::ANY_OF.iter().map(|scope| scope.as_str()).collect();
             return Err(ApiError::new(

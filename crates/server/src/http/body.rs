@@ -1,5 +1,7 @@
 //! Request bodies: JSON of a bounded size, read whole, with errors that name the member at fault.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -14,6 +16,8 @@ use super::error::ApiError;
 
 /// The longest JSON body, in bytes.
 const MAX_JSON: usize = 1024 * 1024;
+/// A body comes within this time, however slowly.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A JSON body of type `T`, with the members that meant nothing.
 pub(super) struct Json<T> {
@@ -69,7 +73,19 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
 
 /// The whole body, no longer than JSON may be.
 pub(super) async fn read(body: Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, MAX_JSON).collect().await {
+    read_within(PATIENCE, body).await
+}
+
+async fn read_within(patience: Duration, body: Body) -> Result<Bytes, ApiError> {
+    let collected = Limited::new(body, MAX_JSON).collect();
+    let Ok(collected) = tokio::time::timeout(patience, collected).await else {
+        return Err(ApiError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "slow_body",
+            "the body did not come within 30 s",
+        ));
+    };
+    match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -116,5 +132,36 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Json<T>, ApiError> {
             error.detail,
         )),
         Err(error) => Err(ApiError::fields(vec![error])),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use super::*;
+
+    /// A body that never ends.
+    pub(crate) struct Endless;
+
+    impl hyper::body::Body for Endless {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_given_up() {
+        let patience = Duration::from_millis(1);
+        let error = read_within(patience, Body::new(Endless)).await.unwrap_err();
+        assert_eq!((error.status.as_u16(), &*error.code), (408, "slow_body"));
     }
 }

@@ -1,10 +1,11 @@
 //! The HTTP sockets: HTTP/1.1 and HTTP/2, in the clear or under TLS, with bounds on what a slow or
 //! silent client may hold.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use axum::Router;
@@ -13,20 +14,24 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tower::ServiceExt as _;
 
+use crate::brake::Brakes;
 use crate::config::TlsFiles;
 
 /// Connections at a time; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 16_384;
-/// A request's head, and a TLS handshake, take no longer.
+/// Connections of one address at a time.
+const MAX_PER_ADDRESS: usize = 1_024;
+/// The patience of a [`Crowd`].
 const PATIENCE: Duration = Duration::from_secs(15);
 /// What is being answered when the server stops may take so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -46,19 +51,86 @@ pub fn tls(files: &TlsFiles) -> anyhow::Result<Arc<ServerConfig>> {
     Ok(Arc::new(config))
 }
 
+/// Who is connected, over all sockets: no address takes every place.
+#[derive(Debug)]
+pub struct Crowd {
+    places: Arc<Semaphore>,
+    by_address: Mutex<HashMap<IpAddr, usize>>,
+    proxies: Vec<IpNet>,
+    brakes: Arc<Brakes>,
+    /// A request's head, and a TLS handshake, take no longer; so long a connection may be idle.
+    patience: Duration,
+}
+
+impl Crowd {
+    /// Nobody is connected yet. `most` connections at a time, if that is less than the built-in bound; `proxies` may
+    /// have all of them, since they speak for many.
+    pub fn new(most: usize, proxies: Vec<IpNet>, brakes: Arc<Brakes>) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(most.clamp(1, MAX_CONNECTIONS))),
+            by_address: Mutex::default(),
+            proxies,
+            brakes,
+            patience: PATIENCE,
+        }
+    }
+
+    fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.by_address
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `None`: that address has too many connections.
+    fn admit(self: &Arc<Self>, peer: IpAddr, place: OwnedSemaphorePermit) -> Option<Guest> {
+        let peer = peer.to_canonical();
+        let is_proxy = self.proxies.iter().any(|network| network.contains(&peer));
+        let mut by_address = self.by_address();
+        let count = by_address.entry(peer).or_default();
+        if *count >= MAX_PER_ADDRESS && !is_proxy {
+            self.brakes.http_connections.hit(Instant::now());
+            return None;
+        }
+        *count += 1;
+        Some(Guest {
+            crowd: Arc::clone(self),
+            peer,
+            _place: place,
+        })
+    }
+}
+
+/// A connection's place.
+struct Guest {
+    crowd: Arc<Crowd>,
+    peer: IpAddr,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut by_address = self.crowd.by_address();
+        if let Some(count) = by_address.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                by_address.remove(&self.peer);
+            }
+        }
+    }
+}
+
 /// Answers on one socket until `stop` turns true; requests under way are finished first.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     router: Router,
+    crowd: Arc<Crowd>,
     mut stop: watch::Receiver<bool>,
 ) {
     let acceptor = tls.map(TlsAcceptor::from);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let place = places
-            .clone()
+        let place = Arc::clone(&crowd.places)
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
@@ -70,12 +142,17 @@ pub async fn serve(
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: others have to end first.
-                tracing::warn!(%error, "no HTTP connection can be accepted");
+                tracing::debug!(%error, "no HTTP connection can be accepted");
+                crowd.brakes.descriptors.hit(Instant::now());
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
+        let Some(guest) = crowd.admit(peer.ip(), place) else {
+            continue;
+        };
         let connection = Connection {
+            patience: crowd.patience,
             router: router.clone(),
             peer,
             watcher: graceful.watcher(),
@@ -83,7 +160,7 @@ pub async fn serve(
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             connection.run(stream, acceptor).await;
-            drop(place);
+            drop(guest);
         });
     }
     drop(listener);
@@ -91,6 +168,7 @@ pub async fn serve(
 }
 
 struct Connection {
+    patience: Duration,
     router: Router,
     peer: SocketAddr,
     watcher: hyper_util::server::graceful::Watcher,
@@ -102,16 +180,19 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         match acceptor {
             None => self.answer(stream).await,
-            Some(acceptor) => match tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => self.answer(stream).await,
-                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                Err(_) => tracing::debug!("a TLS handshake took too long"),
-            },
+            Some(acceptor) => {
+                match tokio::time::timeout(self.patience, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => self.answer(stream).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!("a TLS handshake took too long"),
+                }
+            }
         }
     }
 
     async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let Self {
+            patience,
             router,
             peer,
             watcher,
@@ -131,7 +212,7 @@ impl Connection {
         builder
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(PATIENCE);
+            .header_read_timeout(patience);
         builder
             .http2()
             .timer(TokioTimer::new())
@@ -156,6 +237,52 @@ mod tests {
         Router::new().route("/", axum::routing::get(who))
     }
 
+    fn crowd(proxies: &[&str]) -> Arc<Crowd> {
+        let proxies = proxies.iter().map(|proxy| proxy.parse().unwrap()).collect();
+        Arc::new(Crowd::new(2_000, proxies, Arc::default()))
+    }
+
+    #[test]
+    fn no_address_takes_every_place_but_a_proxy_may() {
+        let crowd = crowd(&["192.0.2.8/32"]);
+        let admit = |peer: &str| {
+            let place = Arc::clone(&crowd.places).try_acquire_owned().unwrap();
+            crowd.admit(peer.parse().unwrap(), place)
+        };
+        let mut guests: Vec<Guest> = (0..MAX_PER_ADDRESS)
+            .filter_map(|_| admit("192.0.2.1"))
+            .collect();
+        assert_eq!(guests.len(), MAX_PER_ADDRESS);
+        assert!(admit("192.0.2.1").is_none() && admit("::ffff:192.0.2.1").is_none());
+        assert!(admit("192.0.2.2").is_some());
+        guests.pop();
+        assert!(admit("192.0.2.1").is_some());
+        drop(guests);
+        assert!(crowd.by_address().is_empty(), "nobody is remembered");
+        let proxied: Vec<Guest> = (0..=MAX_PER_ADDRESS)
+            .filter_map(|_| admit("192.0.2.8"))
+            .collect();
+        assert_eq!(proxied.len(), MAX_PER_ADDRESS + 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_asks_nothing_is_closed_also_after_an_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        let crowd = Crowd {
+            patience: Duration::from_millis(100),
+            ..Crowd::new(10, Vec::new(), Arc::default())
+        };
+        tokio::spawn(serve(listener, None, router(), Arc::new(crowd), stopped));
+        for first in ["", "GET / HT", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(first.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.unwrap();
+        }
+    }
+
     async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> String {
         stream
             .write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -171,7 +298,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(serve(listener, None, router(), stopped));
+        let server = tokio::spawn(serve(listener, None, router(), crowd(&[]), stopped));
         let answer = ask(TcpStream::connect(address).await.unwrap()).await;
         assert!(
             answer.starts_with("HTTP/1.1 200") && answer.ends_with("127.0.0.1"),
@@ -199,6 +326,7 @@ mod tests {
             listener,
             Some(tls(&files).unwrap()),
             router(),
+            crowd(&[]),
             stopped,
         ));
 

@@ -216,7 +216,8 @@ impl Arrivals {
         }
     }
 
-    fn take(&mut self, into: &mut Vec<Arrival>, most: usize) -> usize {
+    /// The same without waiting.
+    pub fn take(&mut self, into: &mut Vec<Arrival>, most: usize) -> usize {
         let mut lanes = self.inbox.lanes();
         let before = into.len();
         let reserved = lanes.fresh.len().min(most / SHARE);

@@ -126,6 +126,9 @@ impl Running {
             if stopped {
                 return;
             }
+            // What was begun goes first, and still keeps nobody from being heard.
+            let most = HANDFUL - arrivals.len();
+            self.shard.arrivals.take(&mut arrivals, most);
             // First: who was told that a service exists may call it at once.
             self.follow_directory();
             for input in inputs.drain(..) {

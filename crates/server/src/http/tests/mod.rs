@@ -7,6 +7,7 @@ mod devices;
 mod errors;
 mod events;
 mod keys;
+mod limits;
 mod services;
 mod tenant;
 
@@ -171,6 +172,7 @@ impl World {
             metrics: Arc::new(Metrics::default()),
             readiness: Arc::new(Readiness::default()),
             failures: Failures::default(),
+            room: Arc::default(),
             trusted_proxies: Vec::new(),
             callback_allow: callback_allow
                 .iter()
