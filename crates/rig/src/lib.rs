@@ -10,3 +10,4 @@ pub mod program;
 pub mod relay;
 pub mod server;
 pub mod sipp;
+pub mod strangers;

@@ -26,6 +26,8 @@ pub struct Server {
     running: Running,
     folder: TempDir,
     options: Vec<String>,
+    /// Whether loopback is anything special.
+    is_dev: bool,
     /// Where REST listens.
     pub http: SocketAddr,
     /// Where SIP listens over UDP.
@@ -52,11 +54,34 @@ impl Server {
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Result<Self> {
+        Self::begin(program, true, options, environment)
+    }
+
+    /// Starts `program serve` without `--dev`: callers on loopback are strangers unless an option lists them.
+    ///
+    /// # Errors
+    /// When it ends or stays silent; its log is in the message.
+    pub fn start_among_strangers(program: &Path, options: &[&str]) -> Result<Self> {
+        Self::begin(program, false, options, &[])
+    }
+
+    fn begin(
+        program: &Path,
+        is_dev: bool,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let (running, ready) =
-            launch(program, folder.path(), "127.0.0.1:0", &options, environment)?;
+        let life = Life {
+            program,
+            is_dev,
+            folder: folder.path(),
+            http: "127.0.0.1:0",
+        };
+        let (running, ready) = life.launch(&options, environment)?;
         Ok(Self {
+            is_dev,
             program: program.to_owned(),
             running,
             http: http(&ready)?,
@@ -91,13 +116,13 @@ impl Server {
     /// When it ends or stays silent, or has other ports; its log is in the message.
     pub fn start_again_in(&mut self, environment: &[(&str, &str)]) -> Result<()> {
         let address = self.http.to_string();
-        let (running, ready) = launch(
-            &self.program,
-            self.folder.path(),
-            &address,
-            &self.options,
-            environment,
-        )?;
+        let life = Life {
+            program: &self.program,
+            is_dev: self.is_dev,
+            folder: self.folder.path(),
+            http: &address,
+        };
+        let (running, ready) = life.launch(&self.options, environment)?;
         self.running = running;
         let ports = (listener(&ready, "udp:")?, listener(&ready, "tcp:")?);
         ensure!(ports == (self.udp, self.tcp), "other ports: {ready}");
@@ -187,43 +212,49 @@ impl Server {
     }
 }
 
-/// One life of the program: its process and its ready line.
-fn launch(
-    program: &Path,
-    folder: &Path,
-    http: &str,
-    options: &[String],
-    environment: &[(&str, &str)],
-) -> Result<(Running, Value)> {
-    let path = folder.join("serve.log");
-    let log = OpenOptions::new().create(true).append(true).open(&path)?;
-    let mut command = Command::new(program);
-    command
-        .args(["serve", "--dev", "--http", http])
-        .args(["--sip", "udp:127.0.0.1:0", "--sip", "tcp:127.0.0.1:0"])
-        .arg("--data")
-        .arg(folder.join("data"))
-        .args(options)
-        .envs(environment.iter().copied())
-        .stdout(Stdio::piped())
-        .stderr(log);
-    let mut running = Running::start(&mut command)?;
-    let stdout = running.take_stdout().context("stdout is a pipe")?;
-    let (sender, lines) = mpsc::channel();
-    thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            // Nobody listens any more once the ready line was read.
-            let _ = sender.send(line);
-        }
-    });
-    loop {
-        let line = lines.recv_timeout(READY_WITHIN).with_context(|| {
-            let log = std::fs::read_to_string(&path);
-            format!("no ready line; the log:\n{}", log.unwrap_or_default())
-        })?;
-        let line: Value = serde_json::from_str(&line).unwrap_or_default();
-        if line["ready"] == json!(true) {
-            return Ok((running, line));
+/// One life of the program.
+struct Life<'l> {
+    program: &'l Path,
+    is_dev: bool,
+    folder: &'l Path,
+    http: &'l str,
+}
+
+impl Life<'_> {
+    /// Its process and its ready line.
+    fn launch(&self, options: &[String], environment: &[(&str, &str)]) -> Result<(Running, Value)> {
+        let path = self.folder.join("serve.log");
+        let log = OpenOptions::new().create(true).append(true).open(&path)?;
+        let mut command = Command::new(self.program);
+        command
+            .arg("serve")
+            .args(self.is_dev.then_some("--dev"))
+            .args(["--http", self.http])
+            .args(["--sip", "udp:127.0.0.1:0", "--sip", "tcp:127.0.0.1:0"])
+            .arg("--data")
+            .arg(self.folder.join("data"))
+            .args(options)
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        let mut running = Running::start(&mut command)?;
+        let stdout = running.take_stdout().context("stdout is a pipe")?;
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                // Nobody listens any more once the ready line was read.
+                let _ = sender.send(line);
+            }
+        });
+        loop {
+            let line = lines.recv_timeout(READY_WITHIN).with_context(|| {
+                let log = std::fs::read_to_string(&path);
+                format!("no ready line; the log:\n{}", log.unwrap_or_default())
+            })?;
+            let line: Value = serde_json::from_str(&line).unwrap_or_default();
+            if line["ready"] == json!(true) {
+                return Ok((running, line));
+            }
         }
     }
 }

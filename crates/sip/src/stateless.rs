@@ -118,6 +118,11 @@ impl<'b> Glance<'b> {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether there is a Via, without which no response finds its way (RFC 3261 §18.2.2).
+    pub const fn has_via(&self) -> bool {
+        self.via.is_some()
+    }
+
     /// Whether To has a tag: a request inside a dialog.
     pub fn is_in_dialog(&self) -> bool {
         self.tag_of_to().is_some()

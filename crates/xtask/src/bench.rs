@@ -16,6 +16,7 @@ mod process;
 mod refreshed;
 mod report;
 mod restart;
+mod strangers;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -77,6 +78,8 @@ enum Measurement {
     Outbox,
     /// 100,000 calls held and refreshed by their session timers; eight minutes.
     Refreshed,
+    /// What a good peer notices of 4,000 INVITEs a second from strangers.
+    Strangers,
 }
 
 /// Measures, prints the table, writes `target/bench.json`.
@@ -123,6 +126,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if options.only.contains(&Measurement::Refreshed) {
         let server = Server::start(&program, &["--log", "warn"])?;
         report.add_all(refreshed::held(&server, options.refreshed)?);
+    }
+    if wants(Measurement::Strangers) {
+        report.add_all(strangers::flood(&program, options.seconds)?);
     }
     report.print();
     report.write(&workspace::root().join("target/bench.json"))

@@ -141,7 +141,7 @@ impl Inboxes {
     fn judge(&self, flow: Flow, bytes: &[u8], now: Instant) -> Verdict {
         self.received.fetch_add(1, Ordering::Relaxed);
         let source = flow.peer.ip();
-        let Some(glance) = Glance::of(bytes) else {
+        let Some(glance) = Glance::of(bytes).filter(Glance::has_via) else {
             // Nothing but line ends keeps a NAT open.
             if bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
                 self.brakes.garbage.hit(now);
@@ -234,6 +234,11 @@ impl Inboxes {
             Verdict::Refused(answer) => Some(answer),
             _ => None,
         }
+    }
+
+    /// A message led nowhere.
+    pub fn offended(&self, received: &Received, now: Instant) {
+        self.sources.offended(received.flow.peer.ip(), OFFENCE, now);
     }
 
     /// What a message brought tells of its source: a call makes a good peer, a refusal an offender.

@@ -64,6 +64,7 @@ impl Running {
             },
         };
         let inboxes = &self.shard.inboxes;
+        inboxes.offended(received, present);
         self.outgoing
             .extend(inboxes.refusal_of(received.flow, &received.bytes, refusal));
     }
