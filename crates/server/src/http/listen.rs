@@ -1,6 +1,8 @@
 //! The HTTP sockets: HTTP/1.1 and HTTP/2, in the clear or under TLS, with bounds on what a slow or
 //! silent client may hold.
 
+mod opening;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -26,6 +28,7 @@ use tower::ServiceExt as _;
 
 use crate::brake::Brakes;
 use crate::config::TlsFiles;
+use opening::Opening;
 
 /// Connections at a time; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 16_384;
@@ -219,7 +222,7 @@ impl Connection {
             .keep_alive_interval(Duration::from_secs(30))
             .max_concurrent_streams(256);
         let connection = builder
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Opening::new(stream, patience)), service)
             .into_owned();
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "an HTTP connection broke");
@@ -275,11 +278,18 @@ mod tests {
             ..Crowd::new(10, Vec::new(), Arc::default())
         };
         tokio::spawn(serve(listener, None, router(), Arc::new(crowd), stopped));
-        for first in ["", "GET / HT", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        for first in [
+            "",
+            "PRI * HT",
+            "GET / HT",
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        ] {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(first.as_bytes()).await.unwrap();
             let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await.unwrap();
+            let closed = stream.read_to_end(&mut answer);
+            let closed = tokio::time::timeout(Duration::from_secs(10), closed).await;
+            assert!(closed.is_ok(), "{first:?} keeps its connection");
         }
     }
 

@@ -17,6 +17,8 @@ use tokio::sync::Notify;
 const OLD: Duration = Duration::from_millis(20);
 /// When there were old ones for so long without a break, the shard is late.
 const STANDING: Duration = Duration::from_millis(100);
+/// With newcomers refused, nothing waits so long, unless the node got slower.
+const BEYOND_THE_DOOR: Duration = Duration::from_millis(300);
 /// Timer A: a request that waited longer was repeated by its sender (RFC 3261 §17.1.1.2).
 const REPEATED: Duration = Duration::from_millis(500);
 /// Of eight messages taken at a time, one is new even when others wait: nobody's flood stops new calls for good.
@@ -91,6 +93,7 @@ struct Lanes {
 #[derive(Debug)]
 pub struct Arrivals {
     inbox: Arc<Inbox>,
+    overdue: Duration,
 }
 
 /// Lanes with room for `room` messages each.
@@ -103,6 +106,7 @@ pub(super) fn inbox(room: usize) -> (Arc<Inbox>, Arrivals) {
     });
     let arrivals = Arrivals {
         inbox: Arc::clone(&inbox),
+        overdue: Duration::ZERO,
     };
     (inbox, arrivals)
 }
@@ -218,13 +222,21 @@ impl Arrivals {
 
     /// The same without waiting.
     pub fn take(&mut self, into: &mut Vec<Arrival>, most: usize) -> usize {
+        let now = Instant::now();
         let mut lanes = self.inbox.lanes();
+        lanes.look(now);
+        let oldest = lanes.oldest(now);
+        self.overdue = match lanes.is_late && oldest > BEYOND_THE_DOOR {
+            true => oldest,
+            false => Duration::ZERO,
+        };
         let before = into.len();
         let reserved = lanes.fresh.len().min(most / SHARE);
         let urgent = lanes.urgent.len().min(most - reserved);
         into.extend(lanes.urgent.drain(..urgent).map(|(_, arrival)| arrival));
         let fresh = lanes.fresh.len().min(most - urgent);
         into.extend(lanes.fresh.drain(..fresh).map(Arrival::Message));
+        lanes.look(now);
         let (taken, waiting) = (into.len() - before, lanes.waiting);
         drop(lanes);
         for _ in 0..taken.min(waiting) {
@@ -233,11 +245,11 @@ impl Arrivals {
         taken
     }
 
-    /// How long the oldest message has waited.
-    pub fn oldest(&self, now: Instant) -> Duration {
-        let mut lanes = self.inbox.lanes();
-        lanes.look(now);
-        lanes.oldest(now)
+    /// How long the oldest message had waited when messages were last taken, where refusing newcomers at the door was
+    /// not enough; else zero. What is in the lanes is served as long as that helps: refusing it, too, would leave the
+    /// node idle until the lanes fill again.
+    pub const fn overdue(&self) -> Duration {
+        self.overdue
     }
 
     /// The engine heard of an INVITE: its copies belong to a call under way.

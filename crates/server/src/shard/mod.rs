@@ -129,6 +129,8 @@ impl Running {
             // What was begun goes first, and still keeps nobody from being heard.
             let most = HANDFUL - arrivals.len();
             self.shard.arrivals.take(&mut arrivals, most);
+            let overdue = self.shard.arrivals.overdue();
+            self.shard.engine.handle_inbox_age(overdue);
             // First: who was told that a service exists may call it at once.
             self.follow_directory();
             for input in inputs.drain(..) {
