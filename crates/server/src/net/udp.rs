@@ -309,7 +309,7 @@ mod tests {
     use super::super::sources::Sources;
     use super::*;
 
-    const MESSAGE: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\n\r\n";
+    const MESSAGE: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n\r\n";
 
     fn inboxes() -> (Inboxes, Vec<Arrivals>) {
         let key = [0; 16];

@@ -121,11 +121,7 @@ fn a_forger_cannot_silence_a_good_peer() {
     stranger.sends(server.udp, &stranger.request("OPTIONS", "a", "", ""));
     peer.sends(server.udp, &peer.request("OPTIONS", "b", "", ""));
     assert!(peer.hears().starts_with("SIP/2.0 200 "));
-    assert_eq!(
-        hits(&server, "silenced"),
-        141,
-        "the stranger's are not even read"
-    );
+    assert_eq!(hits(&server, "silenced"), 1, "the stranger's is not read");
 }
 
 #[test]

@@ -197,35 +197,3 @@ fn the_engine_hears_of_an_age_only_when_the_door_is_not_enough() {
     arrivals.take(&mut taken, 1);
     assert_eq!(arrivals.overdue(), Duration::ZERO, "all is served");
 }
-
-/// A future that is polled by hand.
-struct Polled<F>(std::pin::Pin<Box<F>>);
-
-fn by_hand<F: Future>(future: F) -> Polled<F> {
-    Polled(Box::pin(future))
-}
-
-impl<F: Future> Polled<F> {
-    fn poll(&mut self) -> std::task::Poll<F::Output> {
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        self.0.as_mut().poll(&mut context)
-    }
-}
-
-#[test]
-fn the_engine_hears_of_an_age_only_when_the_door_is_not_enough() {
-    let (inbox, mut arrivals) = inbox(64);
-    let now = Instant::now();
-    let ago = |millis| now.checked_sub(Duration::from_millis(millis)).unwrap();
-    let mut taken = Vec::new();
-    inbox.put(message(NEW, ago(400)), ago(400)).unwrap();
-    inbox.put(message(NEW, ago(400)), ago(400)).unwrap();
-    arrivals.take(&mut taken, 1);
-    assert_eq!(arrivals.overdue(), Duration::ZERO, "a hiccup");
-    inbox.is_late(ago(100));
-    assert!(inbox.is_late(now));
-    arrivals.take(&mut taken, 1);
-    assert!(arrivals.overdue() >= Duration::from_millis(400));
-    arrivals.take(&mut taken, 1);
-    assert_eq!(arrivals.overdue(), Duration::ZERO, "all is served");
-}
