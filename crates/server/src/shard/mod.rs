@@ -129,8 +129,6 @@ impl Running {
             // What was begun goes first, and still keeps nobody from being heard.
             let most = HANDFUL - arrivals.len();
             self.shard.arrivals.take(&mut arrivals, most);
-            let overdue = self.shard.arrivals.overdue();
-            self.shard.engine.handle_inbox_age(overdue);
             // First: who was told that a service exists may call it at once.
             self.follow_directory();
             for input in inputs.drain(..) {
@@ -215,8 +213,8 @@ impl Running {
     /// What has to be done now and then.
     fn upkeep(&mut self) {
         let now = self.shard.clock.now();
-        let age = self.shard.arrivals.oldest(std::time::Instant::now());
-        self.shard.engine.handle_inbox_age(age);
+        let overdue = self.shard.arrivals.overdue();
+        self.shard.engine.handle_inbox_age(overdue);
         self.shard
             .engine
             .handle_store_lag(self.held.lag(now.instant));
