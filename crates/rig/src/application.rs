@@ -55,6 +55,10 @@ pub enum Answer {
     Reset,
     /// A body that never ends.
     Endless,
+    /// These very octets, then the end of the connection.
+    Octets(Vec<u8>),
+    /// The same one by one, with a pause before each.
+    Dripping(Duration, Vec<u8>),
 }
 
 impl Answer {
@@ -201,6 +205,14 @@ fn converse(stream: &TcpStream, script: &dyn Script, memory: Option<&Inbox>) -> 
             }
             Answer::Reset => return Ok(()),
             Answer::Endless => return babble(&mut writer),
+            Answer::Octets(octets) => return Ok(writer.write_all(&octets)?),
+            Answer::Dripping(pause, octets) => {
+                for octet in octets {
+                    thread::sleep(pause);
+                    writer.write_all(&[octet])?;
+                }
+                return Ok(());
+            }
         }
         script.answered(&callback);
     }

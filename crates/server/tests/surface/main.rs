@@ -28,6 +28,7 @@ mod curl;
 mod deliveries;
 mod disk;
 mod drain;
+mod endpoints;
 mod events;
 mod flood;
 mod in_dialog;
