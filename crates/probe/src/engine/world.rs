@@ -44,7 +44,8 @@ pub(super) struct World {
     slow_disk: bool,
     last: Commit,
     durable: Commit,
-    pending: VecDeque<(Commit, Vec<Change>)>,
+    /// Writes without receipt, and since when.
+    pending: VecDeque<(Commit, Instant, Vec<Change>)>,
     held: Vec<(Commit, Output)>,
     /// Writes that are never made.
     refused: BTreeSet<Commit>,
@@ -223,13 +224,14 @@ impl World {
                 self.told.insert(key, event.clone());
             }
         }
-        self.pending.push_back((commit, changes));
+        self.pending
+            .push_back((commit, self.now().instant, changes));
     }
 
     /// So many writes become durable.
     pub(super) fn writes(&mut self, count: usize) {
         for _ in 0..count {
-            let Some((commit, changes)) = self.pending.pop_front() else {
+            let Some((commit, _, changes)) = self.pending.pop_front() else {
                 break;
             };
             self.notes(&|| format!("durable {commit:?}"));
@@ -246,9 +248,17 @@ impl World {
         }
     }
 
+    /// The engine hears how old the oldest write without receipt is.
+    pub(super) fn tells_lag(&mut self) {
+        let oldest = self.pending.front().map(|(_, since, _)| *since);
+        let now = self.now().instant;
+        let lag = oldest.map(|since| now.saturating_since(since));
+        self.engine.handle_store_lag(lag.unwrap_or_default());
+    }
+
     /// The write that was handed out last is never made.
     pub(super) fn refuses(&mut self) {
-        let Some((commit, _)) = self.pending.pop_back() else {
+        let Some((commit, ..)) = self.pending.pop_back() else {
             return;
         };
         self.notes(&|| format!("refused {commit:?}"));
@@ -359,7 +369,7 @@ impl World {
         self.notes(&|| "silence".to_owned());
         self.slow_disk = false;
         self.writes(usize::MAX);
-        self.engine.handle_store_lag(Duration::ZERO);
+        self.tells_lag();
         for _ in 0..8 {
             for id in std::mem::take(&mut self.locates) {
                 self.engine.handle_located(self.now(), id, Ok(Vec::new()));
