@@ -222,6 +222,8 @@ impl UserAgent {
     fn refused(&mut self, now: Now, id: LegId, key: TransactionKey, back: Flow, response: Bytes) {
         let mut server = ServerInvite::new(id, back);
         server.handle_refusal(now.instant, &self.config.timing, response);
+        // Two legs may have had the same INVITE, one after the other: then one refusal serves both.
+        drop(self.take_server(key));
         self.put_server(key, server);
     }
 
