@@ -97,6 +97,7 @@ impl Engine {
         let trace = record.map_or_else(|| [].into(), |record| record.trace);
         let mut call = Box::new(Call::restored(now, &snapshot, trace));
         let leg = call.leg;
+        let is_over = snapshot.leg.is_over();
         self.admission.began(Some(&call.identity.domain));
         let restored = self.agent.restore(now, snapshot.leg, Commit(0));
         let mut known = Known::new(call.identity.call);
@@ -105,7 +106,7 @@ impl Engine {
         let stands = self.agent.leg(leg).is_some();
         match (&restored, call.state) {
             (Ok(_), CallState::Answered | CallState::Confirmed) if stands => self.put_call(call),
-            (Ok(_), state) if !call.is_inbound() => {
+            (Ok(_), state) if !call.is_inbound() && !is_over => {
                 if state != CallState::Cancelling {
                     call.note(TraceStep::new("node", "restarted", RESTARTED));
                     call.state = CallState::Cancelling;
@@ -122,10 +123,13 @@ impl Engine {
                 } else {
                     call.note(TraceStep::new("node", "restarted", RESTARTED));
                 }
-                let outcome = match call.answered_at.filter(|_| restored.is_err()) {
-                    Some(_) => Outcome::hung_up(EndedBy::System, call.lasted(now))
+                let stood = call.answered_at.filter(|_| restored.is_err() || is_over);
+                let outcome = match (call.ending.take(), stood) {
+                    // The leg had told its end, and the write that says so was lost.
+                    (Some(ending), _) => *ending,
+                    (None, Some(_)) => Outcome::hung_up(EndedBy::System, call.lasted(now))
                         .of_class(Class::Internal),
-                    None => interrupted(),
+                    (None, None) => interrupted(),
                 };
                 self.finish(now, call, outcome);
             }

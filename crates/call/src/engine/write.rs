@@ -76,6 +76,8 @@ pub(super) struct Outstanding {
     event: Option<Arc<Event>>,
     /// The record, where the write ends the call.
     end: Option<Box<CallRecord>>,
+    /// Calls whose snapshots it deletes.
+    deletes: Vec<CallId>,
 }
 
 impl Engine {
@@ -104,9 +106,9 @@ impl Engine {
 
     /// Hands out a write; what can go with any write goes along.
     pub(super) fn hand_out(&mut self, call: CallId, commit: Commit, mut changes: Vec<Change>) {
-        self.remember(call, commit, &changes);
         let room = self.leisurely.settled.len().min(MOST_CHANGES);
         changes.extend(self.leisurely.settled.drain(..room).map(deletion));
+        self.remember(call, commit, &changes);
         self.outputs.push_back(Output::Commit { commit, changes });
     }
 
@@ -114,6 +116,7 @@ impl Engine {
         let since = self.present;
         let mut end = None;
         let mut last = None;
+        let mut deletes = Vec::new();
         for change in changes {
             match change {
                 Change::Call(record) if record.state == CallState::Ended => {
@@ -127,9 +130,14 @@ impl Engine {
                             call,
                             event: Some(earlier),
                             end: None,
+                            deletes: Vec::new(),
                         });
                     }
                 }
+                Change::Snapshot {
+                    call,
+                    snapshot: None,
+                } => deletes.push(*call),
                 Change::Call(_) | Change::Snapshot { .. } => {}
             }
         }
@@ -139,6 +147,7 @@ impl Engine {
             call,
             event: last,
             end,
+            deletes,
         });
         while self.outstanding.len() > MOST_OUTSTANDING {
             self.outstanding.pop_front();
@@ -179,6 +188,10 @@ impl Engine {
 
     fn unwritten(&mut self, now: Now, lost: Outstanding) {
         let id = lost.call;
+        if !lost.deletes.is_empty() {
+            self.leisurely.settled.extend(lost.deletes);
+            self.leisurely.file(self.present);
+        }
         let Some(mut call) = self.take_call(id) else {
             if lost.event.is_some() || lost.end.is_some() {
                 let again = self.leisurely.again.entry(id).or_default();
@@ -261,8 +274,10 @@ impl Engine {
         }
         while !self.leisurely.settled.is_empty() {
             let room = self.leisurely.settled.len().min(MOST_CHANGES);
-            let changes = self.leisurely.settled.drain(..room).map(deletion).collect();
+            let first = self.leisurely.settled[0];
+            let changes: Vec<_> = self.leisurely.settled.drain(..room).map(deletion).collect();
             let commit = self.next_commit();
+            self.remember(first, commit, &changes);
             self.outputs.push_back(Output::Commit { commit, changes });
         }
     }

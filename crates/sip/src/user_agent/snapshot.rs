@@ -95,6 +95,15 @@ pub(super) enum Owed {
 }
 
 impl LegSnapshot {
+    /// Whether the layer above heard the leg's end already, so that after a restart it only settles.
+    pub fn is_over(&self) -> bool {
+        match &self.stage {
+            StageSnapshot::Calling(calling) => calling.silent,
+            StageSnapshot::Parting(..) | StageSnapshot::Leaving(_) => true,
+            _ => false,
+        }
+    }
+
     /// The leg, the same in every run.
     pub const fn id(&self) -> LegId {
         LegId(self.id)

@@ -405,3 +405,21 @@ fn a_call_given_up_before_anything_was_sent_has_a_snapshot_until_its_end_is_writ
     assert_eq!(world.record(call).state, CallState::Ended);
     assert!(world.snapshots.is_empty());
 }
+
+#[test]
+fn a_call_given_up_before_the_peer_said_anything_ends_also_when_its_end_was_lost() {
+    let mut world = World::new();
+    let call = world.places();
+    assert!(world.last_sent().starts_with("INVITE "));
+    let written = u64::try_from(world.commits).unwrap();
+    world.torn_after = Some(written + 1);
+    world.hangs_up(call).unwrap();
+    assert_eq!(world.snapshots[&call].state, CallState::Cancelling);
+    assert!(world.names().is_empty());
+    world.restarts(MOMENT);
+    assert_eq!(world.names(), ["callFailed"]);
+    assert_eq!(world.outcome().ended_by, EndedBy::Local);
+    world.passes(Duration::from_secs(120));
+    assert_eq!(world.names(), ["callFailed"]);
+    world.everything_is_forgotten();
+}

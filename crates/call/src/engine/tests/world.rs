@@ -61,6 +61,8 @@ pub(super) struct World {
     micros: u64,
     /// How many writes there were.
     pub(super) commits: usize,
+    /// The program will die before any later write is durable.
+    pub(super) torn_after: Option<u64>,
     pub(super) sent: Vec<Transmit>,
     pub(super) events: Vec<Arc<Event>>,
     pub(super) records: BTreeMap<CallId, CallRecord>,
@@ -140,6 +142,7 @@ impl World {
             started: 0,
             micros: 0,
             commits: 0,
+            torn_after: None,
             sent: Vec::new(),
             events: Vec::new(),
             records: BTreeMap::new(),
@@ -178,7 +181,9 @@ impl World {
                     assert!(commit.0 > self.durable, "commit numbers only grow");
                     self.durable = commit.0;
                     self.commits += 1;
-                    changes.into_iter().for_each(|change| self.write(change));
+                    if self.torn_after.is_none_or(|last| commit.0 <= last) {
+                        changes.into_iter().for_each(|change| self.write(change));
+                    }
                 }
                 Output::Ask {
                     call,
@@ -261,6 +266,7 @@ impl World {
         self.engine = Engine::new(self.config.clone(), directory);
         self.sent.clear();
         self.durable = 0;
+        self.torn_after = None;
         for (call, snapshot) in self.snapshots.clone() {
             let snapshot = Snapshot::decode(&snapshot.encode()).unwrap();
             let record = self.records.get(&call).cloned();

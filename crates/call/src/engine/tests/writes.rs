@@ -200,6 +200,26 @@ fn an_end_that_was_not_written_is_written_again_and_then_said() {
 }
 
 #[test]
+fn a_snapshot_whose_deletion_was_not_written_is_deleted_later() {
+    let mut world = World::new();
+    let mut caller = Caller::new("1001");
+    world.receives(&caller.invite(OFFER));
+    let call = world.call();
+    world.hangs_up(call).unwrap();
+    let kept = world.snapshots[&call].clone();
+    caller.learns(&world);
+    let ack = caller.ack("").replace("z9hG4bKack1", "z9hG4bKINVITE1");
+    world.receives(&ack);
+    world.passes(Duration::from_secs(2));
+    assert!(world.snapshots.is_empty());
+    world.snapshots.insert(call, kept);
+    let (now, commit) = (world.now(), u64::try_from(world.commits).unwrap());
+    world.engine.handle_not_written(now, Commit(commit));
+    world.passes(Duration::from_secs(2));
+    assert!(world.snapshots.is_empty());
+}
+
+#[test]
 fn a_write_that_was_made_is_not_mourned() {
     let mut world = World::new();
     let mut caller = Caller::new("1001");
