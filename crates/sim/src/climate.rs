@@ -53,8 +53,8 @@ impl Climate {
             mischief: random.pick(&[0, 0, 3, 20]),
             write: random.pick(&[1, 5, 50, 1_000]),
             stalls: random.pick(&[0, 0, 3]),
-            refusals: 0,
-            crashes: 0,
+            refusals: random.pick(&[0, 0, 0, 2]),
+            crashes: random.pick(&[0, 1, 1, 2, 5]),
             jumps: random.pick(&[0, 0, 3]),
             rushes: random.pick(&[0, 0, 3]),
         }

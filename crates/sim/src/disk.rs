@@ -69,11 +69,14 @@ impl Disk {
         Some((write.commit, events))
     }
 
-    /// How old the oldest write without receipt is.
+    /// When the oldest write without receipt began.
+    pub fn oldest(&self) -> Option<Instant> {
+        self.pending.front().map(|write| write.began)
+    }
+
+    /// How old that is.
     pub fn lag(&self, now: Instant) -> Duration {
-        self.pending
-            .front()
-            .map_or(Duration::ZERO, |write| now - write.began)
+        self.oldest().map_or(Duration::ZERO, |began| now - began)
     }
 
     /// Nothing becomes durable until then.

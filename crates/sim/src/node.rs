@@ -10,6 +10,9 @@ use crate::outbox::Outbox;
 use crate::random::Random;
 use crate::shell::{Setup, Shell};
 
+/// How often the engine hears how long its oldest write has waited.
+const LAG_EVERY: Duration = Duration::from_millis(100);
+
 /// The node.
 #[derive(Debug)]
 pub struct Node {
@@ -27,6 +30,8 @@ pub struct Node {
     pub start: u8,
     /// Until then it does nothing.
     pub busy_until: Instant,
+    /// When the engine last heard how long its oldest write has waited.
+    pub lag_told_at: Instant,
 }
 
 impl Node {
@@ -40,6 +45,7 @@ impl Node {
             setup,
             start: 0,
             busy_until: Instant::default(),
+            lag_told_at: Instant::default(),
         }
     }
 
@@ -60,11 +66,22 @@ impl Node {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let shell = self.shell.as_ref()?;
         let engine = shell.engine.poll_timeout().map(|at| self.clock.world(at));
-        [engine, shell.poll_farewell(), self.disk.poll_timeout()]
+        let lag = self
+            .disk
+            .oldest()
+            .map(|began| began.max(self.lag_told_at) + LAG_EVERY);
+        [engine, shell.poll_farewell(), self.disk.poll_timeout(), lag]
             .into_iter()
             .flatten()
             .min()
             .map(|at| at.max(self.busy_until))
+    }
+
+    /// Whether the engine has to hear that again.
+    pub fn lag_is_due(&self, now: Instant) -> bool {
+        self.disk
+            .oldest()
+            .is_some_and(|began| began.max(self.lag_told_at) + LAG_EVERY <= now)
     }
 
     /// How long its oldest write has waited.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hookswitch_sim::explore::{self, Plan, explore};
-use hookswitch_sim::{Climate, Weather, World};
+use hookswitch_sim::{Climate, Figures, Weather, World};
 
 /// `SIM_SEED=…` runs one seed again, `SIM_TIMES=…` that many times as many.
 fn seeds(from: u64, count: u64) -> std::ops::Range<u64> {
@@ -127,6 +127,25 @@ fn when_phones_die_in_the_middle_their_calls_end_too() {
             ..Climate::CALM
         };
         noted(World::with(seed, climate)).runs();
+    }
+}
+
+#[test]
+fn when_the_node_crashes_again_and_again_nobody_is_left_behind() {
+    let mut figures = Figures::default();
+    for seed in seeds(50_000, 150) {
+        let climate = Climate {
+            crashes: 5,
+            write: 50,
+            ..Climate::CALM
+        };
+        let mut world = noted(World::with(seed, climate));
+        world.runs();
+        figures.merge(world.figures());
+    }
+    for state in ["unanswered", "without ACK", "confirmed", "leaving"] {
+        let restored = figures.of(&format!("restored {state}"));
+        is_worth(usize::try_from(restored).unwrap(), 10);
     }
 }
 

@@ -64,8 +64,9 @@ impl Model {
     }
 
     /// The node was started (again).
-    pub const fn handle_start(&mut self, now: Instant) {
+    pub fn handle_start(&mut self, now: Instant) {
         self.started_at = now;
+        self.stories.values_mut().for_each(Story::handle_start);
     }
 
     /// A callback reached the application.

@@ -38,6 +38,9 @@ pub(super) struct Story {
     /// it says nothing new.
     answers: Vec<Answer>,
     is_answer_taken: bool,
+    /// The node was started anew since it began: of an answer whose media the peer refused, only the early media that
+    /// stayed are remembered then, and either counts as the same answer.
+    is_restored: bool,
     /// A hangup was taken.
     pub(super) hung_up: bool,
 }
@@ -58,12 +61,19 @@ impl Story {
     pub(super) fn handle_answer_taken(&mut self, answer: &Answer) {
         self.is_answer_taken = true;
         self.answers.retain(|first| repeats(first, answer));
-        assert!(!self.answers.is_empty(), "answered twice: {answer:?}");
+        assert!(
+            self.is_restored || !self.answers.is_empty(),
+            "answered twice: {answer:?}"
+        );
     }
 
     /// Whether another answer may stand in the way of this one.
     pub(super) fn may_be_answered_otherwise(&self, answer: &Answer) -> bool {
-        self.answers.iter().any(|first| !repeats(first, answer))
+        self.is_restored || self.answers.iter().any(|first| !repeats(first, answer))
+    }
+
+    pub(super) const fn handle_start(&mut self) {
+        self.is_restored = true;
     }
 
     pub(super) fn handle_event(&mut self, now: Instant, event: &Arc<Event>) {

@@ -1,5 +1,7 @@
 //! What happens when its time has come.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hookswitch_call::CallId;
 use hookswitch_call::command::{AskAnswer, Command, RequestId};
@@ -55,6 +57,8 @@ pub(super) enum Step {
     SetClock,
     /// It does nothing for a while, and messages wait in its inbox.
     Rush,
+    /// It hears how long they waited.
+    Late(Duration),
 }
 
 impl World {
@@ -121,6 +125,7 @@ impl World {
             Step::Refuse => self.refuse(),
             Step::SetClock => self.set_clock(),
             Step::Rush => self.rush(),
+            Step::Late(age) => self.late(age),
         }
     }
 

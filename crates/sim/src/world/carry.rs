@@ -48,6 +48,7 @@ impl World {
                 Some(Handed::Output(output)) => self.perform(output),
                 Some(Handed::Began(commit, changes)) => {
                     let latency = self.random.millis(0, self.climate.write);
+                    self.crash_in_between(latency);
                     if let Err(commit) = self.node.disk.write(self.now, latency, commit, changes) {
                         self.refused(commit);
                     }

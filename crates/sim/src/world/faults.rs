@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use hookswitch_call::record::CallState;
 use hookswitch_sip::event::Commit;
+use hookswitch_sip::time::Instant;
 
-use super::World;
 use super::agenda::Step;
+use super::{TROUBLE, World};
 use crate::network::Place;
 use crate::shell;
 
@@ -15,6 +17,9 @@ pub(super) const IMPATIENCE: Duration = Duration::from_secs(10);
 impl World {
     /// The node's own deadlines: writes that are durable, farewells, the engine's timers.
     pub(super) fn wake_node(&mut self) {
+        if self.node.lag_is_due(self.now) {
+            self.feed_lag();
+        }
         while let Some((commit, events)) = self.node.disk.settle(self.now) {
             for event in &events {
                 self.node.outbox.put(event);
@@ -24,6 +29,7 @@ impl World {
             for output in shell.map_or_else(Vec::new, |shell| shell.handle_durable(commit)) {
                 self.perform(output);
             }
+            self.feed_lag();
         }
         let now = self.node.read(self.now);
         let Some(shell) = &mut self.node.shell else {
@@ -42,15 +48,37 @@ impl World {
         }
     }
 
+    /// The engine hears how long its oldest write has waited: when that changes, and every so often meanwhile.
+    fn feed_lag(&mut self) {
+        let lag = self.node.lag(self.now);
+        if let Some(shell) = &mut self.node.shell {
+            shell.engine.handle_store_lag(lag);
+            self.node.lag_told_at = self.now;
+        }
+    }
+
     /// That write is never made.
     pub(super) fn refused(&mut self, commit: Commit) {
         self.figures.count("writes refused");
         self.note(|| format!("the disk refuses {commit:?}"));
+        let now = self.node.read(self.now);
         let Some(shell) = &mut self.node.shell else {
             return;
         };
+        shell.engine.handle_not_written(now, commit);
         for output in shell.handle_refused(commit) {
             self.perform(output);
+        }
+    }
+
+    /// Crashes are worth most while something is being written.
+    pub(super) fn crash_in_between(&mut self, latency: Duration) {
+        if self.figures.of("crashes") < self.climate.crashes
+            && self.now < Instant::from_micros(TROUBLE * 1_000)
+            && self.random.percent(5)
+        {
+            let longest = u64::try_from(latency.as_millis()).unwrap_or(0);
+            self.some_time(longest * 2, Step::Crash);
         }
     }
 
@@ -92,10 +120,45 @@ impl World {
         self.network.engine_is_down = false;
         self.model.handle_start(self.now);
         self.figures.count("starts");
-        self.serve(Place::Engine);
+        if !self.restore() {
+            return;
+        }
         for call in self.node.outbox.due() {
             self.tell_next(call);
         }
+    }
+
+    /// Takes up every call the disk knows; false where the next crash comes before the last of them.
+    fn restore(&mut self) -> bool {
+        let left: Vec<_> = self.node.disk.ledger.snapshots().collect();
+        let count = u64::try_from(left.len()).unwrap_or(0);
+        let interrupted = count > 0 && self.climate.crashes > 1 && self.random.percent(15);
+        let enough = if interrupted {
+            usize::try_from(self.random.below(count)).unwrap_or(0)
+        } else {
+            left.len()
+        };
+        for (snapshot, record) in left.into_iter().take(enough) {
+            let call = snapshot.identity.call;
+            self.note(|| format!("{call} is restored as {:?}", snapshot.state));
+            self.figures.count(match snapshot.state {
+                CallState::Offered | CallState::Ringing => "restored unanswered",
+                CallState::Answered => "restored without ACK",
+                CallState::Confirmed => "restored confirmed",
+                CallState::Cancelling => "restored cancelling",
+                CallState::Ended => "restored leaving",
+            });
+            let now = self.node.read(self.now);
+            let shell = self.node.shell.as_mut().expect("it was just started");
+            let restored = shell.engine.restore(now, snapshot, record);
+            assert_eq!(restored, Ok(()), "{call} cannot be restored");
+            self.serve(Place::Engine);
+        }
+        if interrupted {
+            self.figures.count("crashes while calls are restored");
+            self.crash();
+        }
+        !interrupted
     }
 
     pub(super) fn stall(&mut self) {
@@ -118,6 +181,15 @@ impl World {
         self.note(|| format!("the node is busy for {time:?}"));
         self.node.busy_until = self.now + time;
         self.figures.count("rushes");
+        self.later(time, Step::Late(time));
+        self.later(time + Duration::from_millis(50), Step::Late(Duration::ZERO));
+    }
+
+    /// The engine hears how long the oldest message waited in the inbox.
+    pub(super) const fn late(&mut self, age: Duration) {
+        if let Some(shell) = &mut self.node.shell {
+            shell.engine.handle_inbox_age(age);
+        }
     }
 
     pub(super) fn set_clock(&mut self) {
