@@ -189,7 +189,12 @@ impl UserAgent {
 
     fn receive_reinvite(&mut self, now: Now, incoming: Incoming<'_, '_>, leg: &mut Leg) {
         let has_offer = !incoming.message.session_description().is_empty();
-        match self.admit_offer(incoming, leg, true) {
+        // While our own INVITE waits for its final response, the peer may offer by UPDATE only (RFC 3261 §14.2).
+        let admitted = match leg.stage {
+            Stage::Calling(_) => Err(Rejection::new(491)),
+            _ => self.admit_offer(incoming, leg, true),
+        };
+        match admitted {
             Err(rejection) => self.respond_rejection(now, incoming, leg.id, &rejection),
             Ok(agreed) => {
                 self.overtake(now, leg);

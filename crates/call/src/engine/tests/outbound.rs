@@ -479,3 +479,30 @@ fn media_that_an_update_moved_before_the_answer_stay_where_they_are() {
     };
     assert_eq!(remote.port, 42_000, "RFC 3261 \u{a7}13.2.1");
 }
+
+#[test]
+fn an_invite_of_the_called_side_waits_until_ours_is_answered() {
+    let mut world = World::new();
+    world.places();
+    let invite = world.last_sent();
+    let reliable = "Require: 100rel\r\nRSeq: 1\r\n";
+    let progress = respond_to(
+        &invite,
+        "183 Session Progress",
+        reliable,
+        &peer_answer(41_000),
+    );
+    world.receives(&progress);
+    assert!(world.last_sent().starts_with("PRACK "));
+    world.heard();
+    let reinvite = format!(
+        "INVITE sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKtheirs\r\n\
+         Max-Forwards: 70\r\nFrom: {};tag=bob\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 7 INVITE\r\n\
+         Contact: <sip:bob@198.51.100.7:5060>\r\nContent-Length: 0\r\n\r\n",
+        header(&invite, "To"),
+        header(&invite, "From"),
+        header(&invite, "Call-ID"),
+    );
+    world.receives(&reinvite);
+    assert_eq!(world.heard(), ["SIP/2.0 491 Request Pending"]);
+}
