@@ -251,13 +251,11 @@ impl Engine {
         self.put_call(call);
     }
 
-    /// A leg belongs to a call or a drill now. The very same INVITE, sent again after the end of its call, makes the same leg.
+    /// A leg belongs to a call or a drill now. The very same INVITE, sent again after the end of its call, makes the
+    /// same leg.
     fn file_leg(&mut self, leg: LegId, party: Party) {
-        if let Some(Party::Past(before)) = self.legs.insert(leg.0, party)
-            && before.leaving
-        {
-            self.give_up_snapshot(before.call);
-        }
+        self.settled(leg);
+        self.legs.insert(leg.0, party);
     }
 
     /// A new call id for a SIP Call-ID that falls on this shard.

@@ -203,6 +203,8 @@ impl Engine {
         service: &CloudSipUa,
         remote: Option<Arc<Remote>>,
     ) {
+        // A call that had this leg before: its snapshot goes with the same write, for a restart takes up one of them.
+        self.settled(call.leg);
         let event = self.tell(now, call, EventKind::NewRemoteCall { remote });
         let mut changes = vec![Change::Call(Box::new(call.record(None)))];
         changes.extend(self.snapshot(now, call));

@@ -423,3 +423,21 @@ fn a_call_given_up_before_the_peer_said_anything_ends_also_when_its_end_was_lost
     assert_eq!(world.names(), ["callFailed"]);
     world.everything_is_forgotten();
 }
+
+#[test]
+fn of_two_calls_that_had_the_same_leg_the_later_one_is_taken_up() {
+    let mut world = World::new();
+    let invite = Caller::new("1001").invite(OFFER);
+    world.receives(&invite);
+    world.answers(device(30_000)).unwrap();
+    // No ACK: BYE, which is still repeated when the very same INVITE comes again.
+    world.passes(Duration::from_secs(33));
+    world.receives(&invite);
+    world.restarts(Duration::from_millis(1));
+    let names = world.names();
+    assert_eq!(
+        names,
+        ["newRemoteCall", "callHungup", "newRemoteCall", "callHungup"]
+    );
+    world.everything_is_forgotten();
+}
