@@ -81,6 +81,36 @@ pub fn wait_for_port(socket: Socket, port: u16, patience: Duration) -> Result<()
     bail!("nobody opened {socket:?} port {port} within {patience:?}");
 }
 
+/// Whether that very process holds `port`: somebody else may.
+///
+/// # Errors
+/// When the kernel's table cannot be read.
+pub fn holds_port(process: u32, socket: Socket, port: u16) -> Result<bool> {
+    let table = match socket {
+        Socket::Udp => "/proc/net/udp",
+        Socket::Tcp => "/proc/net/tcp",
+    };
+    let wanted = format!(":{port:04X}");
+    let table = std::fs::read_to_string(table)?;
+    let inodes: Vec<String> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|columns| columns.get(1).is_some_and(|local| local.ends_with(&wanted)))
+        .filter_map(|columns| Some(format!("socket:[{}]", columns.get(9)?)))
+        .collect();
+    // It may have ended in between, and then holds nothing.
+    let Ok(files) = std::fs::read_dir(format!("/proc/{process}/fd")) else {
+        return Ok(false);
+    };
+    Ok(files
+        .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+        .any(|file| {
+            inodes
+                .iter()
+                .any(|inode| file.as_os_str() == inode.as_str())
+        }))
+}
+
 /// A running program that does not outlive its owner.
 #[derive(Debug)]
 pub struct Running {

@@ -4,12 +4,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use tempfile::TempDir;
 
-use crate::program::{LOOPBACK, Running, Socket, find, free_port, wait_for_port};
+use crate::program::{LOOPBACK, Running, Socket, find, free_port, holds_port, wait_for_port};
 
 /// SIPp's exit code when its port was taken by somebody else in between.
 const BIND_FAILED: i32 = 254;
@@ -111,8 +112,22 @@ impl Sipp {
     /// # Errors
     /// When SIPp is missing or does not start.
     pub fn call(self, user: &str, target: SocketAddr) -> Result<Call> {
-        let port = free_port()?;
-        self.with(&["-s", user, &target.to_string()]).start(port)
+        let socket = self.socket();
+        let sipp = self.with(&["-s", user, &target.to_string()]);
+        for _ in 0..5 {
+            let mut call = sipp.start(free_port()?)?;
+            if call.has_its_port(socket)? {
+                return Ok(call);
+            }
+        }
+        bail!("SIPp found five free ports taken");
+    }
+
+    fn socket(&self) -> Socket {
+        match self.transport {
+            Transport::Udp => Socket::Udp,
+            Transport::Tcp => Socket::Tcp,
+        }
     }
 
     /// Starts it as the called side and waits until its port is open.
@@ -120,10 +135,7 @@ impl Sipp {
     /// # Errors
     /// When SIPp is missing or does not open its port.
     pub fn listen(self) -> Result<Call> {
-        let socket = match self.transport {
-            Transport::Udp => Socket::Udp,
-            Transport::Tcp => Socket::Tcp,
-        };
+        let socket = self.socket();
         for _ in 0..5 {
             let mut call = self.start(free_port()?)?;
             match wait_for_port(socket, call.address.port(), Duration::from_secs(10)) {
@@ -204,6 +216,19 @@ impl Call {
     /// Where SIPp writes its files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Waits until it has bound its port; `false` when somebody else had, in between.
+    fn has_its_port(&mut self, socket: Socket) -> Result<bool> {
+        loop {
+            if let Some(code) = self.running.ended()? {
+                return Ok(code != BIND_FAILED);
+            }
+            if holds_port(self.id(), socket, self.address.port())? {
+                return Ok(true);
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     fn read(&self, file: &str) -> String {

@@ -24,6 +24,8 @@ pub(super) struct Play {
     has_crashed: bool,
     /// The phone's own INVITE while it has no final response.
     calling: Option<String>,
+    /// When that INVITE, of which nothing was heard yet, was sent last.
+    unheard_since: Option<Instant>,
     /// The INVITEs it rings for.
     ringing: Vec<Heard>,
     /// The INVITE it answered with a 2xx that has no ACK yet, and when it said so last.
@@ -56,6 +58,7 @@ impl Play {
             point: point.to_owned(),
             has_crashed: false,
             calling: None,
+            unheard_since: None,
             ringing: Vec::new(),
             answered: None,
             is_talking: false,
@@ -65,6 +68,7 @@ impl Play {
     /// The phone calls the service.
     pub(super) fn phone_calls(&mut self) {
         self.calling = Some(self.phone.invites("1001", DOMAIN).unwrap());
+        self.unheard_since = Some(Instant::now());
         self.until("the INVITE has its final response", |play| {
             play.calling.is_none()
         });
@@ -190,9 +194,20 @@ impl Play {
                 self.phone.repeats(invite).unwrap();
             }
         }
+        if let (Some(invite), Some(at), Transport::Udp) =
+            (&self.calling, &mut self.unheard_since, self.world.transport)
+            && at.elapsed() >= T1
+        {
+            *at = Instant::now();
+            // There may be nobody at the moment.
+            let _ = self.phone.repeats(invite);
+        }
     }
 
     fn hears(&mut self, heard: &Heard) {
+        if heard.status().is_some() && heard.method() == "INVITE" {
+            self.unheard_since = None;
+        }
         match (heard.status(), heard.method()) {
             (Some(200..=299), "INVITE") => {
                 self.is_talking |= self.calling.take().is_some();
