@@ -10,35 +10,50 @@ pub(super) fn parse(value: &str, unix: u64) -> Option<Duration> {
             value.parse().unwrap_or(u64::from(u32::MAX)),
         ));
     }
-    let at = http_date(value)?;
+    let at = http_date(value, unix)?;
     at.checked_sub(unix)
         .filter(|left| *left > 0)
         .map(Duration::from_secs)
 }
 
-/// An IMF-fixdate, `Sun, 06 Nov 1994 08:49:37 GMT`, as Unix seconds.
-fn http_date(text: &str) -> Option<u64> {
+/// A date in any of the three forms a recipient accepts (RFC 9110 §5.6.7), as Unix seconds: IMF-fixdate
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, RFC 850 `Sunday, 06-Nov-94 08:49:37 GMT`, asctime `Sun Nov  6 08:49:37 1994`.
+fn http_date(text: &str, now: u64) -> Option<u64> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
-    let (_, rest) = text.split_once(", ")?;
-    let mut words = rest.split(' ');
-    let day: u64 = words.next()?.parse().ok()?;
-    let name = words.next()?;
+    let words: Vec<&str> = text
+        .split([' ', '-'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let (day, name, year, clock) = match *words.as_slice() {
+        [weekday, day, name, year, clock, "GMT"] if weekday.ends_with(',') => {
+            (day, name, year, clock)
+        }
+        [_, name, day, clock, year] => (day, name, year, clock),
+        _ => return None,
+    };
     let month = MONTHS.iter().position(|month| *month == name)? as u64 + 1;
-    let year: u64 = words.next()?.parse().ok()?;
-    let mut clock = words
-        .next()?
-        .split(':')
-        .map(|part| part.parse::<u64>().ok());
+    let day: u64 = day.parse().ok()?;
+    let year = match (year.len(), year.parse::<u64>().ok()?) {
+        (2, short) => of_this_time(short, now),
+        (_, year) => year,
+    };
+    let mut clock = clock.split(':').map(|part| part.parse::<u64>().ok());
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
     let valid = (1970..=9999).contains(&year)
         && (1..=31).contains(&day)
         && hour < 24
         && minute < 60
-        && second < 61
-        && words.next() == Some("GMT");
+        && second < 61;
     valid.then(|| days_since_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+/// The year of two digits that is nearest, at most 50 years ahead.
+fn of_this_time(short: u64, now: u64) -> u64 {
+    let year = 1970 + now / 31_556_952;
+    let near = year - year % 100 + short;
+    if near > year + 50 { near - 100 } else { near }
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar, counted in years that begin in March.
@@ -62,17 +77,33 @@ mod tests {
     #[test]
     fn a_date_counts_from_now() {
         assert_eq!(
-            http_date("Sun, 06 Nov 1994 08:49:37 GMT"),
+            http_date("Sun, 06 Nov 1994 08:49:37 GMT", 0),
             Some(784_111_777)
         );
-        assert_eq!(http_date("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
+        assert_eq!(http_date("Thu, 01 Jan 1970 00:00:00 GMT", 0), Some(0));
         assert_eq!(
-            http_date("Thu, 29 Feb 2024 12:00:00 GMT"),
+            http_date("Thu, 29 Feb 2024 12:00:00 GMT", 0),
             Some(1_709_208_000)
         );
         assert_eq!(
             parse("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_747),
             Some(Duration::from_secs(30))
+        );
+    }
+
+    #[test]
+    fn the_two_old_forms_of_a_date_are_understood() {
+        for date in ["Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+            assert_eq!(
+                parse(date, 784_111_747),
+                Some(Duration::from_secs(30)),
+                "{date}"
+            );
+        }
+        let in_2026 = 1_795_267_333;
+        assert_eq!(
+            http_date("Saturday, 21-Nov-26 13:22:13 GMT", in_2026),
+            Some(in_2026)
         );
     }
 

@@ -153,7 +153,10 @@ impl Job {
         let attempts = self.tell.attempts;
         let doubled = FIRST_PAUSE * (1 << (attempts - 1).min(10));
         let pause = jittered(doubled.min(LONGEST_PAUSE), (self.tell.cursor, attempts));
-        let mut at = now + pause.max(wish.unwrap_or_default()).min(LIFETIME);
+        // A wish beyond the day the event has is granted until its end, and then one more try is due.
+        let longest = self.expires.saturating_duration_since(now);
+        let granted = wish.map(|wish| wish.min(longest.max(LONGEST_PAUSE)));
+        let mut at = now + pause.max(granted.unwrap_or_default());
         if at > self.expires && attempts >= LEAST_TRIES {
             return (Told::Failed, Next::Leave);
         }

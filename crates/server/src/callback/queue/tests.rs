@@ -363,6 +363,42 @@ fn a_long_retry_after_is_honoured_outside_memory_while_the_others_wait_their_min
 }
 
 #[test]
+fn whatever_retry_after_says_tries_end_a_day_after_the_event() {
+    let mut world = World::new();
+    world.tell(1, 1);
+    let mut job = one(world.starts(&[(1, 1)]));
+    let first = job.tell.clone();
+    let mut tries = 0;
+    loop {
+        let told = world.ends(
+            job,
+            Attempt::Retry {
+                why: TryError::Busy,
+                retry_after: Some(365 * LIFETIME),
+            },
+        );
+        tries += 1;
+        let Told::Retry { at, .. } = told else {
+            break;
+        };
+        if tries == 1 {
+            assert_eq!(at, first.created_at + LIFETIME, "one more try at its end");
+        }
+        let left = at.duration_since(world.wall).unwrap();
+        world.waits(left);
+        let row = Tell {
+            attempts: tries,
+            first_tried: Some(first.created_at),
+            ..first.clone()
+        };
+        world.queue.handle_settled([row.cursor]);
+        world.refills(vec![row]);
+        job = one(world.started().0);
+    }
+    assert!(world.elapsed() < LIFETIME + 3 * 3600 * SECOND);
+}
+
+#[test]
 fn a_short_retry_after_is_honoured_too() {
     let mut world = World::new();
     world.tell(1, 1);
