@@ -23,6 +23,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
 /// The rejection reads `Failed to deserialize query string: MEMBER: WHY`.
 fn fault(text: &str) -> FieldError {
+    if let Some((_, member)) = text.split_once("duplicate field `") {
+        let pointer = format!("/{}", member.trim_end_matches('`'));
+        return FieldError::new(pointer, "may be said once");
+    }
     let mut parts = text.splitn(3, ": ").skip(1);
     match (parts.next(), parts.next()) {
         (Some(member), Some(why)) if !member.contains(' ') => {

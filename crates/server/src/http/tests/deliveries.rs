@@ -116,6 +116,8 @@ async fn deliveries_are_listed_with_every_try_and_narrowed_by_each_filter() {
         let found = world.get(&format!("{LIST}?{query}")).await.ok();
         assert_eq!(names(&found), expected, "{query}");
     }
+    let twice = format!("{LIST}?state=failed&state=delivered");
+    assert_eq!(world.get(&twice).await.pointers(), ["/state"]);
     assert_eq!(
         world
             .get(&format!("{LIST}?call=x&limit=1"))
@@ -183,6 +185,8 @@ async fn a_range_is_replayed_without_announcements() {
     let path = format!("{LIST}/replay");
     let refused = world.post(&path, json!({"state": "pending"})).await;
     assert_eq!(refused.pointers(), ["/state"]);
+    let misspelt = world.post(&path, json!({"callid": CALL})).await;
+    assert_eq!(misspelt.pointers(), ["/callid"]);
     let late = json!({"from": START / 1_000 + 60_000});
     assert_eq!(world.post(&path, late).await.ok()["replayed"], 0);
     let delivered = json!({"state": "delivered"});
