@@ -34,6 +34,8 @@ use opening::Opening;
 const MAX_CONNECTIONS: usize = 16_384;
 /// Connections of one address at a time.
 const MAX_PER_ADDRESS: usize = 1_024;
+/// The longest head of a request, in octets; a client that sends it slowly holds that much memory.
+const MAX_HEAD: usize = 64 * 1024;
 /// The patience of a [`Crowd`].
 const PATIENCE: Duration = Duration::from_secs(15);
 /// What is being answered when the server stops may take so long.
@@ -215,6 +217,7 @@ impl Connection {
         builder
             .http1()
             .timer(TokioTimer::new())
+            .max_buf_size(MAX_HEAD)
             .header_read_timeout(patience);
         builder
             .http2()
@@ -290,6 +293,23 @@ mod tests {
             let closed = stream.read_to_end(&mut answer);
             let closed = tokio::time::timeout(Duration::from_secs(10), closed).await;
             assert!(closed.is_ok(), "{first:?} keeps its connection");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_beyond_all_bounds_is_refused_before_it_fills_memory() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(serve(listener, None, router(), crowd(&[]), stopped));
+        for (octets, status) in [(MAX_HEAD / 2, "200"), (2 * MAX_HEAD, "431")] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let long = "a".repeat(octets);
+            let head = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).await.unwrap();
+            assert_eq!(answer, *format!("HTTP/1.1 {status}").as_bytes());
         }
     }
 
