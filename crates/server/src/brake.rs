@@ -116,6 +116,12 @@ brakes! {
     domain_requests: "REST requests are refused: their domain has too many under way",
     /// REST connections of an address that has too many.
     http_connections: "HTTP connections are closed: their address has too many",
+    /// Wrong credentials of an address that guessed too often.
+    sign_ins: "wrong credentials are told to wait: their address had too many",
+    /// Streams of events for which there was no room.
+    event_streams: "streams of events are refused: too many are open",
+    /// Streams of events whose readers did not keep up.
+    slow_readers: "streams of events are ended: their readers do not keep up",
     /// REST requests whose body did not come in time.
     slow_body: "REST requests are refused: their bodies did not come in time",
 }

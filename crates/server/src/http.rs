@@ -168,7 +168,7 @@ async fn measure(State(rest): State<Arc<Rest>>, request: Request, next: Next) ->
     let response = next.run(request).await;
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
     if response.status() == StatusCode::REQUEST_TIMEOUT {
-        rest.room.slow_body(Instant::now());
+        rest.room.brakes().slow_body.hit(Instant::now());
     }
     rest.metrics
         .http_answered(&method, route, response.status().as_u16(), since.elapsed());

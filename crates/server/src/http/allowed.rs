@@ -106,12 +106,12 @@ fn authenticate(parts: &Parts, rest: &Rest, domain: &str) -> Result<Caller, ApiE
     let source = source::of(parts, &rest.trusted_proxies);
     match rest.failures.count(source, Instant::now()) {
         None => Err(denied),
-        Some(wait) => Err(ApiError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too_many_failures",
-            "too many requests from this address had no valid credential",
-        )
-        .retry_after(wait.as_secs().max(1))),
+        Some(wait) => {
+            rest.room.brakes().sign_ins.hit(Instant::now());
+            let why = "too many requests from this address had no valid credential";
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            Err(ApiError::new(status, "too_many_failures", why).retry_after(wait.as_secs().max(1)))
+        }
     }
 }
 

@@ -36,9 +36,10 @@ const GRACE: Duration = Duration::from_secs(60);
 ///
 /// Every callback of the retention time in commit order, delivered or not, without SRTP keys; so an application
 /// that was away catches up. Send the `next` of a reply as `after` of the next request. A cursor from before the
-/// retention time is answered with 410 `cursor_too_old`: what was behind it may be gone. With
+/// retention time is answered with 410 `cursor_too_old`: what was behind it may be gone; one of a database that
+/// was replaced with 410 `cursor_unknown`. With
 /// `Accept: text/event-stream` the reply stays open: each message has the cursor as its `id` and the event as
-/// its data, `Last-Event-ID` goes on where a stream broke off, a comment comes every 15 seconds, and a reader
+/// its data, `Last-Event-ID` goes on where a stream broke off, a new `id` comes after 15 quiet seconds, and a reader
 /// who does not keep up is told so in a last message `dropped`, as everybody is when the node stops (`closing`).
 /// `curl -N -H "Authorization: Bearer $TOKEN" -H "Accept: text/event-stream" "https://…/v1/acme.test/events?after=newest"`
 #[utoipa::path(
@@ -56,6 +57,7 @@ pub(super) async fn follow(
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let after = header("last-event-id").or(query.after.as_deref());
     let after = start(&rest, &caller.domain, after).await?;
+    let asked_at = UnixMicros::now();
     let wants_stream = headers
         .get(ACCEPT)
         .and_then(|value| value.to_str().ok())
@@ -78,9 +80,11 @@ pub(super) async fn follow(
     .await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
+    let last = found.last().map_or(after, Cursor::of);
+    let next = if more { last } else { last.seen(asked_at) };
     reply(&EventList {
         success: true,
-        next: found.last().map_or(after, Cursor::of).text(),
+        next: next.text(),
         events: found.iter().map(shown).collect(),
         more,
     })
@@ -90,7 +94,7 @@ pub(super) async fn follow(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cursor {
     row: i64,
-    /// When the event there happened.
+    /// When the event there happened, or when nothing was behind it.
     at: UnixMicros,
 }
 
@@ -100,6 +104,13 @@ impl Cursor {
             row: event.cursor,
             at: event.row.created_at,
         }
+    }
+
+    /// The same place for a reader who has seen all there was at that time: however quiet the domain, nothing that
+    /// is removed as old later is behind it.
+    fn seen(self, at: UnixMicros) -> Self {
+        let at = self.at.max(at);
+        Self { at, ..self }
     }
 
     fn text(self) -> String {
@@ -141,7 +152,15 @@ async fn start(
             ApiError::field("/after", "must be the next of an earlier reply, or newest")
         })?,
     };
-    let row = blocking(move || reader.store.read(|db| domains::find(db, &name))).await?;
+    let (row, newest) = blocking(move || {
+        let newest = reader.store.read(events::newest_cursor)?;
+        Ok((reader.store.read(|db| domains::find(db, &name))?, newest))
+    })
+    .await?;
+    if cursor.row > newest {
+        let reason = "this cursor is of another database than the one in use; begin without after";
+        return Err(ApiError::new(StatusCode::GONE, "cursor_unknown", reason));
+    }
     let settings = row.and_then(|row| serde_json::from_str::<Settings>(&row.settings).ok());
     let days = settings.unwrap_or_default().retention.events();
     if cursor.at < UnixMicros::now().before(DAY * days + GRACE) {

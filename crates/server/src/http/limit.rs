@@ -60,9 +60,9 @@ impl Room {
         }
     }
 
-    /// A request was given up because its body did not come.
-    pub(super) fn slow_body(&self, now: Instant) {
-        self.brakes.slow_body.hit(now);
+    /// What counts the limits of REST.
+    pub(super) fn brakes(&self) -> &Brakes {
+        &self.brakes
     }
 
     fn enter(self: &Arc<Self>, domain: &Arc<str>, lane: Lane) -> Option<Seat> {

@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::StatusCode;
 use bytes::Bytes;
-use hookswitch_store::events;
+use hookswitch_store::{UnixMicros, events};
 use hyper::body::Frame;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -109,7 +109,9 @@ impl Drop for Place {
 
 /// Opens a stream behind the cursor.
 pub(super) fn open(rest: &Arc<Rest>, domain: &Arc<str>, after: Cursor) -> Result<Body, ApiError> {
-    let place = rest.streams.enter(domain)?;
+    let place = rest.streams.enter(domain).inspect_err(|_| {
+        rest.room.brakes().event_streams.hit(Instant::now());
+    })?;
     let (pages, waiting) = mpsc::channel(AHEAD);
     let last_words = Arc::new(Mutex::new(None));
     let source = Source {
@@ -158,6 +160,7 @@ impl Source {
                 return Some(farewell("closing", reason));
             }
             self.bell.mark_unchanged();
+            let asked_at = UnixMicros::now();
             let text = match self.read().await {
                 Ok(text) => text,
                 Err(error) => return Some(farewell("dropped", &error.reason)),
@@ -166,7 +169,11 @@ impl Source {
                 Some(text) => text,
                 None => match self.wait().await {
                     Woken::News => continue,
-                    Woken::Silence => ":\n\n".to_owned(),
+                    // Without data it is no message, but what a reader sends as Last-Event-ID stays young.
+                    Woken::Silence => {
+                        self.after = self.after.seen(asked_at);
+                        format!("id: {}\n\n", self.after.text())
+                    }
                     Woken::Gone => return None,
                 },
             };
@@ -179,6 +186,7 @@ impl Source {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return None,
                 Err(_) => {
+                    self.rest.room.brakes().slow_readers.hit(Instant::now());
                     let reason =
                         "events were not read fast enough; follow again with Last-Event-ID";
                     return Some(farewell("dropped", reason));
