@@ -62,6 +62,13 @@ impl Leisurely {
         self.due
     }
 
+    /// A snapshot goes with the end of its call, never before it: after a crash nobody else would know of the call.
+    fn put_ends_first(&mut self) {
+        let again = &self.again;
+        let waits = |call: &CallId| again.get(call).is_some_and(|end| end.record.is_some());
+        self.settled.retain(|call| !waits(call));
+    }
+
     fn file(&mut self, present: Instant) {
         self.due.get_or_insert(present + LEISURE);
     }
@@ -197,6 +204,7 @@ impl Engine {
                 let again = self.leisurely.again.entry(id).or_default();
                 again.events.extend(lost.event);
                 again.record = lost.end.or(again.record.take());
+                self.leisurely.put_ends_first();
                 self.leisurely.file(self.present);
             }
             return;
@@ -250,6 +258,7 @@ impl Engine {
     /// The snapshot of an ended call is of no use any more.
     pub(super) fn give_up_snapshot(&mut self, call: CallId) {
         self.leisurely.settled.push(call);
+        self.leisurely.put_ends_first();
         self.leisurely.file(self.present);
     }
 
@@ -294,11 +303,13 @@ impl Engine {
                 .map(|past| past.leg);
             let owed = leg.and_then(|leg| self.agent.snapshot(now, leg));
             let sequence = ending.events.last().map_or(0, |event| event.sequence);
-            changes.push(Change::Snapshot {
-                call: id,
-                snapshot: owed.map(|leg| Box::new(Snapshot::ended(&record, sequence, leg))),
-            });
+            let party = leg.and_then(|leg| self.legs.get_mut(&leg.0));
+            if let (Some(Party::Past(known)), true) = (party, owed.is_some()) {
+                known.leaving = true;
+            }
+            let snapshot = owed.map(|leg| Box::new(Snapshot::ended(&record, sequence, leg)));
             changes.push(Change::Call(record));
+            changes.push(Change::Snapshot { call: id, snapshot });
         }
         changes.extend(ending.events.into_iter().map(Change::Event));
         let commit = self.next_commit();

@@ -220,6 +220,33 @@ fn a_snapshot_whose_deletion_was_not_written_is_deleted_later() {
 }
 
 #[test]
+fn the_snapshot_of_a_call_whose_end_was_not_written_stays_until_that_is() {
+    let mut world = World::new();
+    let mut caller = Caller::new("1001");
+    world.receives(&caller.invite(OFFER));
+    let call = world.call();
+    let before = (world.record(call).clone(), world.snapshots[&call].clone());
+    world.hangs_up(call).unwrap();
+    let commit = u64::try_from(world.commits).unwrap();
+    world.events.pop();
+    world.records.insert(call, before.0);
+    world.snapshots.insert(call, before.1);
+    let now = world.now();
+    world.engine.handle_not_written(now, Commit(commit));
+    caller.learns(&world);
+    let ack = caller.ack("").replace("z9hG4bKack1", "z9hG4bKINVITE1");
+    world.receives(&ack);
+    world.places();
+    assert!(
+        world.snapshots.contains_key(&call),
+        "a crash now must find the call"
+    );
+    world.passes(Duration::from_secs(2));
+    assert!(!world.snapshots.contains_key(&call));
+    assert_eq!(world.record(call).state, CallState::Ended);
+}
+
+#[test]
 fn a_write_that_was_made_is_not_mourned() {
     let mut world = World::new();
     let mut caller = Caller::new("1001");
