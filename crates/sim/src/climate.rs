@@ -63,7 +63,11 @@ impl Climate {
     /// What the model may not demand in it.
     pub const fn excuses(&self) -> Excuses {
         Excuses {
-            bad_network: self.weather.loss > 20 || self.weather.corrupt > 0 || self.mischief > 0,
+            // A message that goes down with its stream is not repeated: only the session refresh finds out.
+            bad_network: self.weather.loss > 20
+                || self.weather.corrupt > 0
+                || self.weather.breaks > 0
+                || self.mischief > 0,
             bad_disk: self.refusals > 0,
         }
     }
