@@ -11,7 +11,7 @@ use hookswitch_rig::server::Server;
 use serde_json::json;
 
 use super::application::{Answering, Mode};
-use super::load::{CALL, DOMAIN, Load, calls_held, read};
+use super::load::{DOMAIN, Load, REFRESHED, calls_held, read};
 use super::report::Row;
 
 /// Calls a second while the house fills.
@@ -30,10 +30,11 @@ pub(crate) fn ready(server: &mut Server, calls: u32) -> Result<Vec<Row>> {
     tenant.add_service(&application.base_url(), &json!({}))?;
     let filling = Duration::from_secs(u64::from(calls / RATE));
     let mut generator = Load {
-        scenario: CALL,
+        scenario: REFRESHED,
         rate: RATE,
         calls,
-        held: filling + Duration::from_secs(20),
+        // A restored call is refreshed within a minute, and hung up then.
+        held: filling + Duration::from_secs(90),
         is_timed: false,
     }
     .start("1001", server.udp)?;
@@ -62,8 +63,8 @@ pub(crate) fn ready(server: &mut Server, calls: u32) -> Result<Vec<Row>> {
         )
         .at_most(1.0)
         .note(format!(
-            "kill -9; then {} hung up well, {} failed",
-            outcome.succeeded, outcome.failed
+            "kill -9; then {} refreshed, {} hung up well, {} failed",
+            outcome.counters[0], outcome.succeeded, outcome.failed
         )),
     ])
 }
