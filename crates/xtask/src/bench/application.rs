@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hookswitch_rig::application::{Answer, Callback, Script};
+use anyhow::Result;
+use hookswitch_rig::application::{Answer, Application, Callback, Script};
 use hookswitch_rig::http::Connection;
+use hookswitch_rig::server::Server;
 use serde_json::{Value, json};
 
 use super::load::DOMAIN;
@@ -20,12 +22,26 @@ pub(crate) enum Mode {
     Reply,
 }
 
+/// Gives the server a tenant whose application answers every call; the count of the ends it is told.
+pub(crate) fn answering(server: &Server, mode: Mode) -> Result<Arc<AtomicU64>> {
+    let tenant = server.add_tenant(DOMAIN)?;
+    let ended = Arc::new(AtomicU64::new(0));
+    let application = Application::start_forgetful(Answering {
+        mode,
+        http: server.http,
+        token: tenant.token.clone(),
+        ended: Arc::clone(&ended),
+    })?;
+    tenant.add_service(&application.base_url(), &json!({}))?;
+    Ok(ended)
+}
+
 /// Answers calls and counts their ends.
-pub(crate) struct Answering {
-    pub(crate) mode: Mode,
-    pub(crate) http: SocketAddr,
-    pub(crate) token: String,
-    pub(crate) ended: Arc<AtomicU64>,
+struct Answering {
+    mode: Mode,
+    http: SocketAddr,
+    token: String,
+    ended: Arc<AtomicU64>,
 }
 
 thread_local! {

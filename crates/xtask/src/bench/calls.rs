@@ -2,18 +2,15 @@
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use hookswitch_rig::application::Application;
 use hookswitch_rig::program::{LOOPBACK, Running, Socket, find, free_port, wait_for_port};
 use hookswitch_rig::server::Server;
-use serde_json::json;
 
-use super::application::{Answering, Mode};
+use super::application::{Mode, answering};
 use super::load::{CALL, DOMAIN, Load, Outcome, calls_held};
 use super::process::{cpu_time, resident_kib};
 use super::report::Row;
@@ -115,15 +112,7 @@ fn climb(target: SocketAddr, seconds: u32) -> Result<(f64, String)> {
 
 /// CPU and delay of a call that an application rings, answers and hears the end of.
 pub(crate) fn controlled(server: &Server, mode: Mode, rate: u32, seconds: u32) -> Result<Vec<Row>> {
-    let tenant = server.add_tenant(DOMAIN)?;
-    let ended = Arc::new(AtomicU64::new(0));
-    let application = Application::start_forgetful(Answering {
-        mode,
-        http: server.http,
-        token: tenant.token.clone(),
-        ended: Arc::clone(&ended),
-    })?;
-    tenant.add_service(&application.base_url(), &json!({}))?;
+    let ended = answering(server, mode)?;
     let warm_up = load(rate, 1).run("1001", server.udp)?;
     ensure!(warm_up.succeeded > 0, "no call succeeded: {}", server.log());
     wait_for(&ended, warm_up.succeeded)?;

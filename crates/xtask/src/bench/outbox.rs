@@ -11,8 +11,8 @@ use hookswitch_rig::application::{Answer, Application, Callback};
 use hookswitch_rig::server::Server;
 use serde_json::json;
 
-use super::application::{Answering, Mode};
-use super::load::{CALL, DOMAIN, Load, Outcome};
+use super::application::{Mode, answering};
+use super::load::{CALL, Load, Outcome};
 use super::process::resident_kib;
 use super::report::Row;
 use crate::workspace;
@@ -26,14 +26,7 @@ const STUCK: Duration = Duration::from_secs(60);
 
 /// Events a second to a fast endpoint, and what live calls feel of it.
 pub(crate) fn catch_up(server: &mut Server, events: u64) -> Result<Vec<Row>> {
-    let live = server.add_tenant(DOMAIN)?;
-    let answering = Application::start_forgetful(Answering {
-        mode: Mode::Reply,
-        http: server.http,
-        token: live.token.clone(),
-        ended: Arc::new(AtomicU64::new(0)),
-    })?;
-    live.add_service(&answering.base_url(), &json!({}))?;
+    answering(server, Mode::Reply)?;
     let away = server.add_tenant(AWAY)?;
     let heard = Arc::new(AtomicU64::new(0));
     let is_back = Arc::new(AtomicBool::new(false));

@@ -1,18 +1,15 @@
 //! A server held to half a processor and offered twice what it can carry: how much it still carries.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use hookswitch_rig::application::Application;
 use hookswitch_rig::server::Server;
-use serde_json::json;
 
-use super::application::{Answering, Mode};
+use super::application::{Mode, answering};
 use super::capped::Capped;
-use super::load::{CALL_OR_503, DOMAIN, Load, Outcome};
+use super::load::{CALL_OR_503, Load, Outcome};
 use super::process::resident_kib;
 use super::report::Row;
 
@@ -27,15 +24,7 @@ const RECOVERY: Duration = Duration::from_secs(30);
 
 /// Goodput at twice the capacity, memory meanwhile, and the way back.
 pub(crate) fn goodput(server: &Server) -> Result<Vec<Row>> {
-    let tenant = server.add_tenant(DOMAIN)?;
-    let ended = Arc::new(AtomicU64::new(0));
-    let application = Application::start_forgetful(Answering {
-        mode: Mode::Reply,
-        http: server.http,
-        token: tenant.token.clone(),
-        ended: Arc::clone(&ended),
-    })?;
-    tenant.add_service(&application.base_url(), &json!({}))?;
+    answering(server, Mode::Reply)?;
     let _capped = Capped::hold(server.id(), SHARE)?;
     let (peak, at) = climb(server)?;
     let before = resident_kib(server.id())?;

@@ -1,18 +1,15 @@
 //! Many calls held at once, each kept alive by its session timer: more than four minutes, whatever their number.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use hookswitch_rig::application::Application;
 use hookswitch_rig::server::Server;
-use serde_json::json;
 
-use super::application::{Answering, Mode};
+use super::application::{Mode, answering};
 use super::calls::kib_per_call;
-use super::load::{DOMAIN, Load, REFRESHED, calls_held};
+use super::load::{Load, REFRESHED, calls_held};
 use super::process::{cpu_time, resident_kib};
 use super::report::Row;
 
@@ -21,15 +18,7 @@ const RATE: u32 = 500;
 
 /// Calls an application answered, all up at once: memory of each, and what became of their refreshes.
 pub(crate) fn held(server: &Server, calls: u32) -> Result<Vec<Row>> {
-    let tenant = server.add_tenant(DOMAIN)?;
-    let ended = Arc::new(AtomicU64::new(0));
-    let application = Application::start_forgetful(Answering {
-        mode: Mode::Reply,
-        http: server.http,
-        token: tenant.token.clone(),
-        ended: Arc::clone(&ended),
-    })?;
-    tenant.add_service(&application.base_url(), &json!({}))?;
+    let ended = answering(server, Mode::Reply)?;
     let before = resident_kib(server.id())?;
     let filling = Duration::from_secs(u64::from(calls / RATE));
     let mut generator = Load {

@@ -1,17 +1,13 @@
 //! A server killed with calls up, and started again: how soon it is ready, and whether the calls are there.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use hookswitch_rig::application::Application;
 use hookswitch_rig::server::Server;
-use serde_json::json;
 
-use super::application::{Answering, Mode};
-use super::load::{DOMAIN, Load, REFRESHED, calls_held, read};
+use super::application::{Mode, answering};
+use super::load::{Load, REFRESHED, calls_held, read};
 use super::report::Row;
 
 /// Calls a second while the house fills.
@@ -19,15 +15,7 @@ const RATE: u32 = 400;
 
 /// From the start of the process to its ready line with that many confirmed calls.
 pub(crate) fn ready(server: &mut Server, calls: u32) -> Result<Vec<Row>> {
-    let tenant = server.add_tenant(DOMAIN)?;
-    let ended = Arc::new(AtomicU64::new(0));
-    let application = Application::start_forgetful(Answering {
-        mode: Mode::Reply,
-        http: server.http,
-        token: tenant.token.clone(),
-        ended: Arc::clone(&ended),
-    })?;
-    tenant.add_service(&application.base_url(), &json!({}))?;
+    let ended = answering(server, Mode::Reply)?;
     let filling = Duration::from_secs(u64::from(calls / RATE));
     let mut generator = Load {
         scenario: REFRESHED,
