@@ -156,6 +156,9 @@ pub enum EventKind {
     },
     /// The ACK of an offerless re-INVITE brought the peer's answer (message).
     ReofferAnswered,
+    /// Nothing to tell, but a restart should know: the ACK of a re-INVITE came, so that its 2xx is not repeated any
+    /// more, or the peer is reached elsewhere from now on (message).
+    Refreshed,
     /// Our re-INVITE was accepted (message).
     ReinviteAccepted,
     /// Our re-INVITE was refused; the session goes on as it was.

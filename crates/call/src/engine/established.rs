@@ -135,8 +135,9 @@ impl Engine {
         mut call: Box<Call>,
         message: Option<&Message<'_>>,
     ) {
-        if let Some(remote) = answered(&call, message) {
-            self.notify(now, &mut call, Notice::ReInvite, remote);
+        match answered(&call, message) {
+            Some(remote) => self.notify(now, &mut call, Notice::ReInvite, remote),
+            None => self.refresh_later(&call),
         }
         self.put_call(call);
     }

@@ -111,6 +111,10 @@ impl Engine {
             LegEventKind::ReofferAnswered => self.reoffer_answered(now, call, message),
             LegEventKind::ReinviteAccepted => self.moved(call, message),
             LegEventKind::ReinviteRejected { status } => self.not_moved(call, status),
+            LegEventKind::Refreshed => {
+                self.refresh_later(&call);
+                self.put_call(call);
+            }
             LegEventKind::Ended => self.hung_up(now, call, message),
             LegEventKind::Lost { why, status } => self.lost(now, call, why, status),
             LegEventKind::Offered | LegEventKind::Informed | LegEventKind::Settled => {

@@ -253,14 +253,17 @@ impl UserAgent {
         }
     }
 
-    /// Follows the peer to its new Contact.
-    pub(super) fn refresh_target(&mut self, leg: &mut Leg, message: &Message<'_>) {
+    /// Follows the peer to its new Contact. True: it moved.
+    pub(super) fn refresh_target(&mut self, leg: &mut Leg, message: &Message<'_>) -> bool {
         if matches!(leg.stage, Stage::Calling(_)) {
-            dialog_of(leg, message).refresh_target(message);
-        } else if leg.dialog.refresh_target(message) {
+            return dialog_of(leg, message).refresh_target(message);
+        }
+        let moved = leg.dialog.refresh_target(message);
+        if moved {
             leg.next_hop = None;
             leg.hop_moved = leg.locating.is_some();
         }
+        moved
     }
 
     /// Offers new media to the peer. When an offer of the peer overtakes it after glare, [`EventKind::Reoffered`] is

@@ -227,7 +227,9 @@ impl UserAgent {
                     );
                     return;
                 }
-                self.refresh_target(leg, incoming.message);
+                if self.refresh_target(leg, incoming.message) {
+                    self.tell(leg.id, EventKind::Refreshed);
+                }
                 let value = server_value(agreed);
                 let headers = timer_headers(agreed, &value);
                 let reply = Reply {

@@ -293,10 +293,13 @@ impl UserAgent {
             .is_some_and(|accepted| accepted.cseq == number)
             && let Some(accepted) = leg.accepted.take()
         {
-            if accepted.first && accepted.closing.is_none() {
-                self.tell(id, EventKind::Confirmed);
-            } else if accepted.offered && accepted.closing.is_none() {
-                self.tell(id, EventKind::ReofferAnswered);
+            if accepted.closing.is_none() {
+                let kind = match (accepted.first, accepted.offered) {
+                    (true, _) => EventKind::Confirmed,
+                    (false, true) => EventKind::ReofferAnswered,
+                    (false, false) => EventKind::Refreshed,
+                };
+                self.tell(id, kind);
             }
             if let Some(reason) = accepted.closing {
                 self.part(now, leg, reason.as_deref());

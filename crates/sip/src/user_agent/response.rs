@@ -473,7 +473,7 @@ impl UserAgent {
         leg.reoffer = None;
         leg.timer.hear(message);
         if status < 300 {
-            self.refresh_target(&mut leg, message);
+            let moved = self.refresh_target(&mut leg, message);
             if client.purpose == Purpose::Reinvite
                 && let Ok(request) = Message::parse(&client.request)
             {
@@ -489,6 +489,8 @@ impl UserAgent {
             self.put_leg(leg);
             if client.purpose == Purpose::Reinvite {
                 self.tell(id, EventKind::ReinviteAccepted);
+            } else if moved {
+                self.tell(id, EventKind::Refreshed);
             }
             return;
         }

@@ -441,3 +441,31 @@ fn of_two_calls_that_had_the_same_leg_the_later_one_is_taken_up() {
     );
     world.everything_is_forgotten();
 }
+
+#[test]
+fn a_call_whose_reinvite_was_acknowledged_is_taken_up_in_silence() {
+    let (mut world, mut caller) = confirmed();
+    world.receives(&caller.next("INVITE", "", OFFER));
+    world.receives(&caller.ack(""));
+    world.passes(MOMENT);
+    world.restarts(MOMENT);
+    assert_eq!(world.heard(), [""; 0], "the 200 has its ACK");
+    world.receives(&caller.next("BYE", "", ""));
+    assert_eq!(world.heard(), ["SIP/2.0 200 OK"]);
+}
+
+#[test]
+fn a_peer_that_moved_without_an_offer_is_found_after_a_restart() {
+    let (mut world, mut caller) = confirmed();
+    let call = world.call();
+    let update = caller.next("UPDATE", "", "");
+    world.receives(&update.replace("Contact: <sip:alice@", "Contact: <sip:alice-moved@"));
+    world.passes(MOMENT);
+    world.restarts(MOMENT);
+    world.sent.clear();
+    world.hangs_up(call).unwrap();
+    assert_eq!(
+        world.heard(),
+        ["BYE sip:alice-moved@198.51.100.7:5060 SIP/2.0"]
+    );
+}
