@@ -89,7 +89,7 @@ fn a_reinvite_is_offered_answered_and_acknowledged() {
     alice.says(&bob, ack.bytes());
     link.runs(secs(5));
     assert_eq!(alice.got(), Vec::<String>::new());
-    assert_eq!(bob.heard(), []);
+    assert_eq!(bob.heard(), [EventKind::Refreshed]);
 }
 
 #[test]
