@@ -65,7 +65,7 @@ impl App {
     /// # Errors
     /// The first thing that cannot be had, by the name of its option.
     pub async fn start(config: Config, tap: Option<Tap>) -> anyhow::Result<Self> {
-        let lock = match FolderLock::take(&config.data)? {
+        let lock = match FolderLock::take_patiently(&config.data).await? {
             Taken::ByUs(lock) => lock,
             Taken::ByAnother => bail!(
                 "--data {} is in use by another hookswitch; stop that one, or give another folder",

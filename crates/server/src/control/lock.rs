@@ -2,10 +2,16 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 use crate::config::Folder;
+
+/// How long a server waits for the folder.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it looks.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Holds the folder until dropped; the system lets go when the process dies.
 #[derive(Debug)]
@@ -23,6 +29,19 @@ pub enum Taken {
 }
 
 impl FolderLock {
+    /// Tries to take it for a server, for two seconds: a command that was started together with it may be at work on
+    /// the folder, or a server that was just killed not be gone yet.
+    pub async fn take_patiently(folder: &Folder) -> anyhow::Result<Taken> {
+        let since = Instant::now();
+        loop {
+            let taken = Self::take(folder)?;
+            if matches!(taken, Taken::ByUs(_)) || since.elapsed() > PATIENCE {
+                return Ok(taken);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
     /// Makes the folder (mode 0700) where it is missing, and tries to take it.
     pub fn take(folder: &Folder) -> anyhow::Result<Taken> {
         DirBuilder::new()

@@ -129,6 +129,22 @@ fn a_folder_has_one_owner_at_a_time() {
     assert_eq!(mode & 0o777, 0o700);
 }
 
+#[tokio::test]
+async fn a_server_waits_a_little_for_who_is_about_to_leave_the_folder() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = folder(&parent);
+    let command = FolderLock::take(&folder).unwrap();
+    let (server, ()) = tokio::join!(
+        biased;
+        FolderLock::take_patiently(&folder),
+        async { drop(command) }
+    );
+    let server = server.unwrap();
+    assert!(matches!(server, Taken::ByUs(_)));
+    let second = FolderLock::take_patiently(&folder).await.unwrap();
+    assert!(matches!(second, Taken::ByAnother), "a server stays");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_reach_a_running_server_through_its_socket_however_long_the_path() {
     let parent = tempfile::tempdir().unwrap();
