@@ -35,7 +35,19 @@ Once everything listens, one line of JSON with the real ports appears on stdout:
   {\"ready\":true,\"http\":\"http://127.0.0.1:8080\",\"sip\":[\"udp:127.0.0.1:5060\"],\"node\":\"node-1\"}
 
 SIGTERM drains: new calls get 503, running ones are kept for --drain-timeout. A second SIGTERM
-stops at once.
+stops at once. Calls that still run then, or when the program is killed, are taken up by the next
+start on the same --data: to upgrade, stop the old program and start the new one. Calls that were
+answered go on; those that still rang are released, and their applications hear of their end.
+
+What an application misses is told again for 24 hours; every try, and all that happened, can be
+looked up and told again:
+  GET  /v1/DOMAIN/deliveries?state=failed     POST /v1/DOMAIN/deliveries/replay
+  GET  /v1/DOMAIN/events?after=CURSOR         the same with Accept: text/event-stream as it happens
+  PUT  /v1/DOMAIN/settings {\"retention\":{\"calls\":30,\"events\":30,\"ladder\":7}}     in days, 7 by default
+
+With more calls than the processors or the disk can take, new ones get 503 with Retry-After and
+running ones go on. What each limit held back stands in /metrics:
+  hookswitch_limit_hits_total{limit=\"late\"}     and so on; docs/operations.md says what to do
 
 Examples:
   hookswitch serve --dev
