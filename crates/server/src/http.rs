@@ -54,6 +54,7 @@ pub use document::document;
 pub use error::ApiError;
 pub use events::Streams;
 pub use health::Readiness;
+pub use idempotency::AtWork;
 pub use ladder::draw as draw_ladder;
 pub use limit::Room;
 pub use listen::{Crowd, serve, tls};
@@ -89,6 +90,8 @@ pub struct Rest {
     pub readiness: Arc<Readiness>,
     /// Failed sign-ins by source.
     pub failures: Failures,
+    /// Requests under way that carry an `Idempotency-Key`.
+    pub at_work: AtWork,
     /// Requests under way, by domain.
     pub room: Arc<Room>,
     /// Proxies whose forwarding headers are believed.

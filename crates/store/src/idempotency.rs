@@ -18,8 +18,8 @@ pub struct Reply {
 pub enum Claim {
     /// It is the first one: do the work, then [`finish`] or [`release`].
     First,
-    /// The first one is still at work.
-    Running,
+    /// The first one came then and was not answered: it is at work, or a program that ended left it so.
+    Running(UnixMicros),
     /// The first one was answered so.
     Answered(Reply),
     /// The key was used for another request.
@@ -44,20 +44,22 @@ pub fn claim(
         return Ok(Claim::First);
     }
     let mut look = db.sql.prepare_cached(
-        "SELECT fingerprint, status, body FROM replies WHERE domain = ?1 AND key = ?2",
+        "SELECT fingerprint, status, body, created_at FROM replies WHERE domain = ?1 AND key = ?2",
     )?;
     let found = look
         .query_row([domain, key], |row| {
             let stored: Vec<u8> = row.get(0)?;
             let status: Option<u16> = row.get(1)?;
             let body: Option<String> = row.get(2)?;
-            Ok((stored, status.zip(body)))
+            Ok((stored, status.zip(body), row.get(3)?))
         })
         .optional()?;
     Ok(match found {
-        Some((stored, _)) if stored != fingerprint => Claim::OtherRequest,
-        Some((_, Some((status, body)))) => Claim::Answered(Reply { status, body }),
-        _ => Claim::Running,
+        Some((stored, ..)) if stored != fingerprint => Claim::OtherRequest,
+        Some((_, Some((status, body)), _)) => Claim::Answered(Reply { status, body }),
+        Some((_, None, since)) => Claim::Running(since),
+        // The statement before left a row, and only this transaction writes.
+        None => Claim::First,
     })
 }
 

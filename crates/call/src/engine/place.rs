@@ -90,6 +90,30 @@ impl Engine {
         self.reply_placed(placing, commit);
     }
 
+    /// Nobody waits any longer for the first write of this call. Before its INVITE could leave it is no call any more:
+    /// nothing is told of it, and whatever waits for that write must not leave. Says whether that is so; a call that
+    /// is further goes on.
+    pub fn handle_unplaced(&mut self, now: Now, id: CallId) -> bool {
+        self.present = now.instant;
+        let Some(mut call) = self.take_call(id) else {
+            return false;
+        };
+        let is_unplaced =
+            !call.is_inbound() && call.state == CallState::Offered && call.sequence == 0;
+        if is_unplaced {
+            call.unheard = true;
+            let why = "the database did not take the call in time, so it was not placed";
+            call.note(TraceStep::new("store", "away", why));
+            let outcome =
+                Outcome::failed(EndedBy::System, 503, phrase_of(503, "")).of_class(Class::Internal);
+            self.give_up(now, &mut call, outcome);
+        }
+        self.put_call(call);
+        self.settle(now, None);
+        self.collect(now);
+        is_unplaced
+    }
+
     fn reply_placed(&mut self, placing: &Placing, after: Commit) {
         self.outputs.push_back(Output::Reply {
             request: placing.request,

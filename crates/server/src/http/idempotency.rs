@@ -1,8 +1,10 @@
 //! `Idempotency-Key`: a POST that is sent again under the same key is answered again and not done again,
 //! for 24 hours and across restarts. Refusals are not kept, since nothing was done; replies that carry
-//! a secret are not kept either.
+//! a secret are not kept either. Of a request that was at work when a program ended, nobody knows what it did:
+//! its key says so.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -12,7 +14,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use hookswitch_store::idempotency::{self, Claim, Reply};
-use hookswitch_store::{Error, Store, UnixMicros};
+use hookswitch_store::{Error, UnixMicros};
 use http_body_util::BodyExt as _;
 
 use super::allowed::{Allowed, BeKnown};
@@ -21,6 +23,26 @@ use super::{Rest, blocking, body};
 
 const LIFE: Duration = Duration::from_secs(24 * 3_600);
 const MAX_KEY: usize = 255;
+/// How long a caller waits for a database that does not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many requests of this program are at work under each key of a domain.
+#[derive(Debug, Default)]
+pub struct AtWork(Mutex<HashMap<(String, String), u32>>);
+
+impl AtWork {
+    fn change(&self, domain: &str, key: &str, change: impl FnOnce(&mut u32)) -> u32 {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = (domain.to_owned(), key.to_owned());
+        let count = keys.entry(name.clone()).or_default();
+        change(count);
+        let left = *count;
+        if left == 0 {
+            keys.remove(&name);
+        }
+        left
+    }
+}
 
 /// Marks a response that must not be kept.
 #[derive(Clone, Copy)]
@@ -62,11 +84,7 @@ async fn repeat_known(
         ));
     }
     // Keys of one caller never meet those of another.
-    let taken = Taken {
-        store: rest.store.clone(),
-        domain: caller.domain.to_string(),
-        key: format!("{} {key}", caller.key_id),
-    };
+    let taken = Taken::new(rest, &caller.domain, format!("{} {key}", caller.key_id));
     let content = body::read(content).await?;
     let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     digest.update(parts.method.as_str().as_bytes());
@@ -75,9 +93,10 @@ async fn repeat_known(
     digest.update(parts.uri.query().unwrap_or_default().as_bytes());
     digest.update(&[0]);
     digest.update(&content);
-    match taken.claim(digest.finish().as_ref().to_vec()).await? {
-        Claim::First => {}
-        Claim::Running => {
+    match taken.found(digest.finish().as_ref().to_vec()).await? {
+        Found::Left(since) => return Err(outcome_unknown(&caller.domain, since)),
+        Found::Claim(Claim::First) => {}
+        Found::Claim(Claim::Running(_)) => {
             return Err(ApiError::new(
                 StatusCode::CONFLICT,
                 "idempotency_in_progress",
@@ -85,14 +104,14 @@ async fn repeat_known(
             )
             .retry_after(1));
         }
-        Claim::OtherRequest => {
+        Found::Claim(Claim::OtherRequest) => {
             return Err(ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
                 "this Idempotency-Key was used for another request",
             ));
         }
-        Claim::Answered(reply) => return Ok(again(reply)),
+        Found::Claim(Claim::Answered(reply)) => return Ok(again(reply)),
     }
     let response = next
         .run(Request::from_parts(parts, Body::from(content)))
@@ -126,45 +145,124 @@ fn again(reply: Reply) -> Response {
     response
 }
 
+fn outcome_unknown(domain: &str, since: UnixMicros) -> ApiError {
+    let from = since.0 / 1_000;
+    ApiError::new(
+        StatusCode::CONFLICT,
+        "idempotency_outcome_unknown",
+        format!(
+            "the node ended while the first request with this Idempotency-Key was at work, so what it did is not \
+             known: look at GET /v1/{domain}/calls?startedAfter={from}, then use a new key where it is to be done again"
+        ),
+    )
+}
+
+/// What a request finds under its key.
+enum Found {
+    Claim(Claim),
+    /// A request of a former run took it then and was never answered.
+    Left(UnixMicros),
+}
+
 /// A key that this request wants or has.
-#[derive(Clone)]
 struct Taken {
-    store: Store,
+    rest: Arc<Rest>,
     domain: String,
     key: String,
 }
 
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let at_work = &self.rest.at_work;
+        at_work.change(&self.domain, &self.key, |count| *count -= 1);
+    }
+}
+
 impl Taken {
-    async fn claim(&self, fingerprint: Vec<u8>) -> Result<Claim, ApiError> {
-        let now = UnixMicros::now();
-        self.write(move |db, taken| {
-            idempotency::claim(
-                db,
-                &taken.domain,
-                &taken.key,
-                &fingerprint,
-                now,
-                now.before(LIFE),
-            )
+    fn new(rest: &Arc<Rest>, domain: &str, key: String) -> Arc<Self> {
+        rest.at_work.change(domain, &key, |count| *count += 1);
+        Arc::new(Self {
+            rest: Arc::clone(rest),
+            domain: domain.to_owned(),
+            key,
         })
-        .await
     }
 
-    async fn finish(&self, reply: Reply) -> Result<(), ApiError> {
-        self.write(move |db, taken| idempotency::finish(db, &taken.domain, &taken.key, &reply))
+    fn is_alone(&self) -> bool {
+        let at_work = &self.rest.at_work;
+        at_work.change(&self.domain, &self.key, |_| {}) == 1
+    }
+
+    /// A key that was at work already while no other request here was, and still is, was left by a former run.
+    async fn found(self: &Arc<Self>, fingerprint: Vec<u8>) -> Result<Found, ApiError> {
+        let mut left = None;
+        loop {
+            let claim = self.claim(fingerprint.clone()).await?;
+            match claim {
+                Claim::Running(since) if left == Some(since) => return Ok(Found::Left(since)),
+                Claim::Running(since) if self.is_alone() => left = Some(since),
+                claim => return Ok(Found::Claim(claim)),
+            }
+        }
+    }
+
+    async fn claim(self: &Arc<Self>, fingerprint: Vec<u8>) -> Result<Claim, ApiError> {
+        let now = UnixMicros::now();
+        let taken = Arc::clone(self);
+        let mut claim = tokio::spawn(async move {
+            let claim = taken.write(move |db, taken| {
+                let expired = now.before(LIFE);
+                idempotency::claim(db, &taken.domain, &taken.key, &fingerprint, now, expired)
+            });
+            claim.await
+        });
+        if let Ok(claim) = tokio::time::timeout(PATIENCE, &mut claim).await {
+            return claim.map_err(|panic| ApiError::internal(&panic))?;
+        }
+        // Nobody waits for it any more, so the key is to be free once it is taken.
+        let taken = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Ok(Ok(Claim::First)) = claim.await {
+                let _ = taken.release().await;
+            }
+        });
+        let why = "the database does not answer; nothing was done, so try again";
+        Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "store_away", why).retry_after(1))
+    }
+
+    async fn finish(self: &Arc<Self>, reply: Reply) -> Result<(), ApiError> {
+        self.settle(move |db, taken| idempotency::finish(db, &taken.domain, &taken.key, &reply))
             .await
     }
 
-    async fn release(&self) -> Result<(), ApiError> {
-        self.write(|db, taken| idempotency::release(db, &taken.domain, &taken.key))
+    async fn release(self: &Arc<Self>) -> Result<(), ApiError> {
+        self.settle(|db, taken| idempotency::release(db, &taken.domain, &taken.key))
             .await
+    }
+
+    /// The caller has its answer before long; the key is settled when the database answers.
+    async fn settle(
+        self: &Arc<Self>,
+        change: impl FnOnce(&hookswitch_store::Write<'_>, &Self) -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), ApiError> {
+        let taken = Arc::clone(self);
+        let change = tokio::spawn(async move { taken.write(change).await });
+        match tokio::time::timeout(PATIENCE, change).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(ApiError::internal(&panic)),
+            Err(_late) => Ok(()),
+        }
     }
 
     async fn write<T: Send + 'static>(
-        &self,
+        self: &Arc<Self>,
         change: impl FnOnce(&hookswitch_store::Write<'_>, &Self) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let taken = self.clone();
-        blocking(move || taken.store.clone().write(move |db| change(db, &taken))).await
+        let taken = Arc::clone(self);
+        blocking(move || {
+            let store = taken.rest.store.clone();
+            store.write(move |db| change(db, &taken))
+        })
+        .await
     }
 }

@@ -5,6 +5,7 @@
 //! | a message | yes | never, nor does a repetition of it | its repetitions wait in the first copy |
 //! | the 200 to a BYE | yes | after 500 ms | after 500 ms, and so do its repetitions: the call is over either way |
 //! | the reply to a command | yes | an error | after 10 s it says so (503 `store_away`); the command stands |
+//! | the reply to `placeremotecall` | yes | an error | after 10 s it says so, and the call's INVITE never leaves |
 //! | an ask, a tell | yes | never | it waits |
 
 use std::collections::{BTreeSet, VecDeque};
@@ -45,6 +46,12 @@ pub(super) enum Released {
         result: CommandResult,
     },
     Tell(Due),
+    /// A call whose first write is late; it is to be given up, and the command told what became of it.
+    Late {
+        request: RequestId,
+        call: CallId,
+        after: Commit,
+    },
 }
 
 /// What waits, in the order in which it came.
@@ -192,6 +199,12 @@ impl Held {
         refused
     }
 
+    /// What waits for the write leaves never, even if the write is made after all.
+    pub(super) fn withdraw(&mut self, now: Instant, commit: Commit) {
+        self.lost.remember(now, commit);
+        self.waiting.retain(|(after, _)| *after != commit);
+    }
+
     /// When `take_overdue` or `lag` is due.
     pub(super) fn next_look(&self, now: Instant) -> Option<Instant> {
         let farewell = self.farewells.front().map(|farewell| farewell.until);
@@ -212,9 +225,17 @@ impl Held {
         }
         while let Some(reply) = self.replies.pop_front_if(|reply| reply.until <= now) {
             let (request, promised) = reply.output;
-            overdue.push(Released::Reply {
-                request,
-                result: Err(store_away(&promised)),
+            overdue.push(match promised {
+                Ok(CommandReply::Placed { call, .. }) => Released::Late {
+                    request,
+                    call,
+                    after: reply.after,
+                },
+                _ => {
+                    let why = "the database does not answer; the command is carried out when it does, and may be \
+                               repeated";
+                    store_away(request, why.to_owned())
+                }
             });
         }
         overdue
@@ -259,15 +280,10 @@ fn refusal(request: RequestId) -> Released {
     Released::Reply { request, result }
 }
 
-fn store_away(promised: &CommandResult) -> CommandError {
-    let why = match promised {
-        Ok(CommandReply::Placed { call, .. }) => format!(
-            "the database does not answer; call {call} is placed when it does, and its callbacks tell"
-        ),
-        _ => "the database does not answer; the command is carried out when it does, and may be repeated"
-            .to_owned(),
-    };
-    CommandError::new(CommandErrorKind::StoreAway, why)
+/// The reply to a command that waited too long.
+pub(super) fn store_away(request: RequestId, why: String) -> Released {
+    let result = Err(CommandError::new(CommandErrorKind::StoreAway, why));
+    Released::Reply { request, result }
 }
 
 #[cfg(test)]

@@ -300,7 +300,27 @@ impl Running {
                 FailPoint::BeforeTell.pass();
                 self.shard.outlet.tell(due);
             }
+            Released::Late {
+                request,
+                call,
+                after,
+            } => self.refuse_late(request, call, after),
         }
+    }
+
+    /// The database did not take a call in time.
+    fn refuse_late(&mut self, request: RequestId, call: CallId, after: Commit) {
+        let now = self.shard.clock.now();
+        let why = if self.shard.engine.handle_unplaced(now, call) {
+            self.held.withdraw(now.instant, after);
+            format!("the database does not answer; call {call} was not placed, so try again")
+        } else {
+            format!(
+                "the database does not answer; call {call} is over already, as its callFailed tells when it does"
+            )
+        };
+        self.release(held::store_away(request, why));
+        self.drain_into_queue(now);
     }
 
     fn send(&mut self, transmit: Transmit) {

@@ -20,7 +20,10 @@ fn reply() -> Reply {
 fn a_repeated_request_gets_the_first_reply() {
     let (_dir, store) = store();
     assert_eq!(claimed(&store, b"a", 1_000), Claim::First);
-    assert_eq!(claimed(&store, b"a", 1_001), Claim::Running);
+    assert_eq!(
+        claimed(&store, b"a", 1_001),
+        Claim::Running(UnixMicros(1_000))
+    );
     store
         .write(|db| finish(db, "example.com", "key", &reply()))
         .unwrap();
@@ -47,7 +50,10 @@ fn a_released_or_expired_key_is_free_again() {
         .write(|db| finish(db, "example.com", "key", &reply()))
         .unwrap();
     assert_eq!(claimed(&store, b"c", 1_102), Claim::First);
-    assert_eq!(claimed(&store, b"c", 1_103), Claim::Running);
+    assert_eq!(
+        claimed(&store, b"c", 1_103),
+        Claim::Running(UnixMicros(1_102))
+    );
 }
 
 #[test]

@@ -306,3 +306,32 @@ fn a_node_that_is_late_takes_no_further_call() {
     world.receives(&Caller::named("1001", 2).invite(OFFER));
     assert_eq!(world.heard(), ["SIP/2.0 100 Trying"]);
 }
+
+#[test]
+fn a_call_whose_first_write_nobody_waits_for_is_not_placed_and_not_told() {
+    let mut world = World::new();
+    let call = world.places();
+    let now = world.now();
+    assert!(world.engine.handle_unplaced(now, call));
+    world.passes(Duration::from_secs(60));
+    assert!(world.names().is_empty());
+    assert_eq!(world.record(call).state, CallState::Ended);
+    let outcome = world.record(call).outcome.as_ref().unwrap();
+    assert_eq!((outcome.sip_status, outcome.class), (503, Class::Internal));
+    assert!(world.traced(call, "store", "away"));
+    world.everything_is_forgotten();
+}
+
+#[test]
+fn a_call_that_rings_is_placed_whoever_waits_for_its_first_write() {
+    let mut world = World::new();
+    let call = world.places();
+    let invite = world.last_sent();
+    world.receives(&respond_to(&invite, "180 Ringing", "", ""));
+    let now = world.now();
+    assert!(!world.engine.handle_unplaced(now, call));
+    world.receives(&respond_to(&invite, "486 Busy Here", "", ""));
+    assert_eq!(world.names(), ["callNotify", "callFailed"]);
+    assert!(!world.engine.handle_unplaced(now, call));
+    world.everything_is_forgotten();
+}

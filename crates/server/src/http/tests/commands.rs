@@ -317,3 +317,31 @@ async fn nobody_without_a_key_learns_what_was_answered_under_one() {
     stranger.headers_mut().remove("authorization");
     assert_eq!(world.send(stranger).await.refusal().0, 401);
 }
+
+#[tokio::test]
+async fn a_key_whose_request_a_former_run_left_unanswered_says_that_its_outcome_is_unknown() {
+    let world = World::new();
+    let body = json!({"replyId": reply_id(&world)}).to_string();
+    let send = || {
+        let request = world
+            .request(Method::POST, &path("hangupcall"))
+            .header("idempotency-key", "k1");
+        world.send(request.body(Body::from(body.clone())).unwrap())
+    };
+    send().await.ok();
+    let database = world.folder.path().join("hookswitch.db");
+    let database = rusqlite::Connection::open(database).unwrap();
+    let unanswered = "UPDATE replies SET status = NULL, body = NULL";
+    assert_eq!(database.execute(unanswered, []).unwrap(), 1);
+    for _ in 0..2 {
+        let answer = send().await;
+        let unknown = (409, "idempotency_outcome_unknown".to_owned());
+        assert_eq!(answer.refusal(), unknown);
+        let reason = answer.json()["reason"].to_string();
+        assert!(
+            reason.contains("GET /v1/acme.example.com/calls?startedAfter=1"),
+            "{reason}"
+        );
+    }
+    assert_eq!(told(&world).len(), 1, "it is not done again");
+}

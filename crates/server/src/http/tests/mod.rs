@@ -82,7 +82,7 @@ struct World {
     outbox: Arc<Announced>,
     operator: Operator,
     token: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -172,6 +172,7 @@ impl World {
             metrics: Arc::new(Metrics::default()),
             readiness: Arc::new(Readiness::default()),
             failures: Failures::default(),
+            at_work: AtWork::default(),
             room: Arc::default(),
             trusted_proxies: Vec::new(),
             callback_allow: callback_allow
@@ -186,7 +187,7 @@ impl World {
             outbox,
             operator,
             token: String::new(),
-            _folder: folder,
+            folder,
         };
         world.token = world.add_domain(ACME);
         world

@@ -153,6 +153,32 @@ fn a_command_is_told_after_ten_seconds_that_the_database_is_away() {
 }
 
 #[test]
+fn the_invite_of_a_call_that_was_refused_as_late_never_leaves() {
+    let mut held = Held::default();
+    let call = CallId::from_u128(1);
+    let placed = Released::Reply {
+        request: RequestId(1),
+        result: Ok(CommandReply::Placed {
+            call,
+            sip_call_id: "1".into(),
+        }),
+    };
+    let invite = message("INVITE sip:b@b SIP/2.0\r\n\r\n", 1);
+    held.submitted(at(0), Commit(1));
+    assert!(held.keep_transmit(at(0), invite.clone()).is_none());
+    assert!(held.keep(at(0), Commit(1), placed).is_none());
+    let overdue = held.take_overdue(at(10_000));
+    let [Released::Late { after, .. }] = overdue[..] else {
+        panic!("{overdue:?}")
+    };
+    held.withdraw(at(10_000), after);
+    assert_eq!(held.lag(at(10_000)), REPLY, "the database is still away");
+    assert_eq!(messages(&held.settle(at(11_000), Commit(1), true)), 0);
+    assert!(held.keep_transmit(at(12_000), again(&invite)).is_none());
+    assert_eq!(held.len(), 0);
+}
+
+#[test]
 fn the_lag_is_the_age_of_the_oldest_write_without_a_receipt() {
     let mut held = Held::default();
     assert_eq!(
