@@ -167,6 +167,10 @@ impl Model {
         let since = |at: Instant| now - at.max(self.started_at);
         for view in self.phones.alive() {
             let stories = || self.stories_of(&view.call_id);
+            // A copy of an INVITE that outlives a restart makes a second call, and a phone is in two dialogs then.
+            if stories().count() > 1 {
+                continue;
+            }
             let told = stories().count() > 0;
             let over = stories().map(Story::ended_at).collect::<Option<Vec<_>>>();
             if view.is_held() {
