@@ -140,13 +140,13 @@ pub(super) async fn replay(
 
 /// Tells an application many things again
 ///
-/// All that failed, or what the body narrows it down to; at most 10,000 at a time, `nextToken` leads on. For
-/// instance everything of an hour, delivered or not:
+/// All that failed, or what the body narrows it down to; at most 10,000 at a time, `nextToken` leads on. Unknown
+/// members are refused, because a misspelt one would make the range wider. For instance everything of an hour, delivered or not:
 /// `curl -X POST -H "Authorization: Bearer $TOKEN" -d '{"state":"delivered","from":1700000000000,"to":1700003600000}' "https://…/v1/acme.test/deliveries/replay"`
 #[utoipa::path(
     post, path = "/v1/{domain}/deliveries/replay", tag = "Events", operation_id = "replayDeliveries",
     params(("domain" = String, Path, description = "The tenant's SIP domain")),
-    request_body = ReplayRange,
+    request_body = Option<ReplayRange>,
     responses((status = 200, description = "They are on their way again", body = ReplayReply)),
 )]
 pub(super) async fn replay_range(
