@@ -24,9 +24,16 @@ fn above_its_limit_a_server_refuses_with_retry_after() {
 fn a_folder_serves_one_server() {
     let server = Server::start(hookswitch(), &[]).unwrap();
     let data = server.folder().join("data");
-    let second = Server::start(hookswitch(), &["--data", data.to_str().unwrap()]);
-    let error = second.expect_err("the folder is taken").to_string();
-    assert!(error.contains("no ready line"), "{error}");
+    let second = std::process::Command::new(hookswitch())
+        .args(["serve", "--dev", "--data", data.to_str().unwrap()])
+        .args(["--http", "127.0.0.1:0", "--sip", "udp:127.0.0.1:0"])
+        .output()
+        .unwrap();
+    let error = String::from_utf8(second.stderr).unwrap();
+    assert!(
+        !second.status.success() && error.contains("is in use by another hookswitch"),
+        "{error}"
+    );
 }
 
 #[test]
