@@ -6,3 +6,4 @@ mod confirmed;
 mod leaving;
 mod offered;
 mod properties;
+mod taken;
