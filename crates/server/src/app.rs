@@ -180,7 +180,7 @@ impl App {
         };
         let mut engines: Vec<Engine> = (0..count).map(engine_of).collect();
         // Before the first message is read: whoever speaks to an old call finds it.
-        former::restore(&outlet, &clock, &mut engines)?;
+        former::restore(&outlet, &clock, &mut engines, inboxes.sources())?;
         let descriptors = net::raise_limit();
         let limits = net::Limits::default().within(descriptors);
         let egress = sockets.serve(&inboxes, limits)?;

@@ -12,6 +12,8 @@
 //! Drill calls are not kept: a phone in one is released by its own BYE, CANCEL or session refresh, which get 481, or
 //! by the time its INVITE may take (RFC 3261 §9.1, RFC 4028 §10).
 
+use std::net::IpAddr;
+
 use hookswitch_sip::event::Commit;
 use hookswitch_sip::time::Now;
 use hookswitch_sip::user_agent;
@@ -19,6 +21,7 @@ use hookswitch_sip::user_agent;
 use super::ladder::{Before, Known};
 use super::{Engine, Party, Past};
 use crate::call::Call;
+use crate::id::CallId;
 use crate::outcome::{Class, EndedBy, Outcome};
 use crate::record::{CallRecord, CallState, Snapshot};
 use crate::route::TraceStep;
@@ -62,6 +65,13 @@ impl Engine {
         self.settle(now, None);
         self.collect(now);
         result.map_err(RestoreError::from)
+    }
+
+    /// Where the peer of a call under way speaks from.
+    pub fn peer_of(&self, call: CallId) -> Option<IpAddr> {
+        let call = self.calls.get(&call.as_u128())?;
+        let leg = self.agent.leg(call.leg)?;
+        Some(leg.flow.peer.ip())
     }
 
     /// Everything is told; the leg still owes something.

@@ -5,9 +5,11 @@ use std::time::Instant;
 use hookswitch_call::engine::Engine;
 
 use crate::clock::Clock;
+use crate::net::Sources;
 use crate::outlet::{Leftover, Outlet, Restored};
 
-/// Gives every call that a former run left behind to the engine it falls on now. Blocks on the store.
+/// Gives every call that a former run left behind to the engine it falls on now; their peers are good ones. Blocks on
+/// the store.
 ///
 /// # Errors
 /// When the store cannot be read or written.
@@ -15,6 +17,7 @@ pub(super) fn restore(
     outlet: &Outlet,
     clock: &Clock,
     engines: &mut [Engine],
+    sources: &Sources,
 ) -> hookswitch_store::Result<()> {
     let since = Instant::now();
     let left = outlet.leftovers()?;
@@ -38,9 +41,13 @@ pub(super) fn restore(
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             sum.taken += restored.taken;
             sum.ended += restored.ended;
+            sum.peers.extend(restored.peers);
         }
         Ok(sum)
     })?;
+    for peer in sum.peers {
+        sources.welcome(peer, Instant::now());
+    }
     tracing::info!(
         taken = sum.taken,
         ended = sum.ended,

@@ -1,5 +1,7 @@
 //! Calls of a former run: those whose snapshot can be read go on, the others get their one terminal event.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,12 +32,14 @@ impl Leftover {
 }
 
 /// What became of calls of a former run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
     /// They go on, or leave in peace.
     pub taken: usize,
     /// They could not be taken up, and are over.
     pub ended: usize,
+    /// Where the peers of those that go on speak from.
+    pub peers: BTreeSet<IpAddr>,
 }
 
 impl Outlet {
@@ -76,7 +80,10 @@ impl Outlet {
             let snapshot = rows::read_snapshot(&self.master_key, call, &leftover.sealed);
             match snapshot {
                 Ok(snapshot) => match engine.restore(now, snapshot, record) {
-                    Ok(()) => restored.taken += 1,
+                    Ok(()) => {
+                        restored.taken += 1;
+                        restored.peers.extend(engine.peer_of(call));
+                    }
                     Err(error) => {
                         tracing::error!(%call, %error, "a call of a former run cannot go on");
                         restored.ended += 1;

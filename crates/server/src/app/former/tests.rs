@@ -92,8 +92,12 @@ impl Node {
     }
 
     fn restores(&self, shards: u16) -> usize {
+        self.restores_among(shards, &sources())
+    }
+
+    fn restores_among(&self, shards: u16, sources: &Sources) -> usize {
         let mut engines: Vec<Engine> = (0..shards).map(|place| engine(place, shards)).collect();
-        restore(&self.outlet, &self.clock, &mut engines).unwrap();
+        restore(&self.outlet, &self.clock, &mut engines, sources).unwrap();
         engines.iter().map(|engine| engine.census().calls).sum()
     }
 
@@ -105,6 +109,11 @@ impl Node {
         read.unwrap();
         count
     }
+}
+
+/// Nobody is known, nobody is listed.
+fn sources() -> Sources {
+    Sources::new(&[4; 16], Instant::now(), |_| false)
 }
 
 fn engine(place: u16, shards: u16) -> Engine {
@@ -203,6 +212,17 @@ fn every_held_call_is_taken_up_however_many_shards_there_are() {
     eprintln!("{count} calls taken up in {:?}", since.elapsed());
     assert_eq!(node.restores(3), count);
     assert_eq!(node.snapshots(), count);
+}
+
+#[test]
+fn the_peer_of_a_call_is_a_good_one_before_it_says_anything() {
+    let node = Node::new();
+    node.holds(1);
+    let sources = sources();
+    assert_eq!(node.restores_among(2, &sources), 1);
+    let good = |source: IpAddr| sources.is_good(source, Instant::now());
+    assert!(good(flow().peer.ip()));
+    assert!(!good(IpAddr::from([127, 0, 0, 77])));
 }
 
 #[test]
