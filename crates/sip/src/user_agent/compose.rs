@@ -60,8 +60,11 @@ pub(super) fn fallback_flow(flow: Flow, message: &Message<'_>) -> Option<Flow> {
 /// The topmost Via line with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4).
 pub(crate) fn stamped_via(line: &str, source: SocketAddr) -> String {
     let first = split_list(line).next().unwrap_or(line);
+    // Most lines hold one element, and looking for it in itself is dear.
     let rest = line
-        .split_once(first)
+        .contains(',')
+        .then(|| line.split_once(first))
+        .flatten()
         .and_then(|(_, rest)| rest.split_once(','))
         .map(|(_, rest)| rest);
     let mut parts = split_params(first);
