@@ -7,6 +7,7 @@ use hookswitch_sip::event::{LegId, Transmit};
 use hookswitch_sip::flow::Flow;
 use hookswitch_sip::hash::KeyedHash;
 use hookswitch_sip::time::Now;
+use memchr::{memchr, memmem};
 
 use super::{Engine, LogEntry, Output, Party};
 use crate::id::CallId;
@@ -106,7 +107,7 @@ impl Engine {
             flow,
             received: true,
             retransmission: known.is_copy(&self.key, bytes),
-            bytes: Bytes::copy_from_slice(&redacted(bytes)),
+            bytes: Bytes::from(redacted(bytes).into_owned()),
         };
         self.outputs.push_back(Output::Log(entry));
     }
@@ -141,18 +142,10 @@ const SECRET: [&str; 4] = [
 
 /// The message with `***` for credentials and SRTP keys; the very bytes when there are none.
 fn redacted(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let end = bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .map_or(bytes.len(), |at| at + 4);
+    let end = memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
     let (head, body) = bytes.split_at(end);
     let has_secret = lines(head).any(is_secret);
-    let has_key = lines(body).any(|line| {
-        let line = line.trim_ascii_start();
-        [&b"a=crypto"[..], b"a=key-mgmt", b"a=ice-pwd", b"k="]
-            .iter()
-            .any(|key| line.len() >= key.len() && line[..key.len()].eq_ignore_ascii_case(key))
-    });
+    let has_key = lines(body).any(is_key);
     if !has_secret && !has_key {
         return Cow::Borrowed(bytes);
     }
@@ -174,18 +167,39 @@ fn redacted(bytes: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Lines with their ends.
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split_inclusive(|byte| *byte == b'\n')
+fn lines(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let end = memchr(b'\n', text).map_or(text.len(), |at| at + 1);
+        let (line, rest) = text.split_at(end);
+        text = rest;
+        (!line.is_empty()).then_some(line)
+    })
 }
 
 fn is_secret(line: &[u8]) -> bool {
-    let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+    let line = line.trim_ascii_start();
+    // Most fields are told apart from all of these by their first letter.
+    if !matches!(line.first(), Some(b'a' | b'A' | b'p' | b'P' | b'x' | b'X')) {
+        return false;
+    }
+    let Some(colon) = memchr(b':', line) else {
         return false;
     };
-    let name = line[..colon].trim_ascii();
+    let name = line[..colon].trim_ascii_end();
     SECRET
         .iter()
         .any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
+}
+
+/// Whether a line of SDP holds a key.
+fn is_key(line: &[u8]) -> bool {
+    let line = line.trim_ascii_start();
+    if !matches!(line.first(), Some(b'a' | b'A' | b'k' | b'K')) {
+        return false;
+    }
+    [&b"a=crypto"[..], b"a=key-mgmt", b"a=ice-pwd", b"k="]
+        .iter()
+        .any(|key| line.len() >= key.len() && line[..key.len()].eq_ignore_ascii_case(key))
 }
 
 #[cfg(test)]
