@@ -15,6 +15,8 @@ use crate::record::{CallState, Identity, Times};
 
 /// The version `encode` writes.
 const VERSION: u8 = 1;
+/// Octets most snapshots need at most.
+const USUAL: usize = 2 * 1024;
 
 /// What a restart needs of a call beside its record; it holds SRTP keys, so it is sealed where it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,8 +61,9 @@ pub enum DecodeError {
 impl Snapshot {
     /// The octets to keep.
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![VERSION])
-            .expect("a snapshot has no part that cannot be written")
+        let mut bytes = Vec::with_capacity(USUAL);
+        bytes.push(VERSION);
+        postcard::to_extend(self, bytes).expect("a snapshot has no part that cannot be written")
     }
 
     /// The snapshot in these octets.

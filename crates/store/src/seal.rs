@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, MAX_TAG_LEN, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
 use base64::Engine as _;
@@ -111,14 +111,15 @@ impl MasterKey {
 
     /// Encrypts `plaintext` for `place`: the nonce, then the rest.
     pub fn seal_bytes(&self, place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
-        let mut bytes = plaintext.to_vec();
-        let nonce = self
+        let mut whole = Vec::with_capacity(NONCE_LEN + plaintext.len() + MAX_TAG_LEN);
+        whole.extend_from_slice(&[0; NONCE_LEN]);
+        whole.extend_from_slice(plaintext);
+        let (nonce, tag) = self
             .key
-            .seal_in_place_append_tag(place.associated(), &mut bytes)
+            .seal_in_place_separate_tag(place.associated(), &mut whole[NONCE_LEN..])
             .expect("secrets are far below AES-GCM's length limit");
-        let mut whole = Vec::with_capacity(NONCE_LEN + bytes.len());
-        whole.extend_from_slice(nonce.as_ref());
-        whole.append(&mut bytes);
+        whole[..NONCE_LEN].copy_from_slice(nonce.as_ref());
+        whole.extend_from_slice(tag.as_ref());
         whole
     }
 
@@ -158,7 +159,7 @@ impl fmt::Debug for MasterKey {
 impl Place<'_> {
     /// Each part led by its length, so that no two places give the same bytes.
     fn associated(self) -> Aad<Vec<u8>> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(128);
         for part in [self.domain, self.kind, self.field] {
             bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
             bytes.extend_from_slice(part.as_bytes());

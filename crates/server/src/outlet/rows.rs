@@ -14,6 +14,9 @@ use hookswitch_store::{
 use super::body::keys_of;
 use crate::callback::{TellResult, Told, Tried};
 
+/// Octets of JSON most records have at most.
+const USUAL_RECORD: usize = 1_536;
+
 /// The row of a call's record.
 pub(super) fn call(record: &CallRecord) -> CallRow {
     let identity = &record.identity;
@@ -33,8 +36,14 @@ pub(super) fn call(record: &CallRecord) -> CallRow {
             .outcome
             .as_ref()
             .map(|outcome| Cow::Borrowed(outcome.class.as_str())),
-        record: serde_json::to_string(record).expect("a record has text keys only"),
+        record: json(record),
     }
+}
+
+fn json(record: &CallRecord) -> String {
+    let mut bytes = Vec::with_capacity(USUAL_RECORD);
+    serde_json::to_writer(&mut bytes, record).expect("a record has text keys only");
+    String::from_utf8(bytes).expect("JSON is UTF-8")
 }
 
 /// A snapshot, sealed, for it may hold SRTP keys; `None` forgets it.

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// Octets of lines one call may have waiting; what is more is dropped and said so.
 const MOST_PER_CALL: usize = 256 * 1024;
+/// Octets of lines a call has room for at first.
+const USUAL_PER_CALL: usize = 2 * 1024;
 
 /// One line of a ladder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +57,7 @@ impl Line {
             peer: entry.flow.peer.to_string(),
             transport: Some(entry.flow.transport.to_string()),
             retransmission: entry.retransmission,
-            text: String::from_utf8_lossy(&entry.bytes).into_owned(),
+            text: text_of(&entry.bytes),
             status: None,
             took: None,
         }
@@ -140,10 +142,20 @@ impl Line {
     }
 }
 
+/// A message as text; nearly all are, and to know that is cheaper than to mend what is not.
+fn text_of(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
 /// The lines that wait.
 #[derive(Debug, Default)]
 pub(super) struct Ladders {
     waiting: BTreeMap<CallId, (u64, Vec<u8>)>,
+    /// Room to encode one line in.
+    encoded: Vec<u8>,
 }
 
 impl Ladders {
@@ -151,15 +163,18 @@ impl Ladders {
         let (_, rows) = self
             .waiting
             .entry(call)
-            .or_insert_with(|| (line.at, Vec::new()));
+            .or_insert_with(|| (line.at, Vec::with_capacity(USUAL_PER_CALL)));
         if rows.len() > MOST_PER_CALL {
             return;
         }
-        match postcard::to_stdvec(line) {
+        let mut encoded = std::mem::take(&mut self.encoded);
+        encoded.clear();
+        match postcard::to_extend(line, encoded) {
             Ok(encoded) => {
                 let length = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
                 rows.extend_from_slice(&length.to_le_bytes());
                 rows.extend_from_slice(&encoded);
+                self.encoded = encoded;
             }
             Err(error) => tracing::error!(%error, "a ladder line cannot be encoded"),
         }
