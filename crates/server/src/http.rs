@@ -155,20 +155,31 @@ pub fn router(rest: Arc<Rest>) -> Router {
         .merge(docs::routes())
         .method_not_allowed_fallback(|| async { StatusCode::METHOD_NOT_ALLOWED })
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(error::render))
-        .layer(middleware::from_fn(limit::hold))
-        .layer(middleware::from_fn_with_state(rest.clone(), measure))
-        .layer(middleware::from_fn(cors::allow))
-        .layer(middleware::from_fn(trace::assign))
+        .layer(middleware::from_fn_with_state(rest.clone(), around))
         .with_state(rest)
 }
 
-/// Middleware: counts and times.
-async fn measure(State(rest): State<Arc<Rest>>, request: Request, next: Next) -> Response {
+/// Middleware: what surrounds every request, from the outside in. One layer, for a router clones all that it has for
+/// every request, each with all those inside it.
+async fn around(State(rest): State<Arc<Rest>>, request: Request, next: Next) -> Response {
+    let rendered =
+        async |request| error::render(request, async |request| next.run(request).await).await;
+    let held = async |request| limit::hold(request, rendered).await;
+    let measured = async |request| measure(&rest, request, held).await;
+    let allowed = async |request| cors::allow(request, measured).await;
+    trace::assign(request, allowed).await
+}
+
+/// Counts and times.
+async fn measure(
+    rest: &Rest,
+    request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     let since = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
+    let response = next(request).await;
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
     if response.status() == StatusCode::REQUEST_TIMEOUT {
         rest.room.brakes().slow_body.hit(Instant::now());

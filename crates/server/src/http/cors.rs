@@ -8,7 +8,6 @@ use axum::http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE,
 };
 use axum::http::{HeaderMap, HeaderValue, Method};
-use axum::middleware::Next;
 use axum::response::Response;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET,PUT,POST,DELETE,PATCH,OPTIONS");
@@ -19,7 +18,10 @@ const EXPOSED: HeaderValue =
     HeaderValue::from_static("ETag,Location,Retry-After,Idempotency-Replayed,Allow");
 
 /// Middleware: answers `OPTIONS`, and adds the header that lets a page read every other answer.
-pub(super) async fn allow(request: Request, next: Next) -> Response {
+pub(super) async fn allow(
+    request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     if request.method() == Method::OPTIONS {
         let mut response = Response::new(Body::from("{}"));
         let headers = response.headers_mut();
@@ -30,7 +32,7 @@ pub(super) async fn allow(request: Request, next: Next) -> Response {
         allow_origin(headers);
         return response;
     }
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     allow_origin(headers);

@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hookswitch_api::error::{ErrorBody, FieldError};
 
@@ -122,14 +121,17 @@ impl IntoResponse for ApiError {
 }
 
 /// Middleware: writes the body of every refusal, also of those the router made by itself.
-pub(super) async fn render(request: Request, next: Next) -> Response {
+pub(super) async fn render(
+    request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     let wants_problem = accepts_problem(&request);
     let trace_id = request
         .extensions()
         .get::<TraceId>()
         .copied()
         .unwrap_or_default();
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     let Some(error) = error_of(&mut response) else {
         return response;
     };

@@ -8,7 +8,6 @@ use std::time::Instant;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::middleware::Next;
 use axum::response::Response;
 
 use super::error::ApiError;
@@ -108,10 +107,13 @@ impl Drop for Seat {
 type Ticket = Arc<OnceLock<Seat>>;
 
 /// Middleware: what a request's caller takes is given back when the request is answered.
-pub(super) async fn hold(mut request: Request, next: Next) -> Response {
+pub(super) async fn hold(
+    mut request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     let ticket = Ticket::default();
     request.extensions_mut().insert(Arc::clone(&ticket));
-    next.run(request).await
+    next(request).await
 }
 
 /// Counts a request whose caller is known; it was counted before where it was asked twice.

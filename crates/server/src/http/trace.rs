@@ -3,7 +3,6 @@
 use std::fmt;
 
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 
 /// A trace id: 16 bytes, not all zero.
@@ -44,7 +43,10 @@ impl TraceId {
 }
 
 /// Middleware: every request has a trace id, the caller's own where it brings one.
-pub(super) async fn assign(mut request: Request, next: Next) -> Response {
+pub(super) async fn assign(
+    mut request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     let given = request
         .headers()
         .get("traceparent")
@@ -53,7 +55,7 @@ pub(super) async fn assign(mut request: Request, next: Next) -> Response {
         .and_then(TraceId::from_traceparent)
         .unwrap_or_else(TraceId::random);
     request.extensions_mut().insert(id);
-    next.run(request).await
+    next(request).await
 }
 
 #[cfg(test)]
