@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hookswitch_call::command::AskAnswer;
 use hookswitch_call::event::Event;
 use hookswitch_call::id::CallId;
@@ -48,8 +49,15 @@ impl Complaints {
 }
 
 impl Outlet {
-    /// Asks the application of a service; its answer goes to the shard.
-    pub fn ask(self: &Arc<Self>, call: CallId, event: &Event, shard: &ShardHandle) {
+    /// Asks the application of a service, with the body that was written with the event where it is at hand; its
+    /// answer goes to the shard.
+    pub fn ask(
+        self: &Arc<Self>,
+        call: CallId,
+        event: &Event,
+        body: Option<Bytes>,
+        shard: &ShardHandle,
+    ) {
         let target = self.target(event);
         let (Some(target), Some(callbacks)) = (target, self.callbacks.get()) else {
             let why = "the service of this call has no usable callback".to_owned();
@@ -59,7 +67,8 @@ impl Outlet {
             });
             return;
         };
-        let delivery = Self::delivery(event, self.writer.write(event, Keys::Shown));
+        let body = body.unwrap_or_else(|| self.writer.write(event, Keys::Shown).into());
+        let delivery = Self::delivery(event, body);
         let webhook_id = Arc::clone(&delivery.webhook_id);
         let asking = callbacks.ask(target, delivery);
         let (outlet, shard, sequence) = (Arc::clone(self), shard.clone(), event.sequence);

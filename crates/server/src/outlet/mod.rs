@@ -49,6 +49,15 @@ pub struct Due {
     tell: Tell,
 }
 
+/// What may leave once a write is durable.
+#[derive(Debug, Default)]
+pub struct Leaving {
+    /// Tells.
+    pub tells: Vec<Due>,
+    /// The call whose announcement was written, and the body of its ask.
+    pub ask: Option<(CallId, Bytes)>,
+}
+
 impl Outlet {
     /// An outlet; `connect` gives it its callbacks.
     pub fn new(
@@ -87,10 +96,10 @@ impl Outlet {
             .map_or((0, 0), |callbacks| callbacks.load())
     }
 
-    /// Hands changes to the writer, whose receipt goes to the shard. Returns the tells that may leave then.
-    pub fn commit(&self, commit: Commit, changes: Vec<Change>, shard: &ShardHandle) -> Vec<Due> {
+    /// Hands changes to the writer, whose receipt goes to the shard. Returns what may leave then.
+    pub fn commit(&self, commit: Commit, changes: Vec<Change>, shard: &ShardHandle) -> Leaving {
         let mut batch = Batch::default();
-        let mut due = Vec::new();
+        let mut leaving = Leaving::default();
         for change in changes {
             match change {
                 Change::Call(record) => batch.calls.push(rows::call(&record)),
@@ -106,15 +115,19 @@ impl Outlet {
                     let callback_id = self.callback_id(&event);
                     let kept = self.writer.write(&event, Keys::Left);
                     let is_ask = matches!(event.kind, EventKind::NewRemoteCall { .. });
-                    if let (Some(target), false) = (target, is_ask) {
+                    if let Some(target) = target {
                         let shown = if body::keys_of(&event).is_empty() {
                             kept.clone()
                         } else {
                             self.writer.write(&event, Keys::Shown)
                         };
-                        due.push(Due {
-                            tell: Self::tell_of(&event, target, shown),
-                        });
+                        if is_ask {
+                            leaving.ask = Some((event.identity.call, shown.into()));
+                        } else {
+                            leaving.tells.push(Due {
+                                tell: Self::tell_of(&event, target, shown),
+                            });
+                        }
                     }
                     batch
                         .events
@@ -140,7 +153,7 @@ impl Outlet {
             tracing::error!(%error, "a call could not be written");
             shard.put(Input::NotWritten { commit });
         }
-        due
+        leaving
     }
 
     /// Tells an application, now that the event is durable.
@@ -183,12 +196,12 @@ impl Outlet {
         }
     }
 
-    fn delivery(event: &Event, body: Vec<u8>) -> Delivery {
+    fn delivery(event: &Event, body: Bytes) -> Delivery {
         let call = event.identity.call;
         Delivery {
             webhook_id: event.webhook_id().to_string().into(),
             name: event.kind.name(),
-            body: Bytes::from(body),
+            body,
             call: CallKey(call.as_u128()),
             sequence: u64::from(event.sequence),
             trace: TraceId(call.trace().bits()),
@@ -199,7 +212,7 @@ impl Outlet {
         Tell {
             cursor: cursor(event.identity.call, event.sequence),
             target,
-            delivery: Self::delivery(event, body),
+            delivery: Self::delivery(event, body.into()),
             created_at: SystemTime::UNIX_EPOCH + Duration::from_millis(event.at_unix_ms),
             attempts: 0,
             first_tried: None,

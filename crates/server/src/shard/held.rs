@@ -12,6 +12,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hookswitch_call::command::{CommandError, CommandErrorKind, CommandReply, RequestId};
 use hookswitch_call::event::Event;
 use hookswitch_call::id::CallId;
@@ -40,6 +41,8 @@ pub(super) enum Released {
     Ask {
         call: CallId,
         event: Arc<Event>,
+        /// What it says, where that is written already.
+        body: Option<Bytes>,
     },
     Reply {
         request: RequestId,

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hookswitch_call::command::RequestId;
 use hookswitch_call::engine::{Engine, Output};
 use hookswitch_call::id::CallId;
@@ -76,6 +77,8 @@ struct Running {
     requests: BTreeMap<RequestId, oneshot::Sender<CommandResult>>,
     last_request: u64,
     outgoing: Vec<Outgoing>,
+    /// The call announced by the last write, and the body of its ask.
+    announced: Option<(CallId, Bytes)>,
     next_upkeep: Instant,
 }
 
@@ -90,6 +93,7 @@ impl Shard {
             requests: BTreeMap::new(),
             last_request: 0,
             outgoing: Vec::with_capacity(HANDFUL),
+            announced: None,
         };
         running.run().await;
     }
@@ -254,14 +258,18 @@ impl Running {
             Output::Commit { commit, changes } => {
                 FailPoint::BeforeCommit.pass();
                 self.held.submitted(now.instant, commit);
-                for due in self.shard.outlet.commit(commit, changes, &self.shard.own) {
+                let leaving = self.shard.outlet.commit(commit, changes, &self.shard.own);
+                for due in leaving.tells {
                     self.release_or_keep(now, commit, Released::Tell(due));
                 }
+                self.announced = leaving.ask;
             }
             Output::Ask {
                 call, event, after, ..
             } => {
-                self.release_or_keep(now, after, Released::Ask { call, event });
+                let body = self.announced.take_if(|(of, _)| *of == call);
+                let body = body.map(|(_, body)| body);
+                self.release_or_keep(now, after, Released::Ask { call, event, body });
             }
             Output::Reply {
                 request,
@@ -291,9 +299,9 @@ impl Running {
     fn release(&mut self, output: Released) {
         match output {
             Released::Transmit(transmit) => self.send(transmit),
-            Released::Ask { call, event } => {
+            Released::Ask { call, event, body } => {
                 FailPoint::BeforeAsk.pass();
-                self.shard.outlet.ask(call, &event, &self.shard.own);
+                self.shard.outlet.ask(call, &event, body, &self.shard.own);
             }
             Released::Reply { request, result } => self.reply(request, result),
             Released::Tell(due) => {
