@@ -155,7 +155,7 @@ impl Dialog {
 }
 
 /// The URI as it may stand in a request line: without header fields (RFC 3261 §19.1.1). Nothing when it is broken.
-fn addressable(uri: &str) -> Option<&str> {
+pub(crate) fn addressable(uri: &str) -> Option<&str> {
     let parsed = Uri::parse(uri).ok()?;
     let headers = parsed.headers.map_or(0, |headers| headers.len() + 1);
     uri.get(..uri.len().checked_sub(headers)?)

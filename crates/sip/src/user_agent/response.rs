@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::compose::{Request, obvious_hop};
 use super::{MAX_EARLY_DIALOGS, UserAgent};
 use crate::dialog::session_timer::agree_as_client;
-use crate::dialog::{Dialog, next_hop_of};
+use crate::dialog::{Dialog, addressable, next_hop_of};
 use crate::event::{Commit, EventKind, LegId};
 use crate::flow::Flow;
 use crate::hash::Hex;
@@ -207,7 +207,7 @@ impl UserAgent {
             remote_tag: "".into(),
             local_cseq: cseq.number,
             remote_cseq: None,
-            target: to.uri.into(),
+            target: addressable(to.uri).unwrap_or_default().into(),
             routes: Box::default(),
             allows_update: false,
             may_repeat: false,
@@ -216,6 +216,10 @@ impl UserAgent {
         let Some(mut dialog) = blank.with_answer(message) else {
             return;
         };
+        // Neither Contact nor To is a URI: there is nobody to acknowledge.
+        if dialog.target.is_empty() {
+            return;
+        }
         let hop = next_hop_of(dialog.addressing().next_hop)
             .and_then(|uri| obvious_hop(flow, &uri))
             .unwrap_or(flow);
