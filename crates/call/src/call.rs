@@ -223,6 +223,7 @@ impl Call {
             origin: self.origin,
             ending: self.ending.clone(),
             leg,
+            steady: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::CallId;
 use crate::outcome::Outcome;
 use crate::route::TraceStep;
-pub use crate::snapshot::{DecodeError, Snapshot};
+pub use crate::snapshot::{DecodeError, Snapshot, Steady};
 
 /// Who called whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! What a restart needs of a call, as octets of a known version.
 //!
-//! The first octet is the version, the rest is the [`Snapshot`] as postcard writes it. A version 2 keeps the types of
-//! version 1 under a name of their own, turns them into today's in `decode`, and gets a golden file beside version 1's.
+//! The first octet is the version, the rest is the [`Snapshot`] as postcard writes it. Version 2 has a [`Steady`] before
+//! it, and is written where there is one. A version that changes the types keeps the former ones under a name of their
+//! own, turns them into today's in `decode`, and gets a golden file beside the others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +14,21 @@ use serde::{Deserialize, Serialize};
 use crate::outcome::Outcome;
 use crate::record::{CallState, Identity, Times};
 
-/// The version `encode` writes.
-const VERSION: u8 = 1;
 /// Octets most snapshots need at most.
 const USUAL: usize = 2 * 1024;
+/// The version without a `Steady`.
+const PLAIN: u8 = 1;
+/// The version with one.
+const WITH_STEADY: u8 = 2;
+
+/// When a call was answered, on an axis that nobody can set and that may outlast the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steady {
+    /// Which axis: another one after the machine was started anew.
+    pub axis: u64,
+    /// Microseconds on it.
+    pub answered: u64,
+}
 
 /// What a restart needs of a call beside its record; it holds SRTP keys, so it is sealed where it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +57,9 @@ pub struct Snapshot {
     pub ending: Option<Box<Outcome>>,
     /// The SIP side.
     pub leg: LegSnapshot,
+    /// When it was answered, whatever was done to the wall clock since.
+    #[serde(skip)]
+    pub steady: Option<Steady>,
 }
 
 /// Octets that are no snapshot.
@@ -61,9 +76,18 @@ pub enum DecodeError {
 impl Snapshot {
     /// The octets to keep.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(USUAL);
-        bytes.push(VERSION);
-        postcard::to_extend(self, bytes).expect("a snapshot has no part that cannot be written")
+        let mut head = Vec::with_capacity(USUAL);
+        head.push(if self.steady.is_some() {
+            WITH_STEADY
+        } else {
+            PLAIN
+        });
+        let head = match &self.steady {
+            None => Ok(head),
+            Some(steady) => postcard::to_extend(steady, head),
+        };
+        head.and_then(|head| postcard::to_extend(self, head))
+            .expect("a snapshot has no part that cannot be written")
     }
 
     /// The snapshot in these octets.
@@ -74,11 +98,16 @@ impl Snapshot {
         let (version, rest) = bytes
             .split_first()
             .ok_or_else(|| DecodeError::Damaged("it is empty".to_owned()))?;
-        match *version {
-            VERSION => {
-                postcard::from_bytes(rest).map_err(|error| DecodeError::Damaged(error.to_string()))
+        let damaged = |error: postcard::Error| DecodeError::Damaged(error.to_string());
+        let (steady, rest) = match *version {
+            PLAIN => (None, rest),
+            WITH_STEADY => {
+                let (steady, rest) = postcard::take_from_bytes(rest).map_err(damaged)?;
+                (Some(steady), rest)
             }
-            other => Err(DecodeError::Version(other)),
-        }
+            other => return Err(DecodeError::Version(other)),
+        };
+        let plain: Self = postcard::from_bytes(rest).map_err(damaged)?;
+        Ok(Self { steady, ..plain })
     }
 }

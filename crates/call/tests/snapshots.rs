@@ -1,6 +1,6 @@
 //! Snapshots that released programs wrote have to be read for ever.
 //!
-//! A version 2 gets a file `snapshots/v2.hex` and a test like the first; the files before it stay as they are, and
+//! A version 3 gets a file `snapshots/v3.hex` and a test like the first; the files before it stay as they are, and
 //! `Snapshot::decode` turns what they hold into today's type.
 
 #[expect(
@@ -12,7 +12,7 @@ mod life;
 use std::time::Duration;
 
 use hookswitch_call::engine::Output;
-use hookswitch_call::record::{CallState, DecodeError, Snapshot};
+use hookswitch_call::record::{CallState, DecodeError, Snapshot, Steady};
 
 fn golden(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
@@ -45,6 +45,23 @@ fn a_snapshot_of_version_1_is_read_and_written_as_it_was() {
         Some(40_000)
     );
     assert_eq!(snapshot.encode(), golden(include_str!("snapshots/v1.hex")));
+}
+
+#[test]
+fn a_snapshot_of_version_2_is_one_of_version_1_with_the_answer_on_a_steady_axis() {
+    let octets = golden(include_str!("snapshots/v2.hex"));
+    let snapshot = Snapshot::decode(&octets).expect("version 2 is known");
+    let steady = Steady {
+        axis: 7,
+        answered: 300,
+    };
+    assert_eq!(snapshot.steady, Some(steady));
+    let without = Snapshot {
+        steady: None,
+        ..snapshot.clone()
+    };
+    assert_eq!(without, version_1());
+    assert_eq!(snapshot.encode(), octets);
 }
 
 #[test]

@@ -176,7 +176,11 @@ impl App {
                     ..Limits::default()
                 },
             };
-            Engine::new(engine, Arc::clone(&directory))
+            let mut engine = Engine::new(engine, Arc::clone(&directory));
+            if let Some(axis) = clock.axis() {
+                engine.handle_axis(axis);
+            }
+            engine
         };
         let mut engines: Vec<Engine> = (0..count).map(engine_of).collect();
         // Before the first message is read: whoever speaks to an old call finds it.

@@ -16,14 +16,27 @@ const DOUBT: Duration = Duration::from_secs(3_600);
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     epoch: std::time::Instant,
+    /// How long the machine had been running then, and which of its runs that was.
+    machine: Option<(Duration, u64)>,
 }
 
 impl Clock {
-    /// A clock that starts now.
+    /// A clock that starts now. Where the machine says how long it has been running, its instants count from there,
+    /// so that they go on over restarts of the program.
     pub fn start() -> Self {
+        let read = |name: &str| std::fs::read_to_string(name).ok();
+        let machine = read("/proc/uptime")
+            .zip(read("/proc/sys/kernel/random/boot_id"))
+            .and_then(|(uptime, boot)| Some((uptime_in(&uptime)?, run_in(&boot)?)));
         Self {
             epoch: std::time::Instant::now(),
+            machine,
         }
+    }
+
+    /// Names the run of the machine from whose start instants count.
+    pub fn axis(&self) -> Option<u64> {
+        self.machine.map(|(_, run)| run)
     }
 
     /// The present on both axes.
@@ -31,13 +44,25 @@ impl Clock {
         let since = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
+        let before = self.machine.map_or(Duration::ZERO, |(uptime, _)| uptime);
+        let running = before + self.epoch.elapsed();
         Now {
-            instant: Instant::from_micros(
-                u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX),
-            ),
+            instant: Instant::from_micros(u64::try_from(running.as_micros()).unwrap_or(u64::MAX)),
             unix_micros: u64::try_from(since.as_micros()).unwrap_or(u64::MAX),
         }
     }
+}
+
+/// The first number of `/proc/uptime`: seconds with two decimals.
+fn uptime_in(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.split(' ').next()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// The first half of a boot id, which is a random UUID.
+fn run_in(text: &str) -> Option<u64> {
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    u64::from_str_radix(digits.get(..16)?, 16).ok()
 }
 
 /// Whether the wall clock runs on as the monotonic one does. What cannot be undone, such as removing what is old, waits
@@ -71,6 +96,19 @@ impl Steadiness {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_counts_from_the_start_of_the_machine() {
+        assert_eq!(
+            uptime_in("6554.25 9120.14\n"),
+            Some(Duration::from_millis(6_554_250))
+        );
+        let boot = "0f3b7c52-9f0e-4d6a-8a6e-2f2d1e9b7c11\n";
+        assert_eq!(run_in(boot), Some(0x0f3b_7c52_9f0e_4d6a));
+        assert_eq!((uptime_in("soon"), run_in("none")), (None, None));
+        let (first, second) = (Clock::start(), Clock::start());
+        assert_eq!(first.axis(), second.axis());
+    }
 
     #[test]
     fn a_clock_that_was_set_is_doubted_for_an_hour_whichever_way() {

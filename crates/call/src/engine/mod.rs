@@ -111,6 +111,8 @@ pub struct Engine {
     outstanding: VecDeque<Outstanding>,
     /// When the last input came.
     present: Instant,
+    /// Which axis instants are on, where it outlasts the program.
+    axis: Option<u64>,
     counters: Counters,
     last_commit: u64,
     last_call: u64,
@@ -159,6 +161,7 @@ impl Engine {
             leisurely: Leisurely::default(),
             outstanding: VecDeque::new(),
             present: Instant::default(),
+            axis: None,
             counters: Counters::default(),
             last_commit: 0,
             last_call: 0,

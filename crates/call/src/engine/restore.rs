@@ -13,9 +13,10 @@
 //! by the time its INVITE may take (RFC 3261 §9.1, RFC 4028 §10).
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use hookswitch_sip::event::Commit;
-use hookswitch_sip::time::Now;
+use hookswitch_sip::time::{Instant, Now};
 use hookswitch_sip::user_agent;
 
 use super::ladder::{Before, Known};
@@ -25,6 +26,10 @@ use crate::id::CallId;
 use crate::outcome::{Class, EndedBy, Outcome};
 use crate::record::{CallRecord, CallState, Snapshot};
 use crate::route::TraceStep;
+use crate::snapshot::Steady;
+
+/// A machine says only so exactly how long it has been running.
+const COARSE: Duration = Duration::from_secs(1);
 
 /// Why a call was not taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +79,29 @@ impl Engine {
         Some(leg.flow.peer.ip())
     }
 
+    /// Names the axis of `Now::instant`, where that goes on over restarts of the program and not of the machine: how
+    /// long calls lasted is read from it, whatever was done to the wall clock meanwhile.
+    pub const fn handle_axis(&mut self, axis: u64) {
+        self.axis = Some(axis);
+    }
+
+    /// Where the answer of this call lies on the axis.
+    pub(super) fn steady(&self, call: &Call) -> Option<Steady> {
+        let answered = call.answered_at?.as_micros();
+        let carried = u64::try_from(call.carried.as_micros()).ok()?;
+        Some(Steady {
+            axis: self.axis?,
+            answered: answered.checked_sub(carried)?,
+        })
+    }
+
+    /// How long ago that was, on the same axis.
+    fn since(&self, now: Now, steady: Steady) -> Option<Duration> {
+        let answered = Instant::from_micros(steady.answered);
+        let is_past = answered <= now.instant + COARSE;
+        (self.axis == Some(steady.axis) && is_past).then(|| now.instant.saturating_since(answered))
+    }
+
     /// Everything is told; the leg still owes something.
     fn restore_ended(
         &mut self,
@@ -106,6 +134,9 @@ impl Engine {
     ) -> Result<(), user_agent::RestoreError> {
         let trace = record.map_or_else(|| [].into(), |record| record.trace);
         let mut call = Box::new(Call::restored(now, &snapshot, trace));
+        if let Some(lasted) = snapshot.steady.and_then(|steady| self.since(now, steady)) {
+            call.carried = lasted;
+        }
         let leg = call.leg;
         let is_over = snapshot.leg.is_over();
         self.admission.began(Some(&call.identity.domain));
@@ -174,6 +205,7 @@ impl Snapshot {
             },
             ending: None,
             leg,
+            steady: None,
         }
     }
 }

@@ -383,9 +383,13 @@ impl Engine {
     /// has to stay until the end of the call is written too.
     pub(super) fn snapshot(&self, now: Now, call: &Call) -> Option<Change> {
         let leg = self.agent.snapshot(now, call.leg)?;
+        let steady = self.steady(call);
         Some(Change::Snapshot {
             call: call.identity.call,
-            snapshot: Some(Box::new(call.snapshot(leg))),
+            snapshot: Some(Box::new(Snapshot {
+                steady,
+                ..call.snapshot(leg)
+            })),
         })
     }
 }

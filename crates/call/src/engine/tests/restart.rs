@@ -298,6 +298,39 @@ fn the_longest_duration_counts_over_restarts() {
 }
 
 #[test]
+fn a_clock_set_forward_over_a_restart_ends_no_call_while_the_machine_runs_on() {
+    let settings = Settings {
+        max_call_duration: Some(Duration::from_secs(100)),
+        ..settings()
+    };
+    for same_run in [true, false] {
+        let mut world = World::with(settings.clone(), Limits::default(), false);
+        world.axis = Some(7);
+        world.engine.handle_axis(7);
+        let mut caller = Caller::new("1001");
+        world.receives(&caller.invite(OFFER));
+        world.answers(device(30_000)).unwrap();
+        caller.learns(&world);
+        world.receives(&caller.ack(""));
+        world.passes(Duration::from_secs(30));
+        world.set_forward = Duration::from_secs(3_600);
+        world.axis = Some(if same_run { 7 } else { 8 });
+        for _ in 0..2 {
+            world.restarts(Duration::from_secs(10));
+            world.passes(Duration::from_secs(1));
+        }
+        if same_run {
+            world.passes(Duration::from_secs(47));
+            assert_eq!(world.names(), ["newRemoteCall", "callAnswered"]);
+            world.passes(Duration::from_secs(1));
+        }
+        let outcome = world.outcome();
+        assert_eq!(outcome.class, Class::Policy);
+        assert_eq!(outcome.duration == 100, same_run, "{}", outcome.duration);
+    }
+}
+
+#[test]
 fn a_call_being_given_up_keeps_its_end() {
     let mut world = World::new();
     let call = world.places();

@@ -59,6 +59,10 @@ pub(super) struct World {
     /// The life of the engine began then, on its own clock.
     started: u64,
     micros: u64,
+    /// How far the wall clock was set forward.
+    pub(super) set_forward: Duration,
+    /// The axis of the instants, where they go on over restarts.
+    pub(super) axis: Option<u64>,
     /// How many writes there were.
     pub(super) commits: usize,
     /// The program will die before any later write is durable.
@@ -140,6 +144,8 @@ impl World {
             config,
             settings,
             started: 0,
+            set_forward: Duration::ZERO,
+            axis: None,
             micros: 0,
             commits: 0,
             torn_after: None,
@@ -159,7 +165,9 @@ impl World {
     pub(super) fn now(&self) -> Now {
         Now {
             instant: Instant::from_micros(self.micros - self.started),
-            unix_micros: 1_760_000_000_000_000 + self.micros,
+            unix_micros: 1_760_000_000_000_000
+                + self.micros
+                + u64::try_from(self.set_forward.as_micros()).unwrap(),
         }
     }
 
@@ -260,10 +268,15 @@ impl World {
     /// The program dies and starts again `after` that time, with what was written and a clock that begins anew.
     pub(super) fn restarts(&mut self, after: Duration) {
         self.micros += u64::try_from(after.as_micros()).unwrap();
-        self.started = self.micros;
+        if self.axis.is_none() {
+            self.started = self.micros;
+        }
         self.config.agent.key[0] += 1;
         let directory = directory(self.settings.clone(), false);
         self.engine = Engine::new(self.config.clone(), directory);
+        if let Some(axis) = self.axis {
+            self.engine.handle_axis(axis);
+        }
         self.sent.clear();
         self.durable = 0;
         self.torn_after = None;
