@@ -370,10 +370,10 @@ fn println_ready(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A call waits for two or three commits before its 200: groups gather for less than they may.
+/// A call waits for two commits before its 200: groups gather for less than they may.
 fn store_options() -> Options {
     Options {
-        gather: Duration::from_millis(1),
+        gather: Duration::from_millis(2),
         ..Options::default()
     }
 }
