@@ -26,6 +26,8 @@ pub(super) struct Known {
     unwritten: u16,
     /// Ended, with a snapshot that is kept until the leg settles.
     pub(super) leaving: bool,
+    /// The leg owed nothing any more; what a stray fork makes it owe since is not worth a snapshot.
+    pub(super) settled: bool,
 }
 
 /// A message of ours that a restart would not understand from the stored snapshot.
@@ -50,6 +52,7 @@ impl Known {
             before: Before::Nothing,
             unwritten: 0,
             leaving: false,
+            settled: false,
         }
     }
 

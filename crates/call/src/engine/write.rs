@@ -247,9 +247,11 @@ impl Engine {
 
     /// An ended leg owes nothing any more.
     pub(super) fn settled(&mut self, leg: LegId) {
-        if let Some(Party::Past(known)) = self.legs.get_mut(&leg.0)
-            && std::mem::take(&mut known.leaving)
-        {
+        let Some(Party::Past(known)) = self.legs.get_mut(&leg.0) else {
+            return;
+        };
+        known.settled = true;
+        if std::mem::take(&mut known.leaving) {
             let call = known.call;
             self.give_up_snapshot(call);
         }
@@ -301,11 +303,11 @@ impl Engine {
                 .iter()
                 .find(|past| past.call == id)
                 .map(|past| past.leg);
-            let owed = leg.and_then(|leg| self.agent.snapshot(now, leg));
+            let mut owed = leg.and_then(|leg| self.agent.snapshot(now, leg));
             let sequence = ending.events.last().map_or(0, |event| event.sequence);
-            let party = leg.and_then(|leg| self.legs.get_mut(&leg.0));
-            if let (Some(Party::Past(known)), true) = (party, owed.is_some()) {
-                known.leaving = true;
+            if let Some(Party::Past(known)) = leg.and_then(|leg| self.legs.get_mut(&leg.0)) {
+                owed = owed.filter(|_| !known.settled);
+                known.leaving = owed.is_some();
             }
             let snapshot = owed.map(|leg| Box::new(Snapshot::ended(&record, sequence, leg)));
             changes.push(Change::Call(record));
