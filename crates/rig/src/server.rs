@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -122,7 +122,16 @@ impl Server {
             folder: self.folder.path(),
             http: &address,
         };
-        let (running, ready) = life.launch(&self.options, environment)?;
+        let deadline = Instant::now() + READY_WITHIN;
+        let (running, ready) = loop {
+            match life.launch(&self.options, environment) {
+                // Meanwhile somebody's connection may have been given the port for its own end.
+                Err(error) if is_port_taken(&error) && Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(50));
+                }
+                launched => break launched?,
+            }
+        };
         self.running = running;
         let ports = (listener(&ready, "udp:")?, listener(&ready, "tcp:")?);
         ensure!(ports == (self.udp, self.tcp), "other ports: {ready}");
@@ -257,6 +266,15 @@ impl Life<'_> {
             }
         }
     }
+}
+
+fn is_port_taken(error: &anyhow::Error) -> bool {
+    let story = format!("{error:#}");
+    let last = story
+        .lines()
+        .rev()
+        .find(|line| line.starts_with("hookswitch:"));
+    last.is_some_and(|line| line.contains("Address already in use"))
 }
 
 fn http(ready: &Value) -> Result<SocketAddr> {
