@@ -373,7 +373,7 @@ fn println_ready(app: &App) -> anyhow::Result<()> {
 /// A call waits for two commits before its 200: groups gather for less than they may.
 fn store_options() -> Options {
     Options {
-        gather: Duration::from_millis(2),
+        gather: Duration::from_micros(500),
         ..Options::default()
     }
 }
