@@ -16,7 +16,7 @@ use hookswitch_sip::hash::KeyedHash;
 use hookswitch_sip::stateless::{Glance, Refusal};
 
 use super::Outgoing;
-use super::inbox::{self, Arrival, Arrivals, Inbox, Kind, Received};
+use super::inbox::{self, Arrival, Arrivals, Inbox, Kind, Newcomer, Received};
 use super::sources::{OFFENCE, PROBE, Sources, Standing};
 use crate::brake::Brakes;
 
@@ -169,14 +169,16 @@ impl Inboxes {
                 return self.refuse(&glance, flow, Refusal::unavailable(seconds));
             }
         }
-        let kind = self.kind(&glance, shard);
+        let kind = self.kind(&glance);
         match kind {
-            Kind::NewCall(_) if self.shards[shard].is_late(now) => {
-                self.brakes.late.hit(now);
-                self.refuse(&glance, flow, self.unavailable(&glance))
-            }
-            Kind::NewCall(_) if !self.shards[shard].has_room() => {
-                self.brakes.inbox.hit(now);
+            Kind::NewCall(fingerprint) => {
+                let brake = match self.shards[shard].newcomer(fingerprint, now) {
+                    Newcomer::Known => return Verdict::Pass(shard, Kind::Inside),
+                    Newcomer::Welcome => return Verdict::Pass(shard, kind),
+                    Newcomer::Late => &self.brakes.late,
+                    Newcomer::Full => &self.brakes.inbox,
+                };
+                brake.hit(now);
                 self.refuse(&glance, flow, self.unavailable(&glance))
             }
             Kind::Inside if glance.is("OPTIONS") && !glance.is_in_dialog() => {
@@ -187,13 +189,9 @@ impl Inboxes {
         }
     }
 
-    fn kind(&self, glance: &Glance<'_>, shard: usize) -> Kind {
+    fn kind(&self, glance: &Glance<'_>) -> Kind {
         if glance.starts_a_call() {
-            let fingerprint = glance.fingerprint(&self.hash);
-            return match fingerprint {
-                Some(known) if self.shards[shard].knows(known) => Kind::Inside,
-                fingerprint => Kind::NewCall(fingerprint),
-            };
+            return Kind::NewCall(glance.fingerprint(&self.hash));
         }
         // They end or carry something on, and cost next to nothing where they do not.
         let belongs = ["ACK", "CANCEL", "BYE", "PRACK", "OPTIONS"];

@@ -68,6 +68,19 @@ pub enum Arrival {
     FlowFailed(Flow),
 }
 
+/// What a shard has for an INVITE that starts a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Newcomer {
+    /// The engine has it: this is a copy.
+    Known,
+    /// The shard does not keep up, so nothing new should come to it.
+    Late,
+    /// The lane of newcomers is full.
+    Full,
+    /// A place.
+    Welcome,
+}
+
 /// The two lanes of one shard, seen from the network.
 #[derive(Debug)]
 pub(super) struct Inbox {
@@ -116,21 +129,18 @@ impl Inbox {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether an INVITE with this fingerprint was handed to the engine before.
-    pub(super) fn knows(&self, fingerprint: u64) -> bool {
-        self.lanes().known.contains(fingerprint)
-    }
-
-    /// Whether the shard does not keep up, so that nothing new should come to it.
-    pub(super) fn is_late(&self, now: Instant) -> bool {
+    /// What there is for an INVITE from outside, by its fingerprint: one look under one lock.
+    pub(super) fn newcomer(&self, fingerprint: Option<u64>, now: Instant) -> Newcomer {
         let mut lanes = self.lanes();
+        if fingerprint.is_some_and(|known| lanes.known.contains(known)) {
+            return Newcomer::Known;
+        }
         lanes.look(now);
-        lanes.is_late
-    }
-
-    /// Whether there is room for one more new request.
-    pub(super) fn has_room(&self) -> bool {
-        self.lanes().fresh.len() < self.room
+        match () {
+            () if lanes.is_late => Newcomer::Late,
+            () if lanes.fresh.len() >= self.room => Newcomer::Full,
+            () => Newcomer::Welcome,
+        }
     }
 
     /// Puts a message into its lane; gives it back when that is full.

@@ -61,7 +61,7 @@ async fn a_full_lane_takes_no_more_and_leaves_the_other_alone() {
     for _ in 0..2 {
         inbox.put(message(NEW, now), now).unwrap();
     }
-    assert!(!inbox.has_room());
+    assert_eq!(inbox.newcomer(None, now), Newcomer::Full);
     assert!(inbox.put(message(NEW, now), now).is_err());
     assert!(inbox.put(message(Kind::Inside, now), now).is_ok());
     assert!(inbox.put(message(Kind::Inside, now), now).is_ok());
@@ -110,11 +110,16 @@ fn a_burst_is_not_late_and_a_queue_that_stands_is() {
     let start = Instant::now();
     let after = |millis| start + Duration::from_millis(millis);
     inbox.put(message(NEW, start), start).unwrap();
-    assert!(!inbox.is_late(after(10)));
-    assert!(!inbox.is_late(after(300)), "the first look at a hiccup");
-    assert!(!inbox.is_late(after(399)));
-    assert!(
-        inbox.is_late(after(400)),
+    assert_eq!(inbox.newcomer(None, after(10)), Newcomer::Welcome);
+    assert_eq!(
+        inbox.newcomer(None, after(300)),
+        Newcomer::Welcome,
+        "the first look at a hiccup"
+    );
+    assert_eq!(inbox.newcomer(None, after(399)), Newcomer::Welcome);
+    assert_eq!(
+        inbox.newcomer(None, after(400)),
+        Newcomer::Late,
         "100 ms of nothing but old messages"
     );
 }
@@ -127,13 +132,17 @@ fn a_late_shard_is_in_time_again_once_its_messages_are_young() {
     for millis in [200, 190, 0] {
         inbox.put(message(NEW, ago(millis)), ago(millis)).unwrap();
     }
-    assert!(!inbox.is_late(ago(110)));
-    assert!(inbox.is_late(now));
+    assert_eq!(inbox.newcomer(None, ago(110)), Newcomer::Welcome);
+    assert_eq!(inbox.newcomer(None, now), Newcomer::Late);
     let mut taken = Vec::new();
     arrivals.take(&mut taken, 1);
-    assert!(inbox.is_late(now), "the next one is old, too");
+    assert_eq!(
+        inbox.newcomer(None, now),
+        Newcomer::Late,
+        "the next one is old, too"
+    );
     arrivals.take(&mut taken, 1);
-    assert!(!inbox.is_late(now));
+    assert_eq!(inbox.newcomer(None, now), Newcomer::Welcome);
 }
 
 #[test]
@@ -154,11 +163,12 @@ fn known_calls_are_remembered_as_long_as_copies_come_and_in_bounded_memory() {
     let (inbox, arrivals) = inbox(1);
     let start = Instant::now();
     arrivals.admitted(7, start);
-    assert!(inbox.knows(7) && !inbox.knows(8));
+    let knows = |fingerprint| inbox.newcomer(Some(fingerprint), start) == Newcomer::Known;
+    assert!(knows(7) && !knows(8));
     arrivals.admitted(8, start + COPIES);
-    assert!(inbox.knows(7), "at least for 64 T1");
+    assert!(knows(7), "at least for 64 T1");
     arrivals.admitted(9, start + COPIES * 2);
-    assert!(!inbox.knows(7) && inbox.knows(8));
+    assert!(!knows(7) && knows(8));
     for number in 0..400_000 {
         arrivals.admitted(number, start + COPIES * 2);
     }
@@ -190,8 +200,8 @@ fn the_engine_hears_of_an_age_only_when_the_door_is_not_enough() {
     arrivals.take(&mut taken, 1);
     assert_eq!(arrivals.overdue(), Duration::ZERO, "a hiccup");
     inbox.put(message(NEW, ago(400)), ago(400)).unwrap();
-    assert!(!inbox.is_late(ago(100)));
-    assert!(inbox.is_late(now));
+    assert_eq!(inbox.newcomer(None, ago(100)), Newcomer::Welcome);
+    assert_eq!(inbox.newcomer(None, now), Newcomer::Late);
     arrivals.take(&mut taken, 1);
     assert!(arrivals.overdue() >= Duration::from_millis(400));
     arrivals.take(&mut taken, 1);
