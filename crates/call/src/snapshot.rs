@@ -1,8 +1,8 @@
 //! What a restart needs of a call, as octets of a known version.
 //!
-//! The first octet is the version, the rest is the [`Snapshot`] as postcard writes it. Version 2 has a [`Steady`] before
-//! it, and is written where there is one. A version that changes the types keeps the former ones under a name of their
-//! own, turns them into today's in `decode`, and gets a golden file beside the others.
+//! The first octet is the version, the rest is the [`Snapshot`] as postcard writes it. A version that changes the types
+//! keeps the former ones under a name of their own, turns them into today's in `decode`, and gets a golden file beside
+//! the others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,8 @@ use crate::record::{CallState, Identity, Times};
 
 /// Octets most snapshots need at most.
 const USUAL: usize = 2 * 1024;
-/// The version without a `Steady`.
-const PLAIN: u8 = 1;
-/// The version with one.
-const WITH_STEADY: u8 = 2;
+/// The version of what is written.
+const VERSION: u8 = 1;
 
 /// When a call was answered, on an axis that nobody can set and that may outlast the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +56,6 @@ pub struct Snapshot {
     /// The SIP side.
     pub leg: LegSnapshot,
     /// When it was answered, whatever was done to the wall clock since.
-    #[serde(skip)]
     pub steady: Option<Steady>,
 }
 
@@ -76,18 +73,9 @@ pub enum DecodeError {
 impl Snapshot {
     /// The octets to keep.
     pub fn encode(&self) -> Vec<u8> {
-        let mut head = Vec::with_capacity(USUAL);
-        head.push(if self.steady.is_some() {
-            WITH_STEADY
-        } else {
-            PLAIN
-        });
-        let head = match &self.steady {
-            None => Ok(head),
-            Some(steady) => postcard::to_extend(steady, head),
-        };
-        head.and_then(|head| postcard::to_extend(self, head))
-            .expect("a snapshot has no part that cannot be written")
+        let mut octets = Vec::with_capacity(USUAL);
+        octets.push(VERSION);
+        postcard::to_extend(self, octets).expect("a snapshot has no part that cannot be written")
     }
 
     /// The snapshot in these octets.
@@ -98,16 +86,11 @@ impl Snapshot {
         let (version, rest) = bytes
             .split_first()
             .ok_or_else(|| DecodeError::Damaged("it is empty".to_owned()))?;
-        let damaged = |error: postcard::Error| DecodeError::Damaged(error.to_string());
-        let (steady, rest) = match *version {
-            PLAIN => (None, rest),
-            WITH_STEADY => {
-                let (steady, rest) = postcard::take_from_bytes(rest).map_err(damaged)?;
-                (Some(steady), rest)
+        match *version {
+            VERSION => {
+                postcard::from_bytes(rest).map_err(|error| DecodeError::Damaged(error.to_string()))
             }
-            other => return Err(DecodeError::Version(other)),
-        };
-        let plain: Self = postcard::from_bytes(rest).map_err(damaged)?;
-        Ok(Self { steady, ..plain })
+            other => Err(DecodeError::Version(other)),
+        }
     }
 }
