@@ -140,10 +140,12 @@ const INBOX_AGE: Strain = Strain {
 };
 
 impl Strain {
-    const fn handle(&mut self, value: Duration) {
-        let limit = if self.is_on { self.below } else { self.above };
-        self.is_on = value.as_nanos() > limit.as_nanos()
-            || (self.is_on && value.as_nanos() == limit.as_nanos());
+    fn handle(&mut self, value: Duration) {
+        self.is_on = if self.is_on {
+            value >= self.below
+        } else {
+            value > self.above
+        };
     }
 }
 
@@ -200,11 +202,11 @@ impl Admission {
                 .is_some_and(|rate| !self.rate.has_one(now, rate))
     }
 
-    pub(super) const fn handle_store_lag(&mut self, lag: Duration) {
+    pub(super) fn handle_store_lag(&mut self, lag: Duration) {
         self.store_away.handle(lag);
     }
 
-    pub(super) const fn handle_inbox_age(&mut self, age: Duration) {
+    pub(super) fn handle_inbox_age(&mut self, age: Duration) {
         self.late.handle(age);
     }
 

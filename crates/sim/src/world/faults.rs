@@ -186,7 +186,7 @@ impl World {
     }
 
     /// The engine hears how long the oldest message waited in the inbox.
-    pub(super) const fn late(&mut self, age: Duration) {
+    pub(super) fn late(&mut self, age: Duration) {
         if let Some(shell) = &mut self.node.shell {
             shell.engine.handle_inbox_age(age);
         }
