@@ -18,7 +18,9 @@ pub mod outlet;
 pub mod reply_id;
 pub mod secrets;
 pub mod shard;
+pub mod sigv4;
 pub mod telemetry;
 
+mod calendar;
 mod fail;
 mod random;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::calendar::days_since_epoch;
+
 /// Reads a `Retry-After` value at a Unix time in seconds; nothing when it is malformed or past.
 pub(super) fn parse(value: &str, unix: u64) -> Option<Duration> {
     let value = value.trim();
@@ -54,14 +56,6 @@ fn of_this_time(short: u64, now: u64) -> u64 {
     let year = 1970 + now / 31_556_952;
     let near = year - year % 100 + short;
     if near > year + 50 { near - 100 } else { near }
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar, counted in years that begin in March.
-fn days_since_epoch(year: u64, month: u64, day: u64) -> u64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let month = (month + 9) % 12;
-    let before_year = 365 * year + year / 4 - year / 100 + year / 400;
-    before_year + (153 * month + 2) / 5 + day - 1 - 719_468
 }
 
 #[cfg(test)]
