@@ -5,10 +5,12 @@
 mod algorithm;
 mod challenge;
 mod client;
+mod ha1;
 
 pub use algorithm::{Algorithm, Digest, Qop};
 pub use challenge::{Challenge, parameters};
 pub use client::{AuthFailure, Credentials, DigestClient, Secret};
+pub use ha1::{ALGORITHMS, Ha1};
 
 #[cfg(test)]
 mod tests;
