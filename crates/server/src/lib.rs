@@ -15,6 +15,7 @@ pub mod http;
 pub mod kind;
 pub mod net;
 pub mod outlet;
+pub mod password;
 pub mod reply_id;
 pub mod secrets;
 pub mod shard;
