@@ -1,9 +1,8 @@
 //! API keys: opaque tokens (found by hash, sealed because Signature V4 needs them back) and customers' public keys.
 
-use rusqlite::{OptionalExtension, Row, params};
-
 use crate::seal::TokenHash;
-use crate::{Read, Result, SealedText, UnixMicros, Write};
+use crate::sql::{Row, values};
+use crate::{Error, Read, Result, SealedText, UnixMicros, Write};
 
 /// What proves that a caller holds the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +47,8 @@ macro_rules! select {
     };
 }
 
-fn api_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
-    let credential = match row.get(2)? {
+fn api_key(row: &Row<'_>) -> Result<ApiKey> {
+    let credential = match row.get::<u8>(2)? {
         OPAQUE => Credential::Opaque {
             token_hash: row.get(3)?,
             sealed_token: row.get(4)?,
@@ -75,53 +74,61 @@ pub fn add(db: &Write<'_>, key: &ApiKey) -> Result<()> {
         } => (OPAQUE, Some(token_hash), Some(sealed_token), None),
         Credential::Pem(pem) => (PEM, None, None, Some(pem)),
     };
-    let mut statement = db.sql.prepare_cached(
+    let added = db.execute(
         "INSERT INTO api_keys (domain, sk, kind, token_hash, sealed_token, pem, scopes, description, created_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+        values![
+            key.domain,
+            key.sk,
+            kind,
+            token_hash,
+            sealed_token,
+            pem,
+            key.scopes,
+            key.description,
+            key.created_at
+        ],
     )?;
-    statement.execute(params![
-        key.domain,
-        key.sk,
-        kind,
-        token_hash,
-        sealed_token,
-        pem,
-        key.scopes,
-        key.description,
-        key.created_at
-    ])?;
-    Ok(())
+    match added {
+        0 => Err(Error::Conflict("the key's id or token is taken".to_owned())),
+        _ => Ok(()),
+    }
 }
 
 /// The key whose token has this hash, of whichever domain.
 pub fn find_by_token(db: &Read<'_>, token_hash: &TokenHash) -> Result<Option<ApiKey>> {
-    let mut statement = db.sql.prepare_cached(select!("WHERE token_hash = ?1"))?;
-    Ok(statement.query_row([token_hash], api_key).optional()?)
+    db.first(
+        select!("WHERE token_hash = ?1"),
+        values![token_hash],
+        api_key,
+    )
 }
 
 /// The key of that id.
 pub fn find(db: &Read<'_>, domain: &str, sk: &str) -> Result<Option<ApiKey>> {
-    let mut statement = db
-        .sql
-        .prepare_cached(select!("WHERE domain = ?1 AND sk = ?2"))?;
-    Ok(statement.query_row([domain, sk], api_key).optional()?)
+    db.first(
+        select!("WHERE domain = ?1 AND sk = ?2"),
+        values![domain, sk],
+        api_key,
+    )
 }
 
 /// All keys of a domain, in id order.
 pub fn of_domain(db: &Read<'_>, domain: &str) -> Result<Vec<ApiKey>> {
-    let mut statement = db
-        .sql
-        .prepare_cached(select!("WHERE domain = ?1 ORDER BY sk"))?;
-    let rows = statement.query_map([domain], api_key)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    db.all(
+        select!("WHERE domain = ?1 ORDER BY sk"),
+        values![domain],
+        api_key,
+    )
 }
 
 /// Removes a key; `false` when there was none.
 pub fn delete(db: &Write<'_>, domain: &str, sk: &str) -> Result<bool> {
-    let mut statement = db
-        .sql
-        .prepare_cached("DELETE FROM api_keys WHERE domain = ?1 AND sk = ?2")?;
-    Ok(statement.execute([domain, sk])? > 0)
+    let removed = db.execute(
+        "DELETE FROM api_keys WHERE domain = ?1 AND sk = ?2",
+        values![domain, sk],
+    )?;
+    Ok(removed > 0)
 }
 
 #[cfg(test)]

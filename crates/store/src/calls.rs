@@ -3,10 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, params, params_from_iter};
-
-use crate::key::to_sql_integer;
+use crate::sql::{AsValue, Row, Value, values};
 use crate::{CallKey, Read, Result, UnixMicros, Write};
 
 /// One call's record, as it is now.
@@ -77,20 +74,20 @@ macro_rules! select {
     };
 }
 
-fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
+fn call_row(row: &Row<'_>) -> Result<CallRow> {
     Ok(CallRow {
         id: row.get(0)?,
         domain: row.get(1)?,
-        direction: row.get::<_, String>(2)?.into(),
+        direction: row.get::<String>(2)?.into(),
         source_user: row.get(3)?,
         destination_user: row.get(4)?,
         sip_call_id: row.get(5)?,
         started_at: row.get(6)?,
-        state: row.get::<_, String>(7)?.into(),
+        state: row.get::<String>(7)?.into(),
         session_reference_id: row.get(8)?,
         answered_at: row.get(9)?,
         ended_at: row.get(10)?,
-        class: row.get::<_, Option<String>>(11)?.map(Cow::Owned),
+        class: row.get::<Option<String>>(11)?.map(Cow::Owned),
         record: row.get(12)?,
     })
 }
@@ -102,29 +99,29 @@ pub(crate) fn put(db: &Write<'_>, row: &CallRow) -> Result<()> {
     if !is_fresh && update(db, row)? {
         return Ok(());
     }
-    let mut upsert = db.sql.prepare_cached(
+    db.execute(
         "INSERT INTO calls (id, domain, direction, source_user, destination_user, sip_call_id, started_at, state, \
          session_reference_id, answered_at, ended_at, class, record) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
          ON CONFLICT (id) DO UPDATE SET state = excluded.state, \
          session_reference_id = excluded.session_reference_id, answered_at = excluded.answered_at, \
          ended_at = excluded.ended_at, class = excluded.class, record = excluded.record",
+        values![
+            row.id,
+            row.domain,
+            row.direction,
+            row.source_user,
+            row.destination_user,
+            row.sip_call_id,
+            row.started_at,
+            row.state,
+            row.session_reference_id,
+            row.answered_at,
+            row.ended_at,
+            row.class,
+            row.record
+        ],
     )?;
-    upsert.execute(params![
-        row.id.bytes(),
-        row.domain,
-        row.direction,
-        row.source_user,
-        row.destination_user,
-        row.sip_call_id,
-        row.started_at,
-        row.state,
-        row.session_reference_id,
-        row.answered_at,
-        row.ended_at,
-        row.class,
-        row.record
-    ])?;
     Ok(())
 }
 
@@ -133,35 +130,36 @@ fn update(db: &Write<'_>, row: &CallRow) -> Result<bool> {
     let sql = match row.ended_at {
         None => {
             "UPDATE calls SET state = ?2, answered_at = ?3, class = ?4, record = ?5 \
-             WHERE id = ?1 AND session_reference_id IS ?6 AND ended_at IS ?7"
+             WHERE id = ?1 AND session_reference_id IS NOT DISTINCT FROM ?6 \
+             AND ended_at IS NOT DISTINCT FROM ?7"
         }
         Some(_) => {
             "UPDATE calls SET state = ?2, answered_at = ?3, class = ?4, record = ?5, ended_at = ?7 \
-             WHERE id = ?1 AND session_reference_id IS ?6"
+             WHERE id = ?1 AND session_reference_id IS NOT DISTINCT FROM ?6"
         }
     };
-    let mut statement = db.sql.prepare_cached(sql)?;
-    let updated = statement.execute(params![
-        row.id.bytes(),
-        row.state,
-        row.answered_at,
-        row.class,
-        row.record,
-        row.session_reference_id,
-        row.ended_at
-    ])?;
+    let updated = db.execute(
+        sql,
+        values![
+            row.id,
+            row.state,
+            row.answered_at,
+            row.class,
+            row.record,
+            row.session_reference_id,
+            row.ended_at
+        ],
+    )?;
     Ok(updated > 0)
 }
 
 /// The call of that id, when it is the domain's.
 pub fn find(db: &Read<'_>, domain: &str, id: CallKey) -> Result<Option<CallRow>> {
-    let mut statement = db
-        .sql
-        .prepare_cached(select!("WHERE id = ?1 AND domain = ?2"))?;
-    let found = statement
-        .query_row(params![id.bytes(), domain], call_row)
-        .optional()?;
-    Ok(found)
+    db.first(
+        select!("WHERE id = ?1 AND domain = ?2"),
+        values![id, domain],
+        call_row,
+    )
 }
 
 /// A page of the domain's calls that fit, newest first, behind the call `after`; calls that are added do not shift it.
@@ -173,26 +171,23 @@ pub fn list(
     limit: u32,
 ) -> Result<Vec<CallRow>> {
     let (sql, values) = question(domain, filter, after, limit);
-    let mut statement = db.sql.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), call_row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    db.all(&sql, &values, call_row)
 }
 
-/// The list's SQL, put together from fixed parts, and what its `?` stand for.
-fn question(
-    domain: &str,
-    filter: &Filter,
+/// The list's SQL, put together from fixed parts, and what its values are.
+fn question<'a>(
+    domain: &'a str,
+    filter: &'a Filter,
     after: Option<CallKey>,
     limit: u32,
-) -> (String, Vec<Value>) {
-    let mut sql = String::from(select!("WHERE domain = ?"));
-    let mut values = vec![Value::from(domain.to_owned())];
-    let mut narrow = |condition: &str, with: &[Value]| {
+) -> (String, Vec<Value<'a>>) {
+    let mut sql = String::from(select!("WHERE domain = ?1"));
+    let mut values = vec![domain.as_value()];
+    let mut narrow = |condition: &str, with: Option<Value<'a>>| {
+        values.extend(with);
         sql.push_str(" AND ");
-        sql.push_str(condition);
-        values.extend_from_slice(with);
+        sql.push_str(&condition.replace('?', &format!("?{}", values.len())));
     };
-    let text = |text: &String| Value::from(text.clone());
     let equal = [
         ("state = ?", &filter.state),
         ("direction = ?", &filter.direction),
@@ -204,35 +199,37 @@ fn question(
     ];
     for (condition, wanted) in equal {
         if let Some(wanted) = wanted {
-            narrow(condition, &[text(wanted)]);
+            narrow(condition, Some(wanted.as_value()));
         }
     }
     if let Some(number) = &filter.number {
         narrow(
             "(source_user = ? OR destination_user = ?)",
-            &[text(number), text(number)],
+            Some(number.as_value()),
         );
     }
     match filter.live {
-        Some(true) => narrow("ended_at IS NULL", &[]),
-        Some(false) => narrow("ended_at IS NOT NULL", &[]),
+        Some(true) => narrow("ended_at IS NULL", None),
+        Some(false) => narrow("ended_at IS NOT NULL", None),
         None => {}
     }
-    let time = |time: UnixMicros| Value::from(to_sql_integer(time.0));
-    if let Some(from) = filter.started_from {
-        narrow("started_at >= ?", &[time(from)]);
+    if let Some(from) = &filter.started_from {
+        narrow("started_at >= ?", Some(from.as_value()));
     }
-    if let Some(before) = filter.started_before {
-        narrow("started_at < ?", &[time(before)]);
+    if let Some(before) = &filter.started_before {
+        narrow("started_at < ?", Some(before.as_value()));
     }
     if let Some(after) = after {
         narrow(
             "(started_at, serial) < (SELECT started_at, serial FROM calls WHERE id = ?)",
-            &[Value::from(after.bytes().to_vec())],
+            Some(Value::Call(after.0.to_be_bytes())),
         );
     }
-    sql.push_str(" ORDER BY started_at DESC, serial DESC LIMIT ?");
-    values.push(Value::from(limit));
+    values.push(Value::Integer(i64::from(limit)));
+    let last = values.len();
+    sql.push_str(&format!(
+        " ORDER BY started_at DESC, serial DESC LIMIT ?{last}"
+    ));
     (sql, values)
 }
 

@@ -1,8 +1,6 @@
 //! Provisioning documents of every kind: JSON text the store never looks into, under (domain, kind, id, draft).
 
-use rusqlite::{OptionalExtension, Row, params};
-
-use crate::key::{from_sql_integer, to_sql_integer};
+use crate::sql::{Row, values};
 use crate::{Error, Read, Result, Write};
 
 /// Names one document.
@@ -78,25 +76,24 @@ macro_rules! select {
     };
 }
 
-fn document(row: &Row<'_>) -> rusqlite::Result<Document> {
+fn document(row: &Row<'_>) -> Result<Document> {
     Ok(Document {
         domain: row.get(0)?,
         kind: row.get(1)?,
         id: row.get(2)?,
         draft: row.get(3)?,
-        version: from_sql_integer(row.get(4)?),
+        version: row.get(4)?,
         body: row.get(5)?,
     })
 }
 
 /// The document, if there is one.
 pub fn find(db: &Read<'_>, key: Key<'_>) -> Result<Option<Document>> {
-    let sql = select!("WHERE domain = ?1 AND kind = ?2 AND id = ?3 AND draft = ?4",);
-    let mut statement = db.sql.prepare_cached(sql)?;
-    let found = statement
-        .query_row(params![key.domain, key.kind, key.id, key.draft], document)
-        .optional()?;
-    Ok(found)
+    db.first(
+        select!("WHERE domain = ?1 AND kind = ?2 AND id = ?3 AND draft = ?4"),
+        values![key.domain, key.kind, key.id, key.draft],
+        document,
+    )
 }
 
 /// A page of the documents of one domain and kind, in id order.
@@ -107,73 +104,58 @@ pub fn list(
     draft: bool,
     page: Page<'_>,
 ) -> Result<Vec<Document>> {
-    let sql = select!(
-        "WHERE domain = ?1 AND kind = ?2 AND draft = ?3 \
-         AND id > ?4 AND id >= ?5 ORDER BY id LIMIT ?6",
-    );
-    let mut statement = db.sql.prepare_cached(sql)?;
-    let prefix = page.prefix.unwrap_or("");
-    let rows = statement.query_map(
-        params![
-            domain,
-            kind,
-            draft,
-            page.after.unwrap_or(""),
-            prefix,
-            page.limit
-        ],
+    let (after, prefix) = (page.after.unwrap_or(""), page.prefix.unwrap_or(""));
+    let mut found = db.all(
+        select!(
+            "WHERE domain = ?1 AND kind = ?2 AND draft = ?3 \
+             AND id > ?4 AND id >= ?5 ORDER BY id LIMIT ?6",
+        ),
+        values![domain, kind, draft, after, prefix, page.limit],
         document,
     )?;
-    let fits = |row: &rusqlite::Result<Document>| match row {
-        Ok(document) => document.id.starts_with(prefix),
-        Err(_) => true,
-    };
-    Ok(rows.take_while(fits).collect::<rusqlite::Result<_>>()?)
+    let fit = found.partition_point(|document| document.id.starts_with(prefix));
+    found.truncate(fit);
+    Ok(found)
 }
 
 /// Hands every document that is not a draft to `each`, domain by domain: what a node reads when it starts.
 pub fn each_live(db: &Read<'_>, mut each: impl FnMut(Document)) -> Result<()> {
-    let sql = select!("WHERE draft = 0 ORDER BY domain, kind, id");
-    let mut statement = db.sql.prepare_cached(sql)?;
-    for row in statement.query_map([], document)? {
-        each(row?);
-    }
-    Ok(())
+    db.each(
+        select!("WHERE draft = 0 ORDER BY domain, kind, id"),
+        &[],
+        |row| {
+            each(document(row)?);
+            Ok(())
+        },
+    )
 }
 
 /// Every document of one domain that is not a draft, kind by kind.
 pub fn of_domain(db: &Read<'_>, domain: &str) -> Result<Vec<Document>> {
-    let sql = select!("WHERE domain = ?1 AND draft = 0 ORDER BY kind, id",);
-    let mut statement = db.sql.prepare_cached(sql)?;
-    let rows = statement.query_map([domain], document)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    db.all(
+        select!("WHERE domain = ?1 AND draft = 0 ORDER BY kind, id"),
+        values![domain],
+        document,
+    )
 }
 
 /// Number of documents of one domain and kind.
 pub fn count(db: &Read<'_>, domain: &str, kind: &str, draft: bool) -> Result<u64> {
-    let mut statement = db.sql.prepare_cached(
+    db.only(
         "SELECT count(*) FROM documents WHERE domain = ?1 AND kind = ?2 AND draft = ?3",
-    )?;
-    let count = statement.query_row(params![domain, kind, draft], |row| row.get(0))?;
-    Ok(from_sql_integer(count))
+        values![domain, kind, draft],
+    )
 }
 
 /// Stores `body`; [`Error::Version`] when something else than `expected` is there, [`Error::NoSuchDomain`].
 pub fn put(db: &Write<'_>, key: Key<'_>, body: &str, expected: Expected) -> Result<Written> {
     let found = check(db, key, expected)?;
     let version = next_revision(db)?;
-    let mut statement = db.sql.prepare_cached(
+    db.execute(
         "INSERT INTO documents (domain, kind, id, draft, version, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-         ON CONFLICT DO UPDATE SET version = excluded.version, body = excluded.body",
+         ON CONFLICT (domain, kind, id, draft) DO UPDATE SET version = excluded.version, body = excluded.body",
+        values![key.domain, key.kind, key.id, key.draft, version, body],
     )?;
-    statement.execute(params![
-        key.domain,
-        key.kind,
-        key.id,
-        key.draft,
-        to_sql_integer(version),
-        body
-    ])?;
     Ok(Written {
         version,
         created: found.is_none(),
@@ -183,31 +165,27 @@ pub fn put(db: &Write<'_>, key: Key<'_>, body: &str, expected: Expected) -> Resu
 /// Removes the document; `false` when there was none, [`Error::Version`] when it is not the expected one.
 pub fn delete(db: &Write<'_>, key: Key<'_>, expected: Expected) -> Result<bool> {
     check(db, key, expected)?;
-    let mut statement = db.sql.prepare_cached(
+    let removed = db.execute(
         "DELETE FROM documents WHERE domain = ?1 AND kind = ?2 AND id = ?3 AND draft = ?4",
+        values![key.domain, key.kind, key.id, key.draft],
     )?;
-    let removed = statement.execute(params![key.domain, key.kind, key.id, key.draft])?;
     Ok(removed > 0)
 }
 
 /// Removes all documents of one domain and kind, returning how many.
 pub fn delete_all(db: &Write<'_>, domain: &str, kind: &str, draft: bool) -> Result<usize> {
-    let mut statement = db
-        .sql
-        .prepare_cached("DELETE FROM documents WHERE domain = ?1 AND kind = ?2 AND draft = ?3")?;
-    Ok(statement.execute(params![domain, kind, draft])?)
+    db.execute(
+        "DELETE FROM documents WHERE domain = ?1 AND kind = ?2 AND draft = ?3",
+        values![domain, kind, draft],
+    )
 }
 
 fn check(db: &Write<'_>, key: Key<'_>, expected: Expected) -> Result<Option<u64>> {
-    let mut statement = db.sql.prepare_cached(
+    let found = db.first(
         "SELECT version FROM documents WHERE domain = ?1 AND kind = ?2 AND id = ?3 AND draft = ?4",
+        values![key.domain, key.kind, key.id, key.draft],
+        |row| row.get(0),
     )?;
-    let found = statement
-        .query_row(params![key.domain, key.kind, key.id, key.draft], |row| {
-            row.get(0)
-        })
-        .optional()?
-        .map(from_sql_integer);
     let fits = match expected {
         Expected::Any => true,
         Expected::Absent => found.is_none(),
@@ -223,10 +201,7 @@ fn check(db: &Write<'_>, key: Key<'_>, expected: Expected) -> Result<Option<u64>
 
 /// The next number of the store-wide sequence of versions.
 pub(crate) fn next_revision(db: &Write<'_>) -> Result<u64> {
-    let mut statement = db
-        .sql
-        .prepare_cached("UPDATE revision SET value = value + 1 RETURNING value")?;
-    Ok(from_sql_integer(statement.query_row([], |row| row.get(0))?))
+    db.only("UPDATE revision SET value = value + 1 RETURNING value", &[])
 }
 
 #[cfg(test)]

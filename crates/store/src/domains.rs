@@ -1,9 +1,7 @@
 //! Tenants: their settings and the secrets their callbacks are signed with.
 
-use rusqlite::{OptionalExtension, Row, params};
-
 use crate::documents::next_revision;
-use crate::key::{from_sql_integer, to_sql_integer};
+use crate::sql::{Row, values};
 use crate::{Error, Read, Result, SealedText, UnixMicros, Write};
 
 /// A tenant.
@@ -33,13 +31,13 @@ macro_rules! select {
     };
 }
 
-fn domain(row: &Row<'_>) -> rusqlite::Result<Domain> {
+fn domain(row: &Row<'_>) -> Result<Domain> {
     let previous: Option<SealedText> = row.get(4)?;
     let until: Option<UnixMicros> = row.get(5)?;
     Ok(Domain {
         domain: row.get(0)?,
         settings: row.get(1)?,
-        version: from_sql_integer(row.get(2)?),
+        version: row.get(2)?,
         webhook_secret: row.get(3)?,
         previous_webhook_secret: previous.zip(until),
         created_at: row.get(6)?,
@@ -54,27 +52,30 @@ pub fn add(
     webhook_secret: &SealedText,
     now: UnixMicros,
 ) -> Result<()> {
-    let version = to_sql_integer(next_revision(db)?);
-    let mut statement = db.sql.prepare_cached(
-        "INSERT INTO domains (domain, settings, version, webhook_secret, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+    let version = next_revision(db)?;
+    let added = db.execute(
+        "INSERT INTO domains (domain, settings, version, webhook_secret, created_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT DO NOTHING",
+        values![name, settings, version, webhook_secret, now],
     )?;
-    statement.execute(params![name, settings, version, webhook_secret, now])?;
-    Ok(())
+    match added {
+        0 => Err(Error::Conflict("the domain exists".to_owned())),
+        _ => Ok(()),
+    }
 }
 
 /// The tenant of that name.
 pub fn find(db: &Read<'_>, name: &str) -> Result<Option<Domain>> {
-    let mut statement = db.sql.prepare_cached(select!("WHERE domain = ?1"))?;
-    Ok(statement.query_row([name], domain).optional()?)
+    db.first(select!("WHERE domain = ?1"), values![name], domain)
 }
 
 /// Tenants in name order, at most `limit`, behind the name `after`.
 pub fn list(db: &Read<'_>, after: Option<&str>, limit: u32) -> Result<Vec<Domain>> {
-    let mut statement = db
-        .sql
-        .prepare_cached(select!("WHERE domain > ?1 ORDER BY domain LIMIT ?2"))?;
-    let rows = statement.query_map(params![after.unwrap_or(""), limit], domain)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    db.all(
+        select!("WHERE domain > ?1 ORDER BY domain LIMIT ?2"),
+        values![after.unwrap_or(""), limit],
+        domain,
+    )
 }
 
 /// Replaces the settings and returns their version; [`Error::Version`] when `expected` is given and not stored.
@@ -89,10 +90,10 @@ pub fn put_settings(
         return Err(Error::Version(Some(found)));
     }
     let version = next_revision(db)?;
-    let mut statement = db
-        .sql
-        .prepare_cached("UPDATE domains SET settings = ?2, version = ?3 WHERE domain = ?1")?;
-    statement.execute(params![name, settings, to_sql_integer(version)])?;
+    db.execute(
+        "UPDATE domains SET settings = ?2, version = ?3 WHERE domain = ?1",
+        values![name, settings, version],
+    )?;
     Ok(version)
 }
 
@@ -103,11 +104,12 @@ pub fn rotate_webhook_secret(
     secret: &SealedText,
     previous_until: UnixMicros,
 ) -> Result<()> {
-    let mut statement = db.sql.prepare_cached(
+    let updated = db.execute(
         "UPDATE domains SET previous_webhook_secret = webhook_secret, previous_until = ?3, webhook_secret = ?2 \
          WHERE domain = ?1",
+        values![name, secret, previous_until],
     )?;
-    match statement.execute(params![name, secret, previous_until])? {
+    match updated {
         0 => Err(Error::NoSuchDomain),
         _ => Ok(()),
     }
@@ -115,10 +117,7 @@ pub fn rotate_webhook_secret(
 
 /// Removes a tenant with its documents, networks and keys; its calls and events stay until their time is up.
 pub fn delete(db: &Write<'_>, name: &str) -> Result<bool> {
-    let mut statement = db
-        .sql
-        .prepare_cached("DELETE FROM domains WHERE domain = ?1")?;
-    Ok(statement.execute([name])? > 0)
+    Ok(db.execute("DELETE FROM domains WHERE domain = ?1", values![name])? > 0)
 }
 
 #[cfg(test)]

@@ -76,9 +76,12 @@ pub enum Error {
     /// A change given to the writer panicked and was undone.
     #[error("a change panicked and was undone")]
     Panicked,
+    /// The database takes no writes at present.
+    #[error("the database is read-only")]
+    ReadOnly,
     /// Anything else the database said.
     #[error("database: {0}")]
-    Database(Arc<rusqlite::Error>),
+    Database(String),
 }
 
 impl Error {
@@ -92,16 +95,16 @@ impl Error {
                 | Self::DiskFailed(_)
                 | Self::Stalled
                 | Self::Busy
+                | Self::ReadOnly
         )
     }
 
     /// Whether the fault lies with the disk or another process, and not with what was to be written.
     pub(crate) fn is_trouble(&self) -> bool {
-        match self {
-            Self::DiskFull | Self::DiskFailed(_) | Self::Busy | Self::Damaged(_) => true,
-            Self::Database(error) => error.sqlite_error_code() == Some(ErrorCode::ReadOnly),
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::DiskFull | Self::DiskFailed(_) | Self::Busy | Self::Damaged(_) | Self::ReadOnly
+        )
     }
 
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -116,7 +119,7 @@ impl Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let rusqlite::Error::SqliteFailure(failure, message) = &error else {
-            return Self::Database(Arc::new(error));
+            return Self::Database(error.to_string());
         };
         let said = || message.clone().unwrap_or_else(|| failure.to_string());
         match failure.code {
@@ -136,7 +139,8 @@ impl From<rusqlite::Error> for Error {
                 Self::NoSuchDomain
             }
             ErrorCode::ConstraintViolation => Self::Conflict(said()),
-            _ => Self::Database(Arc::new(error)),
+            ErrorCode::ReadOnly => Self::ReadOnly,
+            _ => Self::Database(error.to_string()),
         }
     }
 }

@@ -10,8 +10,7 @@ mod tests;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Row, params};
-
+use crate::sql::{Row, values};
 use crate::{CallKey, Read, Result, SealedText, UnixMicros, Write};
 
 pub use again::{Held, give_up, held, next_due};
@@ -120,7 +119,7 @@ macro_rules! select {
 use select;
 
 /// An event without its tries.
-fn untried(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
+fn untried(row: &Row<'_>) -> Result<StoredEvent> {
     Ok(StoredEvent {
         cursor: row.get(0)?,
         row: EventRow {
@@ -129,7 +128,7 @@ fn untried(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
             domain: row.get(3)?,
             service: row.get(4)?,
             callback_id: row.get(5)?,
-            name: row.get::<_, String>(6)?.into(),
+            name: row.get::<String>(6)?.into(),
             sequence: row.get(7)?,
             terminal: row.get(8)?,
             target: row.get(9)?,
@@ -137,7 +136,7 @@ fn untried(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
             body: row.get(11)?,
             sealed: row.get(12)?,
         },
-        state: match row.get(13)? {
+        state: match row.get::<u8>(13)? {
             PENDING => DeliveryState::Pending,
             DELIVERED => DeliveryState::Delivered,
             _ => DeliveryState::Failed,
@@ -152,58 +151,54 @@ fn untried(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
 }
 
 /// An event with its tries.
-fn tried(db: &Read<'_>, row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
+fn tried(db: &Read<'_>, row: &Row<'_>) -> Result<StoredEvent> {
     let mut event = untried(row)?;
     event.tries = delivery::tries(db, row, &event)?;
     Ok(event)
 }
 
 pub(crate) fn insert(db: &Write<'_>, row: &EventRow) -> Result<()> {
-    let mut statement = db.sql.prepare_cached(
+    db.execute(
         "INSERT INTO events (webhook_id, call, domain, service, callback_id, name, sequence, terminal, target, \
          created_at, state, attempts, tried, sealed, body) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, 0, ?11, ?12)",
+        values![
+            row.webhook_id,
+            row.call,
+            row.domain,
+            row.service,
+            row.callback_id,
+            row.name,
+            row.sequence,
+            row.terminal,
+            row.target,
+            row.created_at,
+            row.sealed,
+            row.body
+        ],
     )?;
-    statement.execute(params![
-        row.webhook_id,
-        row.call.bytes(),
-        row.domain,
-        row.service,
-        row.callback_id,
-        row.name,
-        row.sequence,
-        row.terminal,
-        row.target,
-        row.created_at,
-        row.sealed,
-        row.body
-    ])?;
     Ok(())
 }
 
 /// The domain's event with that cursor.
 pub fn find(db: &Read<'_>, domain: &str, cursor: i64) -> Result<Option<StoredEvent>> {
-    let mut statement = db
-        .sql
-        .prepare_cached(select!("WHERE cursor = ?1 AND domain = ?2"))?;
-    Ok(statement
-        .query_row(params![cursor, domain], |row| tried(db, row))
-        .optional()?)
+    db.first(
+        select!("WHERE cursor = ?1 AND domain = ?2"),
+        values![cursor, domain],
+        |row| tried(db, row),
+    )
 }
 
 /// A call's events, in the order of `sequence`.
 pub fn of_call(db: &Read<'_>, call: CallKey) -> Result<Vec<StoredEvent>> {
-    let mut statement = db
-        .sql
-        .prepare_cached(select!("WHERE call = ?1 ORDER BY sequence"))?;
-    let rows = statement.query_map([call.bytes()], |row| tried(db, row))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    db.all(
+        select!("WHERE call = ?1 ORDER BY sequence"),
+        values![call],
+        |row| tried(db, row),
+    )
 }
 
 /// The newest cursor given out, 0 before the first.
 pub fn newest_cursor(db: &Read<'_>) -> Result<i64> {
-    let mut statement = db
-        .sql
-        .prepare_cached("SELECT coalesce(max(cursor), 0) FROM events")?;
-    Ok(statement.query_row([], |row| row.get(0))?)
+    db.only("SELECT coalesce(max(cursor), 0) FROM events", &[])
 }

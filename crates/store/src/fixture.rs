@@ -3,6 +3,7 @@
 use tempfile::TempDir;
 
 use crate::events::{self, DeliveryState, StoredEvent};
+use crate::sql::Sql;
 use crate::{
     Batch, CallKey, CallRow, DeliveryUpdate, EventRow, LadderRow, MasterKey, Options, SealedText,
     Store, UnixMicros, domains, seal,
@@ -90,9 +91,16 @@ pub(crate) fn write(store: &Store, batch: Batch) -> crate::Result<()> {
     store.write(move |db| batch.apply(db))
 }
 
+/// The connection itself, for what is SQLite's own.
+pub(crate) fn sqlite<'a>(db: &crate::Read<'a>) -> &'a rusqlite::Connection {
+    match db.sql {
+        Sql::Sqlite(connection) => connection,
+    }
+}
+
 /// How SQLite would go about a statement, step by step.
 pub(crate) fn plan(db: &crate::Read<'_>, sql: &str) -> crate::Result<Vec<String>> {
-    let mut statement = db.sql.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+    let mut statement = sqlite(db).prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
     let anything = vec![1; statement.parameter_count()];
     let steps = statement.query_map(rusqlite::params_from_iter(anything), |row| row.get(3))?;
     Ok(steps.collect::<rusqlite::Result<_>>()?)

@@ -1,7 +1,6 @@
 //! Replies remembered under an `Idempotency-Key`, so that a repeated request is answered and not repeated.
 
-use rusqlite::{OptionalExtension, params};
-
+use crate::sql::values;
 use crate::{Result, UnixMicros, Write};
 
 /// A reply to give again.
@@ -35,25 +34,25 @@ pub fn claim(
     now: UnixMicros,
     expired: UnixMicros,
 ) -> Result<Claim> {
-    let mut take = db.sql.prepare_cached(
+    let taken = db.execute(
         "INSERT INTO replies (domain, key, fingerprint, created_at) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT DO UPDATE SET fingerprint = ?3, created_at = ?4, status = NULL, body = NULL \
-         WHERE created_at < ?5",
+         ON CONFLICT (domain, key) DO UPDATE SET fingerprint = ?3, created_at = ?4, status = NULL, body = NULL \
+         WHERE replies.created_at < ?5",
+        values![domain, key, fingerprint, now, expired],
     )?;
-    if take.execute(params![domain, key, fingerprint, now, expired])? > 0 {
+    if taken > 0 {
         return Ok(Claim::First);
     }
-    let mut look = db.sql.prepare_cached(
+    let found = db.first(
         "SELECT fingerprint, status, body, created_at FROM replies WHERE domain = ?1 AND key = ?2",
-    )?;
-    let found = look
-        .query_row([domain, key], |row| {
+        values![domain, key],
+        |row| {
             let stored: Vec<u8> = row.get(0)?;
             let status: Option<u16> = row.get(1)?;
             let body: Option<String> = row.get(2)?;
             Ok((stored, status.zip(body), row.get(3)?))
-        })
-        .optional()?;
+        },
+    )?;
     Ok(match found {
         Some((stored, ..)) if stored != fingerprint => Claim::OtherRequest,
         Some((_, Some((status, body)), _)) => Claim::Answered(Reply { status, body }),
@@ -65,29 +64,29 @@ pub fn claim(
 
 /// Remembers the reply to the request that took the key.
 pub fn finish(db: &Write<'_>, domain: &str, key: &str, reply: &Reply) -> Result<()> {
-    let mut statement = db.sql.prepare_cached(
+    db.execute(
         "UPDATE replies SET status = ?3, body = ?4 WHERE domain = ?1 AND key = ?2",
+        values![domain, key, reply.status, reply.body],
     )?;
-    statement.execute(params![domain, key, reply.status, reply.body])?;
     Ok(())
 }
 
 /// Frees a key whose request came to nothing, or whose reply must not be kept.
 pub fn release(db: &Write<'_>, domain: &str, key: &str) -> Result<()> {
-    let mut statement = db
-        .sql
-        .prepare_cached("DELETE FROM replies WHERE domain = ?1 AND key = ?2")?;
-    statement.execute([domain, key])?;
+    db.execute(
+        "DELETE FROM replies WHERE domain = ?1 AND key = ?2",
+        values![domain, key],
+    )?;
     Ok(())
 }
 
 /// Forgets up to `limit` keys taken before `before`, oldest first, returning how many.
 pub fn sweep(db: &Write<'_>, before: UnixMicros, limit: u32) -> Result<usize> {
-    let mut statement = db.sql.prepare_cached(
+    db.execute(
         "DELETE FROM replies WHERE (domain, key) IN \
          (SELECT domain, key FROM replies WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)",
-    )?;
-    Ok(statement.execute(params![before, limit])?)
+        values![before, limit],
+    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The SIP log: batches of rows in the caller's own encoding, by call.
 
-use rusqlite::params;
-
+use crate::sql::values;
 use crate::{CallKey, Read, Result, UnixMicros, Write};
 
 /// Some rows of one call's ladder.
@@ -16,27 +15,27 @@ pub struct LadderRow {
 }
 
 pub(crate) fn insert(db: &Write<'_>, row: &LadderRow) -> Result<()> {
-    let mut statement = db.sql.prepare_cached(
+    db.execute(
         "INSERT INTO ladder (call, at, rows, domain) \
          VALUES (?1, ?2, ?3, coalesce((SELECT domain FROM calls WHERE id = ?1), ''))",
+        values![row.call, row.at, row.rows],
     )?;
-    statement.execute(params![row.call.bytes(), row.at, row.rows])?;
     Ok(())
 }
 
 /// Everything logged for a call, in time order.
 pub fn of_call(db: &Read<'_>, call: CallKey) -> Result<Vec<LadderRow>> {
-    let mut statement = db
-        .sql
-        .prepare_cached("SELECT call, at, rows FROM ladder WHERE call = ?1 ORDER BY at, serial")?;
-    let rows = statement.query_map([call.bytes()], |row| {
-        Ok(LadderRow {
-            call: row.get(0)?,
-            at: row.get(1)?,
-            rows: row.get(2)?,
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    db.all(
+        "SELECT call, at, rows FROM ladder WHERE call = ?1 ORDER BY at, serial",
+        values![call],
+        |row| {
+            Ok(LadderRow {
+                call: row.get(0)?,
+                at: row.get(1)?,
+                rows: row.get(2)?,
+            })
+        },
+    )
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod error;
 mod fixture;
 mod key;
 mod schema;
+mod sql;
 mod store;
 mod writer;
 

@@ -1,7 +1,6 @@
 //! What is old leaves the database, a customer and a portion at a time.
 
-use rusqlite::params;
-
+use crate::sql::values;
 use crate::{Read, Result, UnixMicros, Write};
 
 /// From one name to the next by index, whatever number of rows lies between.
@@ -50,7 +49,7 @@ impl Kind {
             // Only the oldest rows are looked at, or a sweep with nothing to remove would read the whole domain.
             Self::Events => {
                 "DELETE FROM events WHERE cursor IN (SELECT cursor FROM \
-                 (SELECT cursor, created_at, state FROM events WHERE domain = ?1 ORDER BY cursor LIMIT 10 * ?3) \
+                 (SELECT cursor, created_at, state FROM events WHERE domain = ?1 ORDER BY cursor LIMIT 10 * ?3) AS oldest \
                  WHERE created_at < ?2 AND state <> 0 LIMIT ?3) AND cursor < (SELECT max(cursor) FROM events)"
             }
             Self::Ladder => {
@@ -63,9 +62,7 @@ impl Kind {
 
 /// The domains that have rows of that kind, also those that were deleted; ladders of no recorded call are under `""`.
 pub fn domains(db: &Read<'_>, kind: Kind) -> Result<Vec<String>> {
-    let mut statement = db.sql.prepare_cached(kind.domains())?;
-    let names = statement.query_map([], |row| row.get(0))?;
-    Ok(names.collect::<rusqlite::Result<_>>()?)
+    db.all(kind.domains(), &[], |row| row.get(0))
 }
 
 /// Removes up to `limit` of the domain's oldest rows of that kind that are from before `before`, returning how many.
@@ -76,8 +73,7 @@ pub fn sweep(
     before: UnixMicros,
     limit: u32,
 ) -> Result<usize> {
-    let mut statement = db.sql.prepare_cached(kind.sweep())?;
-    Ok(statement.execute(params![domain, before, limit])?)
+    db.execute(kind.sweep(), values![domain, before, limit])
 }
 
 #[cfg(test)]

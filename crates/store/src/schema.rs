@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::sql::AsValue as _;
 use crate::{Error, Result, UnixMicros};
 
 const STEPS: &[&str] = &[include_str!("migrations/sqlite/0001_first.sql")];
@@ -25,7 +26,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
         transaction.execute_batch(step)?;
         transaction.execute(
             "INSERT INTO migrations (version, applied_at) VALUES (?1, ?2)",
-            (version, UnixMicros::now()),
+            (version, UnixMicros::now().as_value()),
         )?;
     }
     transaction.commit()?;

@@ -11,7 +11,6 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::{Error, Result};
 
@@ -181,18 +180,6 @@ impl From<String> for SealedText {
     }
 }
 
-impl ToSql for SealedText {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.0.to_sql()
-    }
-}
-
-impl FromSql for SealedText {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        String::column_result(value).map(Self)
-    }
-}
-
 /// SHA-256 of a token: what the tables look it up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
@@ -203,17 +190,14 @@ impl TokenHash {
         let hash = digest(&SHA256, token.as_bytes());
         Self(hash.as_ref().try_into().expect("SHA-256 gives 32 bytes"))
     }
-}
 
-impl ToSql for TokenHash {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
+    /// What the tables hold.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
-}
 
-impl FromSql for TokenHash {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        <[u8; 32]>::column_result(value).map(Self)
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 }
 

@@ -1,38 +1,34 @@
 //! What a restart needs of each living call, as bytes the store does not look into.
 
-use rusqlite::params;
-
+use crate::sql::values;
 use crate::{CallKey, Read, Result, Write};
 
 /// Keeps or replaces a call's snapshot.
 pub(crate) fn put(db: &Write<'_>, call: CallKey, body: &[u8]) -> Result<()> {
-    let mut statement = db.sql.prepare_cached(
+    db.execute(
         "INSERT INTO snapshots (call, body) VALUES (?1, ?2) ON CONFLICT (call) DO UPDATE SET body = excluded.body",
+        values![call, body],
     )?;
-    statement.execute(params![call.bytes(), body])?;
     Ok(())
 }
 
 /// Forgets a call's snapshot.
 pub(crate) fn delete(db: &Write<'_>, call: CallKey) -> Result<()> {
-    let mut statement = db
-        .sql
-        .prepare_cached("DELETE FROM snapshots WHERE call = ?1")?;
-    statement.execute([call.bytes()])?;
+    db.execute("DELETE FROM snapshots WHERE call = ?1", values![call])?;
     Ok(())
 }
 
 /// Hands every snapshot to `each`, oldest call first, with the JSON text of the call's record when there is one.
 pub fn each(db: &Read<'_>, mut each: impl FnMut(CallKey, Vec<u8>, Option<String>)) -> Result<()> {
-    let mut statement = db.sql.prepare_cached(
+    db.each(
         "SELECT snapshots.call, snapshots.body, calls.record \
          FROM snapshots LEFT JOIN calls ON calls.id = snapshots.call ORDER BY snapshots.call",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        each(row.get(0)?, row.get(1)?, row.get(2)?);
-    }
-    Ok(())
+        &[],
+        |row| {
+            each(row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(())
+        },
+    )
 }
 
 #[cfg(test)]

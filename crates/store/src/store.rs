@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::sql::Sql;
 use crate::writer::Writer;
 use crate::{Error, Result, schema};
 
@@ -76,9 +77,9 @@ impl Store {
         schema::migrate(&mut connection)?;
         if let Some(bytes) = options.max_size {
             let page: u64 = connection
-                .pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0))
-                .map(crate::key::from_sql_integer)?;
-            let pages = crate::key::to_sql_integer(bytes / page.max(1));
+                .pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0))?
+                .unsigned_abs();
+            let pages = i64::try_from(bytes / page.max(1)).unwrap_or(i64::MAX);
             connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
         }
         // The writer tries again by itself, and hears in between what else is to be done.
@@ -101,7 +102,9 @@ impl Store {
             Some(connection) => connection,
             None => connect_reader(&self.inner.path, &self.inner.options)?,
         };
-        let answer = question(&Read { sql: &connection });
+        let answer = question(&Read {
+            sql: Sql::Sqlite(&connection),
+        });
         let mut readers = self.readers();
         if readers.len() < self.inner.options.idle_readers {
             readers.push(connection);
@@ -139,7 +142,7 @@ impl Store {
 /// What questions are asked of: a read connection, or the inside of a change.
 #[derive(Debug)]
 pub struct Read<'a> {
-    pub(crate) sql: &'a Connection,
+    pub(crate) sql: Sql<'a>,
 }
 
 /// The inside of a change: it sees its own writes, and all of them count or none.
@@ -150,7 +153,11 @@ pub struct Write<'a> {
 
 impl<'a> Write<'a> {
     pub(crate) fn new(sql: &'a Connection) -> Self {
-        Self { read: Read { sql } }
+        Self {
+            read: Read {
+                sql: Sql::Sqlite(sql),
+            },
+        }
     }
 }
 

@@ -268,16 +268,9 @@ fn no_list_sorts_or_reads_the_whole_table() {
     ];
     for (filter, index) in cases {
         for after in [None, Some(CallKey(1))] {
-            let (sql, values) = question("example.com", &filter, after, 10);
-            let sql = format!("EXPLAIN QUERY PLAN {sql}");
-            let plan = store
-                .read(|db| {
-                    let mut statement = db.sql.prepare(&sql)?;
-                    let steps =
-                        statement.query_map(params_from_iter(values.iter()), |row| row.get(3))?;
-                    Ok(steps.collect::<rusqlite::Result<Vec<String>>>()?.join("; "))
-                })
-                .unwrap();
+            let (sql, _) = question("example.com", &filter, after, 10);
+            let plan = store.read(|db| crate::fixture::plan(db, &sql)).unwrap();
+            let plan = plan.join("; ");
             assert!(
                 plan.contains(&format!("INDEX {index} ")),
                 "{filter:?}: {plan}"

@@ -1,7 +1,6 @@
 //! What of the outbox waits for its next try.
 
-use rusqlite::params;
-
+use crate::sql::values;
 use crate::{CallKey, Read, Result, UnixMicros, Write};
 
 /// A waiting event that was tried already.
@@ -22,8 +21,7 @@ pub fn next_due(
     service: &str,
     now: UnixMicros,
 ) -> Result<Option<UnixMicros>> {
-    let mut statement = db.sql.prepare_cached(NEXT_DUE)?;
-    Ok(statement.query_row(params![domain, service, now], |row| row.get(0))?)
+    db.only(NEXT_DUE, values![domain, service, now])
 }
 
 pub(super) const NEXT_DUE: &str = "SELECT min(next_attempt_at) FROM events \
@@ -31,20 +29,20 @@ pub(super) const NEXT_DUE: &str = "SELECT min(next_attempt_at) FROM events \
 
 /// A service's waiting events that were first tried at `since` or later, in commit order.
 pub fn held(db: &Read<'_>, domain: &str, service: &str, since: UnixMicros) -> Result<Vec<Held>> {
-    let mut statement = db.sql.prepare_cached(
+    db.all(
         "SELECT events.call, events.sequence, tries.at FROM events JOIN tries ON tries.event = events.cursor \
          AND tries.number = (SELECT min(number) FROM tries WHERE event = events.cursor) \
          WHERE domain = ?1 AND service = ?2 AND state = 0 AND next_attempt_at IS NOT NULL AND tries.at >= ?3 \
          ORDER BY events.cursor",
-    )?;
-    let rows = statement.query_map(params![domain, service, since], |row| {
-        Ok(Held {
-            call: row.get(0)?,
-            sequence: row.get(1)?,
-            first_try: row.get(2)?,
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+        values![domain, service, since],
+        |row| {
+            Ok(Held {
+                call: row.get(0)?,
+                sequence: row.get(1)?,
+                first_try: row.get(2)?,
+            })
+        },
+    )
 }
 
 /// Gives up to `limit` of a service's oldest waiting events up that happened, and were last due, before `before`,
@@ -56,11 +54,11 @@ pub fn give_up(
     before: UnixMicros,
     limit: u32,
 ) -> Result<usize> {
-    let mut statement = db.sql.prepare_cached(
+    db.execute(
         "UPDATE events SET state = 2, next_attempt_at = NULL, \
          last_error = coalesce(last_error, 'it was not delivered within a day') WHERE cursor IN (SELECT cursor FROM \
          (SELECT cursor, created_at, next_attempt_at FROM events WHERE domain = ?1 AND service = ?2 AND state = 0 \
-         ORDER BY cursor LIMIT 4 * ?4) WHERE created_at < ?3 AND coalesce(next_attempt_at, 0) < ?3 LIMIT ?4)",
-    )?;
-    Ok(statement.execute(params![domain, service, before, limit])?)
+         ORDER BY cursor LIMIT 4 * ?4) AS oldest WHERE created_at < ?3 AND coalesce(next_attempt_at, 0) < ?3 LIMIT ?4)",
+        values![domain, service, before, limit],
+    )
 }

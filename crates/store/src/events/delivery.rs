@@ -1,8 +1,7 @@
 //! What becomes of an event on its way to the customer, try by try.
 
-use rusqlite::{OptionalExtension, Row, params};
-
 use super::{DELIVERED, DeliveryState, FAILED, PENDING, StoredEvent, find};
+use crate::sql::{Row, values};
 use crate::{CallKey, Read, Result, UnixMicros, Write};
 
 /// Tries kept of an event.
@@ -88,45 +87,41 @@ pub(crate) fn record_delivery(db: &Write<'_>, update: &DeliveryUpdate) -> Result
         DeliveryOutcome::Failed => (FAILED, None, None),
     };
     if let Some(only) = update.taken_at_once() {
-        let mut statement = db.sql.prepare_cached(
+        let updated = db.execute(
             "UPDATE events SET state = ?3, attempts = 1, next_attempt_at = NULL, last_status = ?4, \
              last_error = NULL, delivered_at = ?5, took = ?6, sealed = NULL \
              WHERE call = ?1 AND sequence = ?2 AND tried = 0",
+            values![
+                update.call,
+                update.sequence,
+                state,
+                update.last_status,
+                delivered,
+                only.took_micros
+            ],
         )?;
-        let updated = statement.execute(params![
-            update.call.bytes(),
-            update.sequence,
-            state,
-            update.last_status,
-            delivered,
-            only.took_micros
-        ])?;
         if updated > 0 {
             return Ok(());
         }
     }
-    let mut statement = db.sql.prepare_cached(
+    let new = u32::try_from(update.tries.len()).unwrap_or(u32::MAX);
+    let found: Option<(i64, u32)> = db.first(
         "UPDATE events SET state = ?3, attempts = ?4, next_attempt_at = ?5, last_status = ?6, last_error = ?7, \
          delivered_at = ?8, took = NULL, tried = tried + ?9, sealed = CASE WHEN ?3 = 1 THEN NULL ELSE sealed END \
          WHERE call = ?1 AND sequence = ?2 RETURNING cursor, tried",
+        values![
+            update.call,
+            update.sequence,
+            state,
+            update.attempts,
+            next,
+            update.last_status,
+            update.last_error,
+            delivered,
+            new
+        ],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let new = u32::try_from(update.tries.len()).unwrap_or(u32::MAX);
-    let found: Option<(i64, u32)> = statement
-        .query_row(
-            params![
-                update.call.bytes(),
-                update.sequence,
-                state,
-                update.attempts,
-                next,
-                update.last_status,
-                update.last_error,
-                delivered,
-                new
-            ],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-        .optional()?;
     match found {
         Some((event, tried)) if new > 0 => {
             add_tries(db, event, tried.saturating_sub(new), &update.tries)
@@ -137,36 +132,32 @@ pub(crate) fn record_delivery(db: &Write<'_>, update: &DeliveryUpdate) -> Result
 
 /// Adds tries behind the `before` ones there were, and lets the oldest go.
 fn add_tries(db: &Write<'_>, event: i64, before: u32, tries: &[Try]) -> Result<()> {
-    let mut insert = db.sql.prepare_cached(
-        "INSERT INTO tries (event, number, at, status, error, took) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
     let mut number = before;
     for one in tries {
         number += 1;
-        insert.execute(params![
-            event,
-            number,
-            one.at,
-            one.status,
-            one.error,
-            one.took_micros
-        ])?;
+        db.execute(
+            "INSERT INTO tries (event, number, at, status, error, took) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            values![
+                event,
+                number,
+                one.at,
+                one.status,
+                one.error,
+                one.took_micros
+            ],
+        )?;
     }
     if number > TRIES_KEPT {
-        let mut prune = db
-            .sql
-            .prepare_cached("DELETE FROM tries WHERE event = ?1 AND number <= ?2")?;
-        prune.execute(params![event, number - TRIES_KEPT])?;
+        db.execute(
+            "DELETE FROM tries WHERE event = ?1 AND number <= ?2",
+            values![event, number - TRIES_KEPT],
+        )?;
     }
     Ok(())
 }
 
 /// The tries of an event, whose columns `took` and `tried` are the row's last.
-pub(super) fn tries(
-    db: &Read<'_>,
-    row: &Row<'_>,
-    event: &StoredEvent,
-) -> rusqlite::Result<Vec<Try>> {
+pub(super) fn tries(db: &Read<'_>, row: &Row<'_>, event: &StoredEvent) -> Result<Vec<Try>> {
     let took: Option<u32> = row.get(19)?;
     if let (Some(at), Some(took_micros)) = (event.delivered_at, took) {
         return Ok(vec![Try {
@@ -176,21 +167,21 @@ pub(super) fn tries(
             took_micros,
         }]);
     }
-    if row.get::<_, u32>(20)? == 0 {
+    if row.get::<u32>(20)? == 0 {
         return Ok(Vec::new());
     }
-    let mut statement = db.sql.prepare_cached(
+    db.all(
         "SELECT at, status, error, took FROM tries WHERE event = ?1 ORDER BY number",
-    )?;
-    let rows = statement.query_map([event.cursor], |row| {
-        Ok(Try {
-            at: row.get(0)?,
-            status: row.get(1)?,
-            error: row.get(2)?,
-            took_micros: row.get(3)?,
-        })
-    })?;
-    rows.collect()
+        values![event.cursor],
+        |row| {
+            Ok(Try {
+                at: row.get(0)?,
+                status: row.get(1)?,
+                error: row.get(2)?,
+                took_micros: row.get(3)?,
+            })
+        },
+    )
 }
 
 /// Puts an event that was delivered or given up back into the outbox and returns it; `None` when there is no such one.
@@ -200,12 +191,11 @@ pub fn replay(
     call: CallKey,
     sequence: u32,
 ) -> Result<Option<StoredEvent>> {
-    let mut statement = db.sql.prepare_cached(
+    let cursor = db.first(
         "SELECT cursor FROM events WHERE call = ?1 AND sequence = ?2 AND domain = ?3",
+        values![call, sequence, domain],
+        |row| row.get(0),
     )?;
-    let cursor = statement
-        .query_row(params![call.bytes(), sequence, domain], |row| row.get(0))
-        .optional()?;
     match cursor {
         Some(cursor) if put_back(db, cursor)? => find(db, domain, cursor),
         _ => Ok(None),
@@ -215,18 +205,20 @@ pub fn replay(
 /// Puts an event back into the outbox; `false` when it waits there already.
 pub(super) fn put_back(db: &Write<'_>, cursor: i64) -> Result<bool> {
     // The one try of an event that was taken at once is in its row, which the next delivery overwrites.
-    let mut keep = db.sql.prepare_cached(
+    let kept = db.execute(
         "INSERT INTO tries (event, number, at, status, took) SELECT cursor, 1, delivered_at, last_status, took \
          FROM events WHERE cursor = ?1 AND state = 1 AND tried = 0 AND took IS NOT NULL",
-    )?;
-    let kept = keep.execute([cursor])?;
-    let mut statement = db.sql.prepare_cached(
-        "UPDATE events SET state = 0, attempts = 0, next_attempt_at = ?3, delivered_at = NULL, took = NULL, \
-         tried = tried + ?2 WHERE cursor = ?1 AND state <> 0",
+        values![cursor],
     )?;
     // It is due from now on, which tells it from one that has waited since it happened.
     let now = UnixMicros::now();
-    Ok(statement.execute(params![cursor, u32::try_from(kept).unwrap_or(0), now])? > 0)
+    let kept = u32::try_from(kept).unwrap_or(0);
+    let updated = db.execute(
+        "UPDATE events SET state = 0, attempts = 0, next_attempt_at = ?3, delivered_at = NULL, took = NULL, \
+         tried = tried + ?2 WHERE cursor = ?1 AND state <> 0",
+        values![cursor, kept, now],
+    )?;
+    Ok(updated > 0)
 }
 
 impl DeliveryState {

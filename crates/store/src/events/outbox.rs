@@ -1,13 +1,13 @@
 //! The outbox as its reader sees it: who has how much waiting, and what of it is due.
 
-use rusqlite::{OptionalExtension, params};
+use std::ops::ControlFlow;
 
 use super::{Page, select, untried};
-use crate::key::{from_sql_integer, to_sql_integer};
+use crate::sql::values;
 use crate::{Read, Result, UnixMicros};
 
 /// Waiting events one question looks at, most of which may not be due.
-const LOOKED_AT: usize = 10_000;
+const LOOKED_AT: u32 = 10_000;
 
 /// How far the events that wait for a service are counted.
 pub const COUNTED: u64 = 10_000;
@@ -27,30 +27,20 @@ pub struct Backlog {
 
 /// What waits for each service that something waits for; costs about the same for a million events as for ten thousand.
 pub fn backlog(db: &Read<'_>) -> Result<Vec<Backlog>> {
-    let mut next = db.sql.prepare_cached(NEXT_SERVICE)?;
-    let mut count = db.sql.prepare_cached(COUNT)?;
     let mut all: Vec<Backlog> = Vec::new();
     loop {
         let (domain, service) = all
             .last()
             .map_or(("", ""), |one| (&one.domain, &one.service));
-        let found = next
-            .query_row([domain, service], |row| {
-                Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get(2)?,
-                ))
-            })
-            .optional()?;
+        let found = db.first(NEXT_SERVICE, values![domain, service], |row| {
+            Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get(2)?))
+        })?;
         let Some((domain, service, oldest)) = found else {
             return Ok(all);
         };
-        let count = count.query_row(params![domain, service, to_sql_integer(COUNTED)], |row| {
-            row.get(0)
-        })?;
+        let count = db.only(COUNT, values![domain, service, COUNTED])?;
         all.push(Backlog {
-            count: from_sql_integer(count),
+            count,
             domain,
             service,
             oldest,
@@ -63,7 +53,7 @@ pub(super) const NEXT_SERVICE: &str = "SELECT domain, service, created_at FROM e
     WHERE state = 0 AND (domain, service) > (?1, ?2) ORDER BY domain, service, cursor LIMIT 1";
 
 pub(super) const COUNT: &str = "SELECT count(*) FROM \
-    (SELECT 1 FROM events WHERE domain = ?1 AND service = ?2 AND state = 0 LIMIT ?3)";
+    (SELECT 1 FROM events WHERE domain = ?1 AND service = ?2 AND state = 0 LIMIT ?3) AS waiting";
 
 /// Events of a service behind `after` that wait and whose next try is due, in commit order, at most `limit`.
 ///
@@ -76,12 +66,10 @@ pub fn due(
     limit: u32,
     now: UnixMicros,
 ) -> Result<Page> {
-    let mut statement = db.sql.prepare_cached(DUE)?;
-    let mut rows = statement.query(params![domain, service, after])?;
     let mut page = Page::default();
     let mut looked_at = 0;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    db.some(DUE, values![domain, service, after, LOOKED_AT], |row| {
         let cursor: i64 = row.get(0)?;
         let next: Option<UnixMicros> = row.get(1)?;
         if next.is_none_or(|at| at <= now) {
@@ -90,15 +78,16 @@ pub fn due(
         looked_at += 1;
         if looked_at == LOOKED_AT || found.len() >= limit as usize {
             page.next = Some(cursor);
-            break;
+            return Ok(ControlFlow::Break(()));
         }
-    }
-    let mut fetch = db.sql.prepare_cached(select!("WHERE cursor = ?1"))?;
+        Ok(ControlFlow::Continue(()))
+    })?;
     for cursor in found {
-        page.events.push(fetch.query_row([cursor], untried)?);
+        let event = db.first(select!("WHERE cursor = ?1"), values![cursor], untried)?;
+        page.events.extend(event);
     }
     Ok(page)
 }
 
 pub(super) const DUE: &str = "SELECT cursor, next_attempt_at FROM events \
-    WHERE domain = ?1 AND service = ?2 AND state = 0 AND cursor > ?3 ORDER BY cursor";
+    WHERE domain = ?1 AND service = ?2 AND state = 0 AND cursor > ?3 ORDER BY cursor LIMIT ?4";

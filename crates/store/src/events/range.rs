@@ -1,15 +1,14 @@
 //! A domain's events in commit order, narrowed down, to be read or replayed.
 
-use rusqlite::types::Value;
-use rusqlite::{Row, params, params_from_iter};
+use std::ops::ControlFlow;
 
 use super::delivery::put_back;
 use super::{DeliveryState, Page, StoredEvent, select, tried};
-use crate::key::to_sql_integer;
+use crate::sql::{AsValue, Row, values};
 use crate::{CallKey, Read, Result, UnixMicros, Write};
 
 /// Rows one question looks at, most of which may not fit.
-const LOOKED_AT: usize = 20_000;
+const LOOKED_AT: u32 = 20_000;
 
 /// Which events are meant; every member that is set must fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,11 +31,11 @@ pub struct Filter {
 
 /// The domain's events behind `cursor` in commit order, delivered or not; 0 starts at the oldest kept.
 pub fn after(db: &Read<'_>, domain: &str, cursor: i64, limit: u32) -> Result<Vec<StoredEvent>> {
-    let mut statement = db.sql.prepare_cached(select!(
-        "WHERE domain = ?1 AND cursor > ?2 ORDER BY cursor LIMIT ?3"
-    ))?;
-    let rows = statement.query_map(params![domain, cursor, limit], |row| tried(db, row))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    db.all(
+        select!("WHERE domain = ?1 AND cursor > ?2 ORDER BY cursor LIMIT ?3"),
+        values![domain, cursor, limit],
+        |row| tried(db, row),
+    )
 }
 
 /// The domain's events behind `after` that fit, in commit order, at most `limit`.
@@ -44,11 +43,14 @@ pub fn after(db: &Read<'_>, domain: &str, cursor: i64, limit: u32) -> Result<Vec
 /// One question looks at a bounded number of rows: the page may be short or empty and still have a next one.
 pub fn range(db: &Read<'_>, domain: &str, filter: &Filter, after: i64, limit: u32) -> Result<Page> {
     let (found, next) = matches(db, domain, filter, after, limit)?;
-    let mut fetch = db.sql.prepare_cached(select!("WHERE cursor = ?1"))?;
-    let events = found
-        .into_iter()
-        .map(|cursor| fetch.query_row([cursor], |row| tried(db, row)))
-        .collect::<rusqlite::Result<_>>()?;
+    let mut events = Vec::with_capacity(found.len());
+    for cursor in found {
+        events.extend(
+            db.first(select!("WHERE cursor = ?1"), values![cursor], |row| {
+                tried(db, row)
+            })?,
+        );
+    }
     Ok(Page { events, next })
 }
 
@@ -88,38 +90,32 @@ fn matches(
     after: i64,
     limit: u32,
 ) -> Result<(Vec<i64>, Option<i64>)> {
-    let mut values = vec![
-        Value::from(domain.to_owned()),
-        Value::from(after),
-        Value::from(to_sql_integer(filter.from.map_or(0, |from| from.0))),
-        Value::from(to_sql_integer(
-            filter.before.map_or(u64::MAX, |before| before.0),
-        )),
-    ];
-    if let Some(call) = filter.call {
-        values.push(Value::from(call.bytes().to_vec()));
-    }
-    let mut statement = db.sql.prepare_cached(walk(filter))?;
-    let mut rows = statement.query(params_from_iter(values))?;
+    let from = filter.from.unwrap_or_default();
+    let before = filter.before.unwrap_or(UnixMicros(u64::MAX));
+    let mut values = values![domain, after, from, before, LOOKED_AT].to_vec();
+    values.extend(filter.call.as_ref().map(AsValue::as_value));
     let mut found = Vec::new();
+    let mut next = None;
     let mut looked_at = 0;
-    while let Some(row) = rows.next()? {
+    db.some(walk(filter), &values, |row| {
         let cursor = row.get(0)?;
         if fits(filter, row)? {
             found.push(cursor);
         }
         looked_at += 1;
         if looked_at == LOOKED_AT || found.len() >= limit as usize {
-            return Ok((found, Some(cursor)));
+            next = Some(cursor);
+            return Ok(ControlFlow::Break(()));
         }
-    }
-    Ok((found, None))
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((found, next))
 }
 
-fn fits(filter: &Filter, row: &Row<'_>) -> rusqlite::Result<bool> {
+fn fits(filter: &Filter, row: &Row<'_>) -> Result<bool> {
     let state: u8 = row.get(1)?;
-    let name = row.get_ref(2)?.as_str()?;
-    let callback_id = row.get_ref(3)?.as_str()?;
+    let name = row.text(2)?;
+    let callback_id = row.text(3)?;
     let equal = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|w| w == found);
     Ok(filter.state.is_none_or(|wanted| wanted.number() == state)
         && equal(&filter.name, name)
@@ -132,7 +128,7 @@ macro_rules! walk {
         concat!(
             "SELECT cursor, state, name, callback_id FROM events WHERE ",
             $condition,
-            " AND created_at >= ?3 AND created_at < ?4 ORDER BY cursor"
+            " AND created_at >= ?3 AND created_at < ?4 ORDER BY cursor LIMIT ?5"
         )
     };
 }
@@ -140,8 +136,8 @@ macro_rules! walk {
 /// The walk through the rows among which those that fit are.
 pub(super) fn walk(filter: &Filter) -> &'static str {
     match (filter.call, filter.state) {
-        // A plus keeps a condition from choosing the index: a call has few events, its domain many.
-        (Some(_), _) => walk!("call = ?5 AND +domain = ?1 AND +cursor > ?2"),
+        // Sums keep conditions from choosing the index: a call has few events, its domain many.
+        (Some(_), _) => walk!("call = ?6 AND domain || '' = ?1 AND cursor + 0 > ?2"),
         (None, Some(DeliveryState::Failed)) => walk!("domain = ?1 AND state = 2 AND cursor > ?2"),
         (None, _) => walk!("domain = ?1 AND cursor > ?2"),
     }

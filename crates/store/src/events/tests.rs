@@ -446,13 +446,9 @@ fn tried(at: u64, status: Option<u16>) -> Try {
 }
 
 fn tries_stored(store: &Store) -> u32 {
-    let count = |db: &Read<'_>| {
-        let count = db
-            .sql
-            .query_row("SELECT count(*) FROM tries", [], |row| row.get(0));
-        Ok(count?)
-    };
-    store.read(count).unwrap()
+    store
+        .read(|db| db.only("SELECT count(*) FROM tries", &[]))
+        .unwrap()
 }
 
 #[test]

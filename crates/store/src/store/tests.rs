@@ -59,11 +59,12 @@ fn every_commit_reaches_the_disk_unless_configured_otherwise() {
         let store = Store::open(dir.path(), options).unwrap();
         let found = store
             .write(|db| {
-                let pragma = |name| db.sql.pragma_query_value(None, name, |row| row.get(0));
-                let mode: String = db
-                    .sql
-                    .pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-                Ok((pragma("synchronous")?, pragma("foreign_keys")?, mode))
+                let mode: String = db.only("PRAGMA journal_mode", &[])?;
+                let (level, keys): (u8, u8) = (
+                    db.only("PRAGMA synchronous", &[])?,
+                    db.only("PRAGMA foreign_keys", &[])?,
+                );
+                Ok((level, keys, mode))
             })
             .unwrap();
         assert_eq!(found, (level, 1, "wal".to_owned()));
@@ -73,8 +74,8 @@ fn every_commit_reaches_the_disk_unless_configured_otherwise() {
 #[test]
 fn a_question_can_write_nothing() {
     let (_dir, store) = store();
-    let refused = store.read(|db| Ok(db.sql.execute("DELETE FROM domains", [])?));
-    assert!(matches!(refused, Err(Error::Database(_))));
+    let refused = store.read(|db| db.all("DELETE FROM domains", &[], |_| Ok(())));
+    assert!(matches!(refused, Err(Error::ReadOnly)));
     assert!(
         store
             .read(|db| domains::find(db, "example.com"))
@@ -97,11 +98,7 @@ fn questions_run_beside_each_other() {
 fn a_database_of_a_newer_release_is_left_alone() {
     let (dir, store) = store();
     store
-        .write(|db| {
-            Ok(db
-                .sql
-                .execute("INSERT INTO migrations VALUES (99, 0)", [])?)
-        })
+        .write(|db| db.execute("INSERT INTO migrations VALUES (99, 0)", &[]))
         .unwrap();
     drop(store);
     let refused = Store::open(dir.path(), Options::default()).unwrap_err();

@@ -8,7 +8,7 @@ fn limit_pages(store: &Store, pages: u32) {
     store
         .write(move |db| {
             let sql = format!("PRAGMA max_page_count = {pages}");
-            Ok(db.sql.query_row(&sql, [], |_| Ok(()))?)
+            db.first(&sql, &[], |_| Ok(()))
         })
         .unwrap();
 }
