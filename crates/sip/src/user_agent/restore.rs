@@ -134,7 +134,7 @@ impl UserAgent {
         snapshot: AcceptedSnapshot,
         standing: Standing,
     ) -> Result<(), RestoreError> {
-        let bytes = Bytes::from(snapshot.response);
+        let bytes = snapshot.response;
         let response = Message::parse(&bytes).map_err(|_| RestoreError::Damaged)?;
         let key = self.invite_key(&response)?;
         let back = self.revived(snapshot.back)?;
@@ -176,7 +176,6 @@ impl UserAgent {
         for owed in owed {
             match owed {
                 Owed::Refusal(bytes, back) => {
-                    let bytes = Bytes::from(bytes);
                     let response = Message::parse(&bytes).map_err(|_| RestoreError::Damaged)?;
                     let key = self.invite_key(&response)?;
                     let back = self.revived(back)?;
@@ -184,7 +183,6 @@ impl UserAgent {
                     refusals.push((key, back, bytes.clone()));
                 }
                 Owed::Bye(bytes, flow) => {
-                    let bytes = Bytes::from(bytes);
                     let (key, cseq) = request_key(&bytes, Method::Bye)?;
                     byes.push((key, cseq, self.revived(flow)?, bytes));
                 }
@@ -288,11 +286,10 @@ impl UserAgent {
         let reoffer = standing.offering.map(|body| {
             Box::new(Reoffer::Glare {
                 retry_at: refresh_at,
-                body: body.into(),
+                body,
                 refresh: false,
             })
         });
-        let acknowledged = standing.acknowledged;
         Ok(Box::new(Leg {
             id,
             is_client: standing.is_client,
@@ -303,9 +300,9 @@ impl UserAgent {
             accepted: None,
             reoffer,
             timer,
-            local_body: standing.local_body.into(),
+            local_body: standing.local_body,
             owes_ack: None,
-            acknowledged: acknowledged.map(|(cseq, body)| (cseq, body.into())),
+            acknowledged: standing.acknowledged,
             farewell: None,
             waiting: Vec::new(),
             locating: None,

@@ -38,7 +38,7 @@ pub(super) enum StageSnapshot {
 /// The peer's INVITE, to be answered 500.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct OfferedSnapshot {
-    pub(super) invite: Vec<u8>,
+    pub(super) invite: Bytes,
     pub(super) source: Flow,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct OfferedSnapshot {
 pub(super) struct CallingSnapshot {
     pub(super) dialog: Dialog,
     /// The INVITE and its way, once it is sent.
-    pub(super) sent: Option<(Vec<u8>, Flow)>,
+    pub(super) sent: Option<(Bytes, Flow)>,
     /// Whether a provisional response came.
     pub(super) heard: bool,
     pub(super) offers: bool,
@@ -59,7 +59,7 @@ pub(super) struct CallingSnapshot {
 /// A 2xx of ours without ACK.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AcceptedSnapshot {
-    pub(super) response: Vec<u8>,
+    pub(super) response: Bytes,
     pub(super) back: Flow,
     pub(super) cseq: u32,
     pub(super) first: bool,
@@ -76,22 +76,22 @@ pub(super) struct Standing {
     pub(super) agreed: Option<Agreement>,
     pub(super) floor: u32,
     pub(super) expires_unix_micros: Option<u64>,
-    pub(super) local_body: Vec<u8>,
-    pub(super) acknowledged: Option<(u32, Vec<u8>)>,
+    pub(super) local_body: Bytes,
+    pub(super) acknowledged: Option<(u32, Bytes)>,
     pub(super) owes_ack: Option<u32>,
     /// The offer of our re-INVITE without final response.
-    pub(super) offering: Option<Vec<u8>>,
+    pub(super) offering: Option<Bytes>,
     /// The peer's offer without answer, and the way of its response.
-    pub(super) offered: Option<(Vec<u8>, Flow)>,
+    pub(super) offered: Option<(Bytes, Flow)>,
 }
 
 /// An unfinished transaction of an ended leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Owed {
     /// Our refusal of an INVITE, without ACK.
-    Refusal(Vec<u8>, Flow),
+    Refusal(Bytes, Flow),
     /// Our BYE, without final response.
-    Bye(Vec<u8>, Flow),
+    Bye(Bytes, Flow),
 }
 
 impl LegSnapshot {
@@ -157,7 +157,7 @@ impl UserAgent {
     fn offered(&self, leg: &Leg, offered: &Offered) -> OfferedSnapshot {
         let server = self.servers.get(&offered.key.0);
         OfferedSnapshot {
-            invite: offered.invite.to_vec(),
+            invite: offered.invite.clone(),
             source: server.map_or(leg.flow, |server| server.source),
         }
     }
@@ -168,7 +168,7 @@ impl UserAgent {
         let reason = |reason: &Option<Box<str>>| reason.as_deref().map(str::to_owned);
         CallingSnapshot {
             dialog: leg.dialog.clone(),
-            sent: client.map(|client| (client.request.to_vec(), client.flow)),
+            sent: client.map(|client| (client.request.clone(), client.flow)),
             heard: client.is_some_and(Client::is_proceeding),
             offers: calling.draft.body.is_some(),
             early: early.collect(),
@@ -184,19 +184,19 @@ impl UserAgent {
         };
         let acknowledged = leg.acknowledged.as_ref();
         let (offering, offered) = match leg.reoffer.as_deref() {
-            Some(Reoffer::Theirs { request, flow, .. }) => (None, Some((request.to_vec(), *flow))),
+            Some(Reoffer::Theirs { request, flow, .. }) => (None, Some((request.clone(), *flow))),
             Some(Reoffer::Ours { key }) => {
                 let client = key.and_then(|key| self.clients.get(&key.0));
                 let client = client.filter(|client| client.purpose == Purpose::Reinvite);
                 let sent = client.and_then(|client| Message::parse(&client.request).ok());
-                (sent.map(|sent| sent.body().to_vec()), None)
+                (sent.map(|sent| Bytes::copy_from_slice(sent.body())), None)
             }
-            Some(Reoffer::Glare { body, refresh, .. }) => ((!refresh).then(|| body.to_vec()), None),
+            Some(Reoffer::Glare { body, refresh, .. }) => ((!refresh).then(|| body.clone()), None),
             None => (None, None),
         };
         let waiting = || {
             leg.waiting.iter().find_map(|waiting| match waiting {
-                Waiting::Reinvite { body } => Some(body.to_vec()),
+                Waiting::Reinvite { body } => Some(body.clone()),
                 _ => None,
             })
         };
@@ -207,8 +207,8 @@ impl UserAgent {
             agreed: leg.timer.agreed,
             floor: leg.timer.floor,
             expires_unix_micros: leg.timer.expires_at.map(until),
-            local_body: leg.local_body.to_vec(),
-            acknowledged: acknowledged.map(|(cseq, body)| (*cseq, body.to_vec())),
+            local_body: leg.local_body.clone(),
+            acknowledged: acknowledged.map(|(cseq, body)| (*cseq, body.clone())),
             owes_ack: leg.owes_ack,
             offering: offering.or_else(waiting),
             offered,
@@ -220,11 +220,10 @@ impl UserAgent {
         let owed = |key: TransactionKey| {
             if let Some(client) = self.clients.get(&key.0) {
                 let is_bye = client.purpose == Purpose::Bye;
-                return is_bye.then(|| Owed::Bye(client.request.to_vec(), client.flow));
+                return is_bye.then(|| Owed::Bye(client.request.clone(), client.flow));
             }
             let server = self.servers.get(&key.0)?;
-            let response: Bytes = server.handle_copy()?;
-            Some(Owed::Refusal(response.to_vec(), server.flow))
+            Some(Owed::Refusal(server.handle_copy()?, server.flow))
         };
         let owed: Vec<Owed> = self.leaving.owed_by(leg).filter_map(owed).collect();
         (!owed.is_empty()).then_some(owed)
@@ -235,7 +234,7 @@ impl AcceptedSnapshot {
     fn of(accepted: &Accepted) -> Self {
         let reason = |reason: &Option<Box<str>>| reason.as_deref().map(str::to_owned);
         Self {
-            response: accepted.response.to_vec(),
+            response: accepted.response.clone(),
             back: accepted.flow,
             cseq: accepted.cseq,
             first: accepted.first,

@@ -28,7 +28,6 @@ impl UserAgent {
             }
             return Ok(());
         };
-        let bytes = Bytes::from(bytes);
         let (key, cseq) = request_key(&bytes, Method::Invite)?;
         let flow = self.revived(flow)?;
         let timing = self.config.timing;
