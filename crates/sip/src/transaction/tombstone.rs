@@ -11,20 +11,20 @@ use crate::flow::Flow;
 use crate::hash::HashedMap;
 use crate::time::Instant;
 
-/// The rest of a finished transaction.
+/// The rest of a finished transaction. Every call leaves three of them for half a minute, so what few of them hold is boxed.
 #[derive(Clone, Debug)]
 pub(crate) enum Tombstone {
     /// Server, Completed (RFC 3261 §17.2.2): a repeated request gets the response, made again from the
     /// request, for it had nothing of its own.
     Status(u16),
     /// The same with a response worth keeping.
-    Response(Bytes),
+    Response(Box<Bytes>),
     /// Server INVITE, Accepted (RFC 6026) or Confirmed: repeats of INVITE and ACK are absorbed.
     Absorb(LegId),
     /// A request with this Call-ID, From tag and CSeq was refused: the same by another way is 482.
     Merged,
     /// Client INVITE, Completed: a repeated final response gets the ACK again.
-    Acknowledged(Bytes, Flow),
+    Acknowledged(Box<(Bytes, Flow)>),
     /// Client INVITE, Accepted (RFC 6026): later 2xx go to the leg.
     Accepted(LegId),
 }

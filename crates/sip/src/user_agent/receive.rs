@@ -99,7 +99,7 @@ impl UserAgent {
                 Some(None)
             }
             Tombstone::Response(response) => {
-                self.retransmit(incoming.back, response, Commit(0), None);
+                self.retransmit(incoming.back, *response, Commit(0), None);
                 Some(None)
             }
             Tombstone::Absorb(leg) => Some(Some(leg)),
@@ -193,7 +193,7 @@ impl UserAgent {
         let stone = if plain {
             Tombstone::Status(status)
         } else {
-            Tombstone::Response(response.clone())
+            Tombstone::Response(Box::new(response.clone()))
         };
         self.tombstones
             .put_long(now.instant, key, stone, self.config.timing.patience());

@@ -91,7 +91,7 @@ impl UserAgent {
             self.tombstones.put_long(
                 now.instant,
                 key,
-                Tombstone::Acknowledged(ack, client.flow),
+                Tombstone::Acknowledged(Box::new((ack, client.flow))),
                 life,
             );
         }
@@ -110,7 +110,8 @@ impl UserAgent {
             return self.receive_forgotten(now, flow, message, status);
         };
         match stone {
-            Tombstone::Acknowledged(ack, way) if status >= 300 => {
+            Tombstone::Acknowledged(again) if status >= 300 => {
+                let (ack, way) = *again;
                 self.retransmit(way, ack, Commit(0), None);
                 None
             }
