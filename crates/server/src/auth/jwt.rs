@@ -7,15 +7,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hookswitch_store::seal::TokenHash;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{Denied, Key, PublicKey};
 
-/// The longest token looked at.
-const MAX_LENGTH: usize = 8_192;
 /// Seconds that clocks may differ.
 const LEEWAY: u64 = 60;
 /// Seconds from now to the latest `exp`.
 const MAX_LIFE: u64 = 24 * 3_600;
+/// The `aud` of tokens that devices carry in `X-JWTAuth`; they never open REST.
+const FOR_SIP: &str = "sip";
 /// Verified tokens remembered, so that a token used again costs a hash and not a signature.
 const MAX_VERIFIED: usize = 4_096;
 
@@ -25,6 +26,7 @@ pub(super) struct Token<'a> {
     signed: &'a str,
     signature: Vec<u8>,
     algorithm: String,
+    fault: Option<&'static str>,
     pub(super) kid: Option<String>,
     claims: Option<Claims>,
 }
@@ -35,7 +37,32 @@ struct Header {
     #[serde(default)]
     kid: Option<String>,
     #[serde(default)]
-    crit: Option<serde_json::Value>,
+    crit: Option<IgnoredAny>,
+    #[serde(default)]
+    jwk: Option<IgnoredAny>,
+    #[serde(default)]
+    jku: Option<IgnoredAny>,
+    #[serde(default)]
+    x5u: Option<IgnoredAny>,
+    #[serde(default)]
+    x5c: Option<IgnoredAny>,
+}
+
+impl Header {
+    /// Why no token with this header is taken, whoever signed it.
+    fn fault(&self) -> Option<&'static str> {
+        // RFC 7515 §4.1.11.
+        if self.crit.is_some() {
+            return Some("the JWT's header crit asks for what is not known here");
+        }
+        let brings_key = [&self.jwk, &self.jku, &self.x5u, &self.x5c];
+        if brings_key.into_iter().any(Option::is_some) {
+            return Some(
+                "the JWT must not bring its own key (jwk, jku, x5u, x5c): only uploaded keys count",
+            );
+        }
+        None
+    }
 }
 
 /// The claims that matter here.
@@ -49,13 +76,29 @@ pub(super) struct Claims {
     iat: Option<f64>,
     #[serde(default)]
     pub(super) domain: Option<String>,
+    #[serde(default)]
+    aud: Option<Audience>,
+}
+
+/// RFC 7519 §4.1.3: one or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn names(&self, whom: &str) -> bool {
+        match self {
+            Self::One(name) => name == whom,
+            Self::Several(names) => names.iter().any(|name| name == whom),
+        }
+    }
 }
 
 /// The token, when it has the form of a JWT; else it is an opaque one.
 pub(super) fn parse(text: &str) -> Option<Token<'_>> {
-    if text.len() > MAX_LENGTH {
-        return None;
-    }
     let (signed, signature) = text.rsplit_once('.')?;
     let (header, claims) = signed.split_once('.')?;
     if claims.contains('.') {
@@ -66,12 +109,8 @@ pub(super) fn parse(text: &str) -> Option<Token<'_>> {
         text,
         signed,
         signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
-        // RFC 7515 §4.1.11: an extension that is critical and unknown makes the token invalid.
-        algorithm: if header.crit.is_some() {
-            String::new()
-        } else {
-            header.alg
-        },
+        fault: header.fault(),
+        algorithm: header.alg,
         kid: header.kid,
         claims: from_base64(claims),
     })
@@ -84,6 +123,9 @@ fn from_base64<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
 impl Token<'_> {
     /// The claims, when they hold at `now`.
     pub(super) fn check(&self, now: u64) -> Result<&Claims, Denied> {
+        if let Some(fault) = self.fault {
+            return Err(Denied::Unknown(fault));
+        }
         let claims = self
             .claims
             .as_ref()
@@ -109,6 +151,9 @@ impl Token<'_> {
             return Err(Denied::Unknown(
                 "the JWT was issued in the future: see its iat",
             ));
+        }
+        if claims.aud.as_ref().is_some_and(|aud| aud.names(FOR_SIP)) {
+            return Err(Denied::Unknown("the JWT is meant for SIP: see its aud"));
         }
         Ok(claims)
     }
