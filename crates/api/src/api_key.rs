@@ -44,7 +44,7 @@ pub enum ApiKeyType {
 
 /// Body of the request to create a key; an empty one makes a token with every scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct CreateApiKey {
     /// A public key in PEM (RSA, P-256 or Ed25519); without it a random token is made.
     #[serde(
@@ -65,6 +65,12 @@ pub struct CreateApiKey {
         skip_serializing_if = "Option::is_none"
     )]
     pub description: Option<String>,
+    /// From when on the key opens nothing, in milliseconds since 1970; never when absent.
+    #[serde(
+        deserialize_with = "lenient::number",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub expires_at: Option<u64>,
 }
 
 impl CreateApiKey {
@@ -117,6 +123,9 @@ pub struct ApiKeyCreated {
     pub token: Option<Secret>,
     /// What the key may do.
     pub scopes: Vec<Scope>,
+    /// From when on it opens nothing, in milliseconds since 1970; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
     /// Members of the request that were ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<FieldError>,
@@ -141,6 +150,12 @@ pub struct ApiKey {
     pub description: Option<String>,
     /// When it was made, in milliseconds since 1970.
     pub created_at: u64,
+    /// When it was used last, in milliseconds since 1970; absent until it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<u64>,
+    /// From when on it opens nothing, in milliseconds since 1970; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
 }
 
 /// Reply to a list of keys.
@@ -205,6 +220,7 @@ mod tests {
             sk: "k1".into(),
             token: Some("hs_secret".into()),
             scopes: vec![Scope::Calls],
+            expires_at: None,
             warnings: vec![],
         };
         assert_eq!(

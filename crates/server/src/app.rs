@@ -3,6 +3,7 @@
 mod calls;
 mod former;
 mod gauges;
+mod key_use;
 mod stop;
 mod sweep;
 
@@ -55,6 +56,7 @@ pub struct App {
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     store: Store,
+    keys: Arc<Keys>,
     control_socket: PathBuf,
     _lock: FolderLock,
 }
@@ -132,6 +134,7 @@ impl App {
         tokio::spawn(Arc::clone(&outlet).record_results(told));
         tokio::spawn(Arc::clone(&outlet).refill());
         tokio::spawn(sweep::run(store.clone()));
+        tokio::spawn(key_use::run(store.clone(), Arc::clone(&keys)));
 
         let sip: Vec<_> = sockets.addresses().collect();
         let locator = Arc::new(Locator::new(
@@ -263,7 +266,12 @@ impl App {
                 stopped,
             )));
         }
-        let operator = Arc::new(Operator::live(store.clone(), master_key, keys, publisher));
+        let operator = Arc::new(Operator::live(
+            store.clone(),
+            master_key,
+            Arc::clone(&keys),
+            publisher,
+        ));
         let control_socket = config.data.control_socket();
         let control =
             control::listen(&control_socket).context("the control socket cannot be opened")?;
@@ -280,6 +288,7 @@ impl App {
             stop,
             servers,
             store,
+            keys,
             control_socket,
             _lock: lock,
         })
@@ -336,8 +345,11 @@ impl App {
         for shard in &self.shards {
             shard.flush_ladders().await;
         }
-        let store = self.store;
-        let _ = tokio::task::spawn_blocking(move || store.writer().flush()).await;
+        let (store, keys) = (self.store, self.keys);
+        let last = move || key_use::note(&store, &keys).and_then(|()| store.writer().flush());
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(last).await {
+            tracing::warn!(%error, "the last writes are lost");
+        }
     }
 }
 

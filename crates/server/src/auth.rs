@@ -3,76 +3,18 @@
 
 mod jwt;
 mod public_key;
+mod scope;
 
 use std::collections::HashMap;
-use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use hookswitch_store::api_keys::{ApiKey, Credential};
 use hookswitch_store::seal::TokenHash;
-use hookswitch_store::{Result, Store, api_keys, domains};
+use hookswitch_store::{Result, SealedText, Store, UnixMicros, api_keys, domains};
 
 pub use public_key::{PublicKey, UnusableKey};
-
-/// What a key may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// The call commands.
-    Calls,
-    /// Everything provisioned, keys and secrets included.
-    Provisioning,
-    /// Looking at anything that is no secret.
-    Read,
-}
-
-impl Scope {
-    const ALL: [Self; 3] = [Self::Calls, Self::Provisioning, Self::Read];
-
-    /// The word of the scope.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Calls => "calls",
-            Self::Provisioning => "provisioning",
-            Self::Read => "read",
-        }
-    }
-}
-
-/// The scopes of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Scopes(u8);
-
-impl Scopes {
-    /// Every scope: what a key has that names none.
-    pub const ALL: Self = Self(0b111);
-
-    /// From words; an unknown one is the error.
-    pub fn from_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        let mut scopes = Self(0);
-        for word in words {
-            let scope = Scope::ALL.into_iter().find(|scope| scope.as_str() == word);
-            scopes.0 |= 1 << scope.ok_or_else(|| word.to_owned())? as u8;
-        }
-        Ok(scopes)
-    }
-
-    /// Whether `scope` is among them.
-    pub const fn has(self, scope: Scope) -> bool {
-        self.0 & 1 << scope as u8 != 0
-    }
-
-    /// Their words.
-    pub fn words(self) -> Vec<String> {
-        let named = Scope::ALL.into_iter().filter(|scope| self.has(*scope));
-        named.map(|scope| scope.as_str().to_owned()).collect()
-    }
-}
-
-impl fmt::Display for Scopes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words().join(" "))
-    }
-}
+pub use scope::{Scope, Scopes};
 
 /// A caller whose credential is good for the domain it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,17 +43,78 @@ pub const WRONG_CLAIM: &str =
     "the JWT's signature is good, but its claim domain names another domain than the path";
 const NO_SIGNER: &str = "no uploaded key of the domain made the JWT's signature";
 
+/// The longest token or JWT looked at.
+const MAX_CREDENTIAL: usize = 8_192;
+const MICROS: u64 = 1_000_000;
+
 /// One key, ready to check with.
 struct Key {
     domain: Arc<str>,
     sk: Arc<str>,
     scopes: Scopes,
     proof: Proof,
+    /// Unix seconds.
+    expires_at: Option<u64>,
+    /// Unix seconds; 0 before the first use since the start.
+    last_used_at: AtomicU64,
+    /// What of that is in the store.
+    noted_use: AtomicU64,
 }
 
 enum Proof {
-    Token(TokenHash),
+    Token { hash: TokenHash, sealed: SealedText },
     Signature(PublicKey),
+}
+
+impl Key {
+    /// Its caller at `now` (Unix seconds), unless it is of another domain or has expired.
+    fn open(&self, domain: &str, now: u64) -> Result<Caller, Denied> {
+        if *self.domain != *domain {
+            return Err(Denied::Foreign);
+        }
+        if self.expires_at.is_some_and(|end| end <= now) {
+            return Err(Denied::Unknown("the API key has expired"));
+        }
+        self.last_used_at.fetch_max(now, Ordering::Relaxed);
+        Ok(Caller {
+            domain: self.domain.clone(),
+            key_id: self.sk.clone(),
+            scopes: self.scopes,
+        })
+    }
+}
+
+/// A key that can have made a Signature V4.
+pub struct Secret {
+    key: Arc<Key>,
+    /// Its token, sealed for [`crate::secrets::token_place`] of the domain and the `sk`.
+    pub sealed: SealedText,
+}
+
+impl Secret {
+    /// The tenant whose key it is.
+    pub fn domain(&self) -> &str {
+        &self.key.domain
+    }
+
+    /// Who signed, once that is proven.
+    ///
+    /// # Errors
+    /// The key is of another domain than `domain` (lower case), or has expired at `now` (Unix seconds).
+    pub fn open(&self, domain: &str, now: u64) -> Result<Caller, Denied> {
+        self.key.open(domain, now)
+    }
+}
+
+/// When a key was used last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// The tenant.
+    pub domain: Arc<str>,
+    /// Its key.
+    pub sk: Arc<str>,
+    /// The time.
+    pub at: UnixMicros,
 }
 
 /// All keys of all domains, in memory.
@@ -152,10 +155,16 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Takes up a key that was stored.
+    /// Takes up a key that was stored, in the place of what was known of it.
     pub fn add(&self, row: &ApiKey) {
         let proof = match &row.credential {
-            Credential::Opaque { token_hash, .. } => Proof::Token(*token_hash),
+            Credential::Opaque {
+                token_hash,
+                sealed_token,
+            } => Proof::Token {
+                hash: *token_hash,
+                sealed: sealed_token.clone(),
+            },
             Credential::Pem(pem) => match PublicKey::parse(pem) {
                 Ok(key) => Proof::Signature(key),
                 Err(why) => {
@@ -164,7 +173,7 @@ impl Keys {
                 }
             },
         };
-        let scopes = Scopes::from_words(row.scopes.split_whitespace()).unwrap_or(Scopes(0));
+        let scopes = Scopes::from_words(row.scopes.split_whitespace()).unwrap_or(Scopes::NONE);
         let mut index = self.index.write().expect("no panic while the lock is held");
         let domain: Arc<str> = row.domain.as_str().into();
         let sk: Arc<str> = row.sk.as_str().into();
@@ -173,8 +182,12 @@ impl Keys {
             sk,
             scopes,
             proof,
+            expires_at: row.expires_at.map(|at| at.0 / MICROS),
+            last_used_at: AtomicU64::new(0),
+            noted_use: AtomicU64::new(0),
         });
-        if let Proof::Token(hash) = &key.proof {
+        index.remove(&row.domain, &row.sk);
+        if let Proof::Token { hash, .. } = &key.proof {
             index.by_token.insert(*hash, key.clone());
         }
         index.by_sk.insert(key.sk.clone(), key.clone());
@@ -188,10 +201,7 @@ impl Keys {
     /// Forgets a key that was deleted; what it signed before opens nothing any more.
     pub fn remove(&self, domain: &str, sk: &str) {
         let mut index = self.index.write().expect("no panic while the lock is held");
-        if let Some(keys) = index.by_domain.get_mut(domain) {
-            keys.retain(|key| &*key.sk != sk);
-        }
-        index.forget(|key| &*key.domain == domain && &*key.sk == sk);
+        index.remove(domain, sk);
     }
 
     /// Forgets every key of a domain.
@@ -203,7 +213,15 @@ impl Keys {
 
     /// Who presents `credential`, the text after `Bearer `, for `domain` (lower case) at `now` (Unix
     /// seconds). The token is looked up by its hash, so that timing tells nothing about it.
+    ///
+    /// # Errors
+    /// Why it is not taken.
     pub fn authenticate(&self, credential: &str, domain: &str, now: u64) -> Result<Caller, Denied> {
+        if credential.len() > MAX_CREDENTIAL {
+            return Err(Denied::Unknown(
+                "the credential is longer than 8192 characters",
+            ));
+        }
         let key = match jwt::parse(credential) {
             Some(token) => self.signer(&token, domain, now)?,
             None => {
@@ -212,14 +230,42 @@ impl Keys {
                 key.ok_or(Denied::Unknown("the API token is not known"))?
             }
         };
-        if *key.domain != *domain {
-            return Err(Denied::Foreign);
+        key.open(domain, now)
+    }
+
+    /// The secret with which a holder of the key `sk` signs; public keys have none here.
+    pub fn secret(&self, sk: &str) -> Option<Secret> {
+        let index = self.index.read().expect("no panic while the lock is held");
+        let key = index.by_sk.get(sk)?;
+        match &key.proof {
+            Proof::Token { sealed, .. } => Some(Secret {
+                key: key.clone(),
+                sealed: sealed.clone(),
+            }),
+            Proof::Signature(_) => None,
         }
-        Ok(Caller {
-            domain: key.domain.clone(),
-            key_id: key.sk.clone(),
-            scopes: key.scopes,
-        })
+    }
+
+    /// When a key was used last since the program started.
+    pub fn last_use(&self, sk: &str) -> Option<UnixMicros> {
+        let index = self.index.read().expect("no panic while the lock is held");
+        let at = index.by_sk.get(sk)?.last_used_at.load(Ordering::Relaxed);
+        (at > 0).then_some(UnixMicros(at * MICROS))
+    }
+
+    /// The keys used since this was asked last, with the time of their last use.
+    pub fn take_uses(&self) -> Vec<Use> {
+        let index = self.index.read().expect("no panic while the lock is held");
+        let keys = index.by_sk.values().filter_map(|key| {
+            let at = key.last_used_at.load(Ordering::Relaxed);
+            let is_news = key.noted_use.swap(at, Ordering::Relaxed) != at;
+            is_news.then(|| Use {
+                domain: key.domain.clone(),
+                sk: key.sk.clone(),
+                at: UnixMicros(at * MICROS),
+            })
+        });
+        keys.collect()
     }
 
     /// The key that signed a JWT whose claims hold now.
@@ -232,7 +278,7 @@ impl Keys {
             None => {
                 let signed_by = |key: &Arc<Key>| match &key.proof {
                     Proof::Signature(public) => token.is_signed_by(public),
-                    Proof::Token(_) => false,
+                    Proof::Token { .. } => false,
                 };
                 let kid = token.kid.as_deref();
                 let claimed = claims.domain.as_deref().unwrap_or(domain);
@@ -286,6 +332,13 @@ impl Keys {
 }
 
 impl Index {
+    fn remove(&mut self, domain: &str, sk: &str) {
+        if let Some(keys) = self.by_domain.get_mut(domain) {
+            keys.retain(|key| &*key.sk != sk);
+        }
+        self.forget(|key| &*key.domain == domain && &*key.sk == sk);
+    }
+
     fn forget(&mut self, gone: impl Fn(&Key) -> bool) {
         self.by_token.retain(|_, key| !gone(key));
         self.by_sk.retain(|_, key| !gone(key));

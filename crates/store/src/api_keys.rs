@@ -33,6 +33,10 @@ pub struct ApiKey {
     pub description: String,
     /// When it was added.
     pub created_at: UnixMicros,
+    /// From when on it opens nothing.
+    pub expires_at: Option<UnixMicros>,
+    /// When it was used last, a minute or so behind the truth.
+    pub last_used_at: Option<UnixMicros>,
 }
 
 const OPAQUE: u8 = 0;
@@ -41,7 +45,8 @@ const PEM: u8 = 1;
 macro_rules! select {
     ($rest:literal $(,)?) => {
         concat!(
-            "SELECT domain, sk, kind, token_hash, sealed_token, pem, scopes, description, created_at FROM api_keys ",
+            "SELECT domain, sk, kind, token_hash, sealed_token, pem, scopes, description, created_at, \
+             expires_at, last_used_at FROM api_keys ",
             $rest
         )
     };
@@ -62,6 +67,8 @@ fn api_key(row: &Row<'_>) -> Result<ApiKey> {
         scopes: row.get(6)?,
         description: row.get(7)?,
         created_at: row.get(8)?,
+        expires_at: row.get(9)?,
+        last_used_at: row.get(10)?,
     })
 }
 
@@ -75,8 +82,8 @@ pub fn add(db: &Write<'_>, key: &ApiKey) -> Result<()> {
         Credential::Pem(pem) => (PEM, None, None, Some(pem)),
     };
     let added = db.execute(
-        "INSERT INTO api_keys (domain, sk, kind, token_hash, sealed_token, pem, scopes, description, created_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+        "INSERT INTO api_keys (domain, sk, kind, token_hash, sealed_token, pem, scopes, description, created_at, \
+         expires_at, last_used_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
         values![
             key.domain,
             key.sk,
@@ -86,7 +93,9 @@ pub fn add(db: &Write<'_>, key: &ApiKey) -> Result<()> {
             pem,
             key.scopes,
             key.description,
-            key.created_at
+            key.created_at,
+            key.expires_at,
+            key.last_used_at
         ],
     )?;
     match added {
@@ -120,6 +129,16 @@ pub fn of_domain(db: &Read<'_>, domain: &str) -> Result<Vec<ApiKey>> {
         values![domain],
         api_key,
     )
+}
+
+/// Notes when a key was used last; an earlier time than the one noted changes nothing, nor does a key that is gone.
+pub fn note_use(db: &Write<'_>, domain: &str, sk: &str, at: UnixMicros) -> Result<()> {
+    db.execute(
+        "UPDATE api_keys SET last_used_at = ?3 \
+         WHERE domain = ?1 AND sk = ?2 AND (last_used_at IS NULL OR last_used_at < ?3)",
+        values![domain, sk, at],
+    )?;
+    Ok(())
 }
 
 /// Removes a key; `false` when there was none.

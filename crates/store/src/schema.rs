@@ -5,7 +5,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::sql::AsValue as _;
 use crate::{Error, Result, UnixMicros};
 
-const STEPS: &[&str] = &[include_str!("migrations/sqlite/0001_first.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/sqlite/0001_first.sql"),
+    include_str!("migrations/sqlite/0002_api_key_use.sql"),
+];
 
 /// Runs the steps the file lacks, all in one transaction.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {

@@ -3,7 +3,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hookswitch_store::{MasterKey, UnixMicros, seal};
+use hookswitch_store::{MasterKey, seal};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
@@ -100,6 +100,8 @@ fn row(domain: &str, sk: &str, credential: Credential) -> ApiKey {
         scopes: Scopes::ALL.to_string(),
         description: String::new(),
         created_at: UnixMicros(0),
+        expires_at: None,
+        last_used_at: None,
     }
 }
 
@@ -293,4 +295,117 @@ fn scopes_are_words_and_unknown_words_are_named() {
     assert_eq!(scopes.to_string(), "calls read");
     assert_eq!(Scopes::from_words(["admin"]), Err("admin".to_owned()));
     assert_eq!(Scopes::ALL.words(), ["calls", "provisioning", "read"]);
+}
+
+#[test]
+fn a_key_opens_until_it_expires() {
+    let signer = Signer::es256();
+    let keys = Keys::default();
+    for mut row in [token_row(ACME, "k1", "hs_one"), signer.row(ACME, "k2")] {
+        row.expires_at = Some(UnixMicros((NOW + 60) * 1_000_000));
+        keys.add(&row);
+    }
+    let jwt = signer.sign(&good_claims());
+    for credential in ["hs_one", &jwt] {
+        assert!(keys.authenticate(credential, ACME, NOW + 59).is_ok());
+        assert_eq!(
+            keys.authenticate(credential, ACME, NOW + 60),
+            Err(Denied::Unknown("the API key has expired"))
+        );
+    }
+}
+
+#[test]
+fn the_last_use_of_a_key_is_told_once_and_only_when_it_opened_something() {
+    let keys = Keys::default();
+    keys.add(&token_row(ACME, "k1", "hs_one"));
+    keys.add(&token_row(ACME, "k2", "hs_two"));
+    assert!(
+        keys.authenticate("hs_two", "other.example.com", NOW)
+            .is_err()
+    );
+    assert_eq!(keys.take_uses(), []);
+    for now in [NOW, NOW + 5, NOW + 3] {
+        keys.authenticate("hs_one", ACME, now).unwrap();
+    }
+    let at = UnixMicros((NOW + 5) * 1_000_000);
+    assert_eq!(keys.last_use("k1"), Some(at));
+    assert_eq!(keys.last_use("k2"), None);
+    let used = Use {
+        domain: ACME.into(),
+        sk: "k1".into(),
+        at,
+    };
+    assert_eq!(keys.take_uses(), [used]);
+    assert_eq!(keys.take_uses(), []);
+}
+
+#[test]
+fn two_keys_open_at_a_time_so_that_one_replaces_the_other_without_a_gap() {
+    let keys = Keys::default();
+    let opens = |token: &str| keys.authenticate(token, ACME, NOW).is_ok();
+    keys.add(&token_row(ACME, "k1", "hs_old"));
+    keys.add(&token_row(ACME, "k2", "hs_new"));
+    assert!(opens("hs_old") && opens("hs_new"));
+    keys.remove(ACME, "k1");
+    assert!(!opens("hs_old") && opens("hs_new"));
+}
+
+/// A JWT with any header, signed by `signer` all the same.
+fn with_header(signer: &Signer, header: &Value) -> String {
+    use jsonwebtoken::crypto::sign;
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(header), part(&good_claims()));
+    let signature = sign(signed.as_bytes(), &signer.private, signer.algorithm).unwrap();
+    format!("{signed}.{signature}")
+}
+
+#[test]
+fn a_jwt_that_brings_its_own_key_is_refused_even_when_an_uploaded_one_signed_it() {
+    let signer = Signer::es256();
+    let keys = Keys::default();
+    keys.add(&signer.row(ACME, "k1"));
+    let plain = with_header(&signer, &json!({"alg": "ES256", "typ": "JWT"}));
+    assert!(keys.authenticate(&plain, ACME, NOW).is_ok());
+    for (name, value) in [
+        (
+            "jwk",
+            json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}),
+        ),
+        ("jku", json!("https://evil.example/keys")),
+        ("x5u", json!("https://evil.example/cert")),
+        ("x5c", json!(["MIIB"])),
+        ("crit", json!(["exp"])),
+    ] {
+        let mut header = json!({"alg": "ES256"});
+        header[name] = value;
+        let refused = keys.authenticate(&with_header(&signer, &header), ACME, NOW);
+        assert!(
+            matches!(refused, Err(Denied::Unknown(why)) if why.contains(name)),
+            "{name}: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn a_jwt_for_sip_or_of_any_size_opens_nothing() {
+    let signer = Signer::es256();
+    let keys = Keys::default();
+    keys.add(&signer.row(ACME, "k1"));
+    for aud in [json!("sip"), json!(["rest", "sip"])] {
+        let claims = json!({"exp": NOW + 60, "aud": aud});
+        assert!(
+            keys.authenticate(&signer.sign(&claims), ACME, NOW).is_err(),
+            "{aud}"
+        );
+    }
+    let other = json!({"exp": NOW + 60, "aud": "https://api.example.com"});
+    assert!(keys.authenticate(&signer.sign(&other), ACME, NOW).is_ok());
+    let long = json!({"exp": NOW + 60, "note": "x".repeat(8_192)});
+    assert_eq!(
+        keys.authenticate(&signer.sign(&long), ACME, NOW),
+        Err(Denied::Unknown(
+            "the credential is longer than 8192 characters"
+        ))
+    );
 }

@@ -107,6 +107,8 @@ impl Operator {
             scopes: Scopes::ALL.to_string(),
             description: "made with the domain".to_owned(),
             created_at: now,
+            expires_at: None,
+            last_used_at: None,
         };
         let settings = if open.is_empty() {
             json!({})

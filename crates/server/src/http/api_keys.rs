@@ -20,15 +20,18 @@ use super::error::ApiError;
 use super::idempotency::CarriesSecret;
 use super::query::{Id, Query};
 use super::{Rest, blocking, reply};
-use crate::auth::{PublicKey, Scopes};
+use crate::auth::{Keys, PublicKey, Scopes};
 use crate::{random, secrets};
 
 /// Keys of one domain; a JWT without `kid` is tried with each.
 const MAX_KEYS: usize = 100;
+/// Milliseconds from now to the latest expiry: a hundred years, so that a time in other units is noticed.
+const MAX_LIFE: u64 = 100 * 366 * 24 * 3_600 * 1_000;
 
 /// Lists the keys
 ///
-/// Tokens are not shown again; `sk` is what deletes a key, and the `kid` of JWTs.
+/// Tokens are not shown again; `sk` is what deletes a key, the `kid` of JWTs, and the access key id of Signature V4.
+/// `lastUsedAt` is right to the second while the node runs; a crash may set it back by a minute.
 #[utoipa::path(
     get, path = "/provisioning/apiKey/{domain}", tag = "Keys", operation_id = "listApiKeys",
     params(("domain" = String, Path, description = "The tenant's SIP domain"), ListQuery),
@@ -43,13 +46,14 @@ pub(super) async fn list(
         .page()
         .map_err(|error| ApiError::fields(vec![error]))?;
     let domain = caller.domain.clone();
-    let rows = blocking(move || rest.store.read(|db| stored::of_domain(db, &domain))).await?;
+    let (store, keys) = (rest.store.clone(), &rest.keys);
+    let rows = blocking(move || store.read(|db| stored::of_domain(db, &domain))).await?;
     let after = page.after.unwrap_or_default();
     let mut rest_of_rows = rows.into_iter().filter(|row| row.sk > after);
     let api_keys: Vec<ApiKey> = rest_of_rows
         .by_ref()
         .take(page.limit as usize)
-        .map(shown)
+        .map(|row| shown(row, keys))
         .collect();
     let next_token = match (rest_of_rows.next(), api_keys.last()) {
         (Some(_), Some(last)) => Some(next_token(&last.sk)),
@@ -65,7 +69,8 @@ pub(super) async fn list(
 /// Creates a key
 ///
 /// With a PEM public key in `key`, whose owner then sends JWTs signed with the private one (RS256, ES256,
-/// EdDSA; `exp` at most 24 hours away); without, a random token that only this reply shows.
+/// EdDSA; `exp` at most 24 hours away); without, a random token that only this reply shows. Both are good beside
+/// the keys there are, so a key is replaced without a gap: create the new one, use it, delete the old one.
 #[utoipa::path(
     post, path = "/provisioning/apiKey/{domain}", tag = "Keys", operation_id = "createApiKey",
     params(("domain" = String, Path, description = "The tenant's SIP domain")),
@@ -82,6 +87,8 @@ pub(super) async fn create(
         unknown: warnings,
     } = body;
     refuse_faults(request.validate())?;
+    let now = UnixMicros::now();
+    check_expiry(request.expires_at, now)?;
     let sk = random::uuid();
     let (credential, token) = match request.public_key() {
         Some(pem) => {
@@ -112,7 +119,9 @@ pub(super) async fn create(
             .collect::<Vec<_>>()
             .join(" "),
         description: request.description.unwrap_or_default(),
-        created_at: UnixMicros::now(),
+        created_at: now,
+        expires_at: request.expires_at.map(|at| UnixMicros(at * 1_000)),
+        last_used_at: None,
     };
     work_off_the_loop(move || {
         let written = row.clone();
@@ -139,6 +148,7 @@ pub(super) async fn create(
         sk,
         token,
         scopes,
+        expires_at: request.expires_at,
         warnings,
     })?;
     response.extensions_mut().insert(CarriesSecret);
@@ -188,7 +198,23 @@ pub(super) async fn delete(
     reply(&Done::new())
 }
 
-fn shown(row: stored::ApiKey) -> ApiKey {
+fn check_expiry(at: Option<u64>, now: UnixMicros) -> Result<(), ApiError> {
+    let now = now.0 / 1_000;
+    match at {
+        Some(at) if at <= now => Err(ApiError::field(
+            "/expiresAt",
+            "must be in the future, in milliseconds since 1970",
+        )),
+        Some(at) if at > now + MAX_LIFE => Err(ApiError::field(
+            "/expiresAt",
+            "must be within a hundred years, in milliseconds since 1970",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn shown(row: stored::ApiKey, keys: &Keys) -> ApiKey {
+    let last_used = row.last_used_at.max(keys.last_use(&row.sk));
     let (kind, key) = match row.credential {
         Credential::Opaque { .. } => (ApiKeyType::Token, None),
         Credential::Pem(pem) => (ApiKeyType::PublicKey, Some(pem)),
@@ -206,6 +232,8 @@ fn shown(row: stored::ApiKey) -> ApiKey {
         scopes: Scope::ALL.into_iter().filter(has).collect(),
         description: Some(row.description).filter(|text| !text.is_empty()),
         created_at: row.created_at.0 / 1_000,
+        last_used_at: last_used.map(|at| at.0 / 1_000),
+        expires_at: row.expires_at.map(|at| at.0 / 1_000),
     }
 }
 

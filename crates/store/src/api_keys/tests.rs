@@ -10,6 +10,8 @@ fn key(domain: &str, sk: &str, credential: Credential) -> ApiKey {
         scopes: "calls read".to_owned(),
         description: "laptop".to_owned(),
         created_at: UnixMicros(9),
+        expires_at: Some(UnixMicros(99)),
+        last_used_at: None,
     }
 }
 
@@ -49,6 +51,26 @@ fn a_public_key_is_found_by_its_id_within_its_domain() {
     let by = |domain| store.read(|db| find(db, domain, "k1")).unwrap();
     assert_eq!(by("example.com"), Some(stored));
     assert_eq!(by("example.org"), None);
+}
+
+#[test]
+fn the_last_use_is_noted_and_never_goes_back() {
+    let (_dir, store) = store();
+    let stored = key("example.com", "k1", opaque("t1"));
+    store.write(move |db| add(db, &stored)).unwrap();
+    let last_used = |at: u64| {
+        store
+            .write(move |db| note_use(db, "example.com", "k1", UnixMicros(at)))
+            .unwrap();
+        let key = store.read(|db| find(db, "example.com", "k1")).unwrap();
+        key.unwrap().last_used_at
+    };
+    assert_eq!(last_used(50), Some(UnixMicros(50)));
+    assert_eq!(last_used(40), Some(UnixMicros(50)));
+    assert_eq!(last_used(60), Some(UnixMicros(60)));
+    store
+        .write(|db| note_use(db, "example.com", "gone", UnixMicros(70)))
+        .unwrap();
 }
 
 #[test]

@@ -45,6 +45,36 @@ async fn a_body_is_not_needed_and_put_works_like_post() {
 }
 
 #[tokio::test]
+async fn a_list_of_keys_tells_when_each_was_made_used_and_expires() {
+    let world = World::new();
+    let now = super::super::allowed::unix_seconds() * 1_000;
+    let expiring = json!({"expiresAt": now + 60_000});
+    let created = world.post(LIST, expiring).await.ok();
+    assert_eq!(created["expiresAt"], now + 60_000);
+    let (sk, token) = (created["sk"].as_str().unwrap(), created["token"].as_str());
+    let shown = async || {
+        let listed = world.get(LIST).await.ok();
+        let keys = listed["apiKeys"].as_array().unwrap().clone();
+        keys.into_iter().find(|key| key["sk"] == sk).unwrap()
+    };
+    let unused = shown().await;
+    assert!(unused["createdAt"].as_u64().unwrap() >= now, "{unused}");
+    assert_eq!(unused["expiresAt"], now + 60_000);
+    assert!(unused.get("lastUsedAt").is_none(), "{unused}");
+    world.get_as(token.unwrap(), SETTINGS).await.ok();
+    assert!(shown().await["lastUsedAt"].as_u64().unwrap() >= now);
+    for (at, why) in [
+        (json!(now - 1), "future"),
+        (json!(now * 1_000), "hundred years"),
+        (json!("soon"), "number"),
+    ] {
+        let refused = world.post(LIST, json!({"expiresAt": at})).await;
+        assert_eq!(refused.pointers(), ["/expiresAt"]);
+        assert!(refused.text.contains(why), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
 async fn an_uploaded_key_opens_the_domain_for_jwts_it_signed() {
     let world = World::new();
     let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
