@@ -26,6 +26,7 @@ mod listen;
 mod outbox;
 mod query;
 mod rate;
+mod scopes;
 mod settings;
 mod source;
 mod trace;

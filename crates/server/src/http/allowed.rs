@@ -1,21 +1,23 @@
-//! The proof that a caller may do what a handler does: no handler of a tenant's path works without.
+//! The proof that a caller may do what a handler does: no handler of a tenant's path works without. What comes first
+//! is the credential, then the domain, then the scope; nothing of the tenant's is looked at before.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::Rest;
 use super::error::ApiError;
-use super::{limit, source};
+use super::scopes::{self, Access};
+use super::{Rest, limit, source};
 use crate::auth::{Caller, Denied, Scope, WRONG_CLAIM};
 
-/// What a handler needs of its caller's key: one of these scopes.
+/// What a handler says that it does with its caller's domain. The table of [`scopes`] says the same, and says it to
+/// readers of `openapi.json`.
 pub(super) trait Need {
     /// Any of them is enough.
     const ANY_OF: &'static [Scope];
@@ -27,8 +29,6 @@ pub(super) struct Steer;
 pub(super) struct Change;
 /// To look at what is provisioned.
 pub(super) struct Look;
-/// To be known.
-pub(super) struct BeKnown;
 
 impl Need for Steer {
     const ANY_OF: &'static [Scope] = &[Scope::Calls];
@@ -40,10 +40,6 @@ impl Need for Change {
 
 impl Need for Look {
     const ANY_OF: &'static [Scope] = &[Scope::Read, Scope::Provisioning];
-}
-
-impl Need for BeKnown {
-    const ANY_OF: &'static [Scope] = &[Scope::Calls, Scope::Read, Scope::Provisioning];
 }
 
 /// A caller whose key is the path's domain's and has the scope.
@@ -64,18 +60,13 @@ impl<N: Need> FromRequestParts<Arc<Rest>> for Allowed<N> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, ApiError> {
-        let params = RawPathParams::from_request_parts(parts, rest)
-            .await
-            .map_err(|_| {
-                ApiError::new(StatusCode::BAD_REQUEST, "bad_path", "the path is not UTF-8")
-            })?;
-        let domain = params
-            .iter()
-            .find(|(name, _)| *name == "domain")
-            .map(|(_, domain)| domain.to_ascii_lowercase())
-            .ok_or_else(|| ApiError::internal(&"a path without a domain asks for a caller"))?;
-        let caller = authenticate(parts, rest, &domain)?;
-        limit::enter(parts, &rest.room, &caller.domain)?;
+        let caller = known(parts, rest).await?;
+        let route = parts.extensions.get::<MatchedPath>();
+        let access = route.and_then(|route| scopes::needed(&parts.method, route.as_str()));
+        if access != Some(Access::AnyOf(N::ANY_OF)) {
+            let why = "the table of scopes and the handler do not agree on who may call it";
+            return Err(ApiError::internal(&why));
+        }
         if !N::ANY_OF.iter().any(|scope| caller.scopes.has(*scope)) {
             let words: Vec<&str> = N::ANY_OF.iter().map(|scope| scope.as_str()).collect();
             return Err(ApiError::new(
@@ -91,31 +82,56 @@ impl<N: Need> FromRequestParts<Arc<Rest>> for Allowed<N> {
     }
 }
 
+/// A caller whose key is the path's domain's, whatever it may do.
+pub(super) async fn known(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Caller, ApiError> {
+    let domain = domain_of(parts, rest).await?;
+    let caller = match parts.extensions.get::<Caller>() {
+        // Its signature was checked where the body was at hand.
+        Some(signer) => signer.clone(),
+        None => authenticate(parts, rest, &domain)?,
+    };
+    limit::enter(parts, &rest.room, &caller.domain)?;
+    Ok(caller)
+}
+
+/// The domain that the path names, in lower case.
+pub(super) async fn domain_of(parts: &mut Parts, rest: &Arc<Rest>) -> Result<String, ApiError> {
+    let params = RawPathParams::from_request_parts(parts, rest)
+        .await
+        .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "bad_path", "the path is not UTF-8"))?;
+    params
+        .iter()
+        .find(|(name, _)| *name == "domain")
+        .map(|(_, domain)| domain.to_ascii_lowercase())
+        .ok_or_else(|| ApiError::internal(&"a path without a domain asks for a caller"))
+}
+
 fn authenticate(parts: &Parts, rest: &Rest, domain: &str) -> Result<Caller, ApiError> {
     // Who presents nothing guesses nothing, and is not counted.
     let credential = bearer(parts).map_err(unauthorized)?;
-    let denied = match rest.keys.authenticate(credential, domain, unix_seconds()) {
-        Ok(caller) => return Ok(caller),
-        Err(Denied::Unknown(why)) => unauthorized(why),
-        Err(Denied::Foreign) => {
-            let why = "the key does not open this domain";
-            ApiError::new(StatusCode::FORBIDDEN, "forbidden", why)
-        }
-        Err(Denied::ForeignClaim) => ApiError::new(StatusCode::FORBIDDEN, "forbidden", WRONG_CLAIM),
-    };
+    rest.keys
+        .authenticate(credential, domain, unix_seconds())
+        .map_err(|denied| refuse(parts, rest, denied))
+}
+
+/// What a caller is told whose credential was not taken; too many from one source are told to wait.
+pub(super) fn refuse(parts: &Parts, rest: &Rest, denied: Denied) -> ApiError {
     let source = source::of(parts, &rest.trusted_proxies);
-    match rest.failures.count(source, Instant::now()) {
-        None => Err(denied),
-        Some(wait) => {
-            rest.room.brakes().sign_ins.hit(Instant::now());
-            let why = "too many requests from this address had no valid credential";
-            let status = StatusCode::TOO_MANY_REQUESTS;
-            Err(ApiError::new(status, "too_many_failures", why).retry_after(wait.as_secs().max(1)))
-        }
+    if let Some(wait) = rest.failures.count(source, Instant::now()) {
+        rest.room.brakes().sign_ins.hit(Instant::now());
+        let why = "too many requests from this address had no valid credential";
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        return ApiError::new(status, "too_many_failures", why).retry_after(wait.as_secs().max(1));
+    }
+    let forbidden = |why: &str| ApiError::new(StatusCode::FORBIDDEN, "forbidden", why);
+    match denied {
+        Denied::Unknown(why) => unauthorized(why),
+        Denied::Foreign => forbidden("the key does not open this domain"),
+        Denied::ForeignClaim => forbidden(WRONG_CLAIM),
     }
 }
 
-fn unauthorized(why: &str) -> ApiError {
+pub(super) fn unauthorized(why: &str) -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", why)
 }
 

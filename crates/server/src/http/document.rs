@@ -1,14 +1,24 @@
 //! The OpenAPI 3.1 document: written down with the handlers, completed here with what they share.
 
+use axum::http::Method;
 use hookswitch_api::callback::{CallAnswered, CallFailed, CallHungup, CallNotify, NewRemoteCall};
 use hookswitch_api::error::ErrorBody;
 use hookswitch_api::reply::NewRemoteCallReply;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{AllOfBuilder, ContentBuilder, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa::{OpenApi, openapi};
 
+use super::scopes::{self, Access};
 use super::{commands, routes};
+use crate::auth::Scope;
+
+/// The scheme of API tokens and JWTs; what is listed with it are scopes.
+const BEARER: &str = "bearer";
+/// The scheme of signed requests.
+const SIGNATURE: &str = "sigv4";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -112,15 +122,18 @@ pub(super) fn skeleton() -> openapi::OpenApi {
                 .build(),
         )
         .build();
+    let signature = ApiKey::Header(ApiKeyValue::with_description(
+        "Authorization",
+        "AWS Signature Version 4 (`AWS4-HMAC-SHA256`): the access key id is the `sk` of an API key, the secret its token, \
+         the service `execute-api`, the region any. `host` and `x-amz-date` are signed; the payload is hashed, at most \
+         five minutes lie between its time and ours, and each signature is taken once",
+    ));
     let components = document.components.get_or_insert_default();
-    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+    components.add_security_scheme(SIGNATURE, SecurityScheme::ApiKey(signature));
     components
         .responses
         .insert("Refusal".to_owned(), RefOr::T(refusal));
-    document.security = Some(vec![SecurityRequirement::new(
-        "bearer",
-        Vec::<String>::new(),
-    )]);
     document
 }
 
@@ -134,6 +147,11 @@ pub fn document() -> openapi::OpenApi {
             post.operation_id = post.operation_id.as_ref().map(|id| format!("{id}Plain"));
             post.description = Some(format!("The same as `{name}jwt`."));
             note(post, "path without suffix");
+            let calls = vec![Scope::Calls.as_str()];
+            post.security = Some(vec![
+                SecurityRequirement::new(BEARER, calls.clone()),
+                SecurityRequirement::new(SIGNATURE, calls),
+            ]);
         }
         if let Some(post) = document
             .paths
@@ -150,8 +168,12 @@ pub fn document() -> openapi::OpenApi {
     }
     unflatten_problem(&mut document);
     for (path, item) in &mut document.paths.paths {
-        if path.contains("{domain}") {
-            operations(item).for_each(add_refusal);
+        for (method, operation) in operations(item) {
+            let access = scopes::needed(&method, path);
+            operation.security.get_or_insert_with(|| security(access));
+            if path.contains("{domain}") {
+                add_refusal(operation);
+            }
         }
     }
     document
@@ -178,16 +200,27 @@ fn error_body() -> RefOr<openapi::schema::Schema> {
     RefOr::Ref(Ref::from_schema_name("ErrorBody"))
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+/// One of the scopes is enough, so each is a requirement of its own.
+fn security(access: Option<Access>) -> Vec<SecurityRequirement> {
+    match access {
+        Some(Access::AnyOf(scopes)) => scopes
+            .iter()
+            .map(|scope| SecurityRequirement::new(BEARER, [scope.as_str()]))
+            .collect(),
+        Some(Access::Open) | None => vec![SecurityRequirement::default()],
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.patch,
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::DELETE, &mut item.delete),
+        (Method::PATCH, &mut item.patch),
     ]
     .into_iter()
-    .filter_map(Option::as_mut)
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 fn add_refusal(operation: &mut Operation) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts as _, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -17,9 +17,8 @@ use hookswitch_store::idempotency::{self, Claim, Reply};
 use hookswitch_store::{Error, UnixMicros};
 use http_body_util::BodyExt as _;
 
-use super::allowed::{Allowed, BeKnown};
 use super::error::ApiError;
-use super::{Rest, blocking, body};
+use super::{Rest, allowed, blocking, body};
 
 const LIFE: Duration = Duration::from_secs(24 * 3_600);
 const MAX_KEY: usize = 255;
@@ -72,7 +71,7 @@ async fn repeat_known(
     next: Next,
 ) -> Result<Response, ApiError> {
     let (mut parts, content) = request.into_parts();
-    let caller = Allowed::<BeKnown>::from_request_parts(&mut parts, rest).await?;
+    let caller = allowed::known(&mut parts, rest).await?;
     let key = parts.headers["idempotency-key"]
         .to_str()
         .unwrap_or_default();

@@ -8,6 +8,7 @@ mod errors;
 mod events;
 mod keys;
 mod limits;
+mod scopes;
 mod services;
 mod tenant;
 
