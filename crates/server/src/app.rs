@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::control::{self, FolderLock, Operator, Taken};
 use crate::directory::Publisher;
 use crate::guard::Guard;
-use crate::http::{self, AtWork, Crowd, Failures, Readiness, Rest, Room};
+use crate::http::{self, AtWork, Crowd, Failures, Readiness, Rest, Room, Signed};
 use crate::net::{self, Inboxes, Locator, Sockets, Sources};
 use crate::outlet::{CallbackLog, Outlet, Writer};
 use crate::reply_id::ReplyIds;
@@ -229,6 +229,7 @@ impl App {
             metrics,
             readiness: Arc::clone(&readiness),
             failures: Failures::default(),
+            signed: Signed::since(clock.now().unix_micros / 1_000_000),
             at_work: AtWork::default(),
             room: Arc::new(Room::new(Arc::clone(&brakes))),
             trusted_proxies: config.trusted_proxies.clone(),

@@ -4,6 +4,7 @@
 mod jwt;
 mod public_key;
 mod scope;
+mod signatures;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,7 @@ use hookswitch_store::{Result, SealedText, Store, UnixMicros, api_keys, domains}
 
 pub use public_key::{PublicKey, UnusableKey};
 pub use scope::{Scope, Scopes};
+pub use signatures::{Signatures, Spent, WINDOW};
 
 /// A caller whose credential is good for the domain it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

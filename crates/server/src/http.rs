@@ -28,6 +28,7 @@ mod query;
 mod rate;
 mod scopes;
 mod settings;
+mod signed;
 mod source;
 mod trace;
 mod webhook_secret;
@@ -61,6 +62,7 @@ pub use limit::Room;
 pub use listen::{Crowd, serve, tls};
 pub use outbox::Outbox;
 pub use rate::Failures;
+pub use signed::Signed;
 
 use crate::auth::Keys;
 use crate::directory::Publisher;
@@ -91,6 +93,8 @@ pub struct Rest {
     pub readiness: Arc<Readiness>,
     /// Failed sign-ins by source.
     pub failures: Failures,
+    /// Which signatures were used.
+    pub signed: Signed,
     /// Requests under way that carry an `Idempotency-Key`.
     pub at_work: AtWork,
     /// Requests under way, by domain.
@@ -147,12 +151,15 @@ fn routes() -> OpenApiRouter<Arc<Rest>> {
 /// The whole REST interface.
 pub fn router(rest: Arc<Rest>) -> Router {
     let (router, _) = routes().split_for_parts();
+    let repeat = middleware::from_fn_with_state(rest.clone(), idempotency::repeat);
+    let verify = middleware::from_fn_with_state(rest.clone(), signed::verify);
     router
-        .merge(commands::suffixless())
-        .route_layer(middleware::from_fn_with_state(
-            rest.clone(),
-            idempotency::repeat,
-        ))
+        .route_layer(repeat.clone())
+        .merge(
+            commands::suffixless()
+                .route_layer(repeat)
+                .route_layer(verify),
+        )
         .merge(docs::routes())
         .method_not_allowed_fallback(|| async { StatusCode::METHOD_NOT_ALLOWED })
         .layer(CatchPanicLayer::custom(panicked))

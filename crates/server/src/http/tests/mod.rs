@@ -10,6 +10,7 @@ mod keys;
 mod limits;
 mod scopes;
 mod services;
+mod signatures;
 mod tenant;
 
 use std::net::SocketAddr;
@@ -173,6 +174,7 @@ impl World {
             metrics: Arc::new(Metrics::default()),
             readiness: Arc::new(Readiness::default()),
             failures: Failures::default(),
+            signed: Signed::since(0),
             at_work: AtWork::default(),
             room: Arc::default(),
             trusted_proxies: Vec::new(),
