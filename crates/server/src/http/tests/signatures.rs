@@ -129,9 +129,8 @@ async fn nothing_of_a_signed_request_can_be_changed() {
     let changes: [fn(&mut Request<Body>); 4] = [
         |request| *request.body_mut() = Body::from("{}"),
         |request| {
-            *request.uri_mut() = "/mediaservice/acme.example.com/answerremotecall"
-                .parse()
-                .unwrap()
+            let other = "/mediaservice/acme.example.com/answerremotecall";
+            *request.uri_mut() = other.parse().unwrap();
         },
         |request| *request.uri_mut() = format!("{HANGUP}?x=1").parse().unwrap(),
         |request| {
