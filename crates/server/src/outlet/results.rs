@@ -11,7 +11,7 @@ use crate::callback::{EventCursor, TellResult, Told};
 use crate::fail::FailPoint;
 
 /// Results written in one batch.
-const HANDFUL: usize = 256;
+const HANDFUL: usize = 128;
 /// How long the first result of a batch waits for others.
 const GATHER: Duration = Duration::from_millis(5);
 /// Batches on their way to the disk; while there are as many, callbacks wait.

@@ -19,8 +19,10 @@ const GROUP: usize = 4_096;
 /// How long what could not be written waits for the next try, at first and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-/// Rows nobody waits for in one transaction, so that those somebody waits for come soon after.
+/// Rows nobody waits for in one transaction, so that those somebody waits for come soon after; fewer of them while
+/// somebody does.
 const LAZY_ROWS: usize = 512;
+const LAZY_ROWS_BESIDE_OTHERS: usize = 128;
 
 pub(super) struct Thread {
     connection: Connection,
@@ -170,9 +172,14 @@ impl Thread {
         if ripe {
             // Who makes a change is told that all before it is durable.
             let takes_all = !open || !group.changes.is_empty();
+            let most = if batches.is_empty() {
+                LAZY_ROWS
+            } else {
+                LAZY_ROWS_BESIDE_OTHERS
+            };
             let mut rows = 0;
             let fits = |(batch, _): &&(Batch, Done)| {
-                let fits = rows < LAZY_ROWS || takes_all;
+                let fits = rows < most || takes_all;
                 rows += batch.rows();
                 fits
             };
