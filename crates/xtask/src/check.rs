@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{openapi, tidy, workspace};
+use crate::{clients, openapi, tidy, workspace};
 use runner::{Tests, Verdict, run_command};
 
 /// Which part of the gate to run.
@@ -23,7 +23,7 @@ pub(crate) struct Options {
 
 type Step = (&'static str, fn() -> Verdict);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("fmt", || {
         run_command(workspace::cargo(&["fmt", "--all", "--", "--check"]))
     }),
@@ -49,6 +49,7 @@ const STEPS: [Step; 10] = [
         run_command(command)
     }),
     ("openapi.json", || Verdict::of(openapi::check())),
+    ("clients", || Verdict::of(clients::check())),
     ("licences", licences),
     ("peers", || Verdict::of(peers::install_missing())),
     (SURFACE, surface_tests),

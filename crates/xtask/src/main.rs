@@ -8,6 +8,7 @@
 
 mod bench;
 mod check;
+mod clients;
 mod openapi;
 mod sim;
 mod tidy;
@@ -35,6 +36,8 @@ enum Task {
     Tidy,
     /// Writes `openapi.json` from the program's own description of itself.
     Openapi,
+    /// Writes the typed clients in `examples/` from `openapi.json`.
+    Clients,
     /// Measures against SIPp on loopback; a table on the terminal, JSON in `target/bench.json`.
     Bench(bench::Options),
     /// Explores simulated worlds on every core and writes down the seeds that fail.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Check(options) => check::run(&options),
         Task::Tidy => tidy::run(),
         Task::Openapi => openapi::write(),
+        Task::Clients => clients::write(),
         Task::Bench(options) => bench::run(&options),
         Task::Sim(options) => sim::run(&options),
     };

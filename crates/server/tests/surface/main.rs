@@ -22,6 +22,7 @@ macro_rules! over_udp_and_tcp {
 mod baresip;
 mod called;
 mod calling;
+mod clients;
 mod clock;
 mod crash;
 mod curl;

@@ -7,11 +7,13 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 
 /// A program the surface tests need, and the Debian package that brings it.
-const PEERS: [(&str, &str); 4] = [
+const PEERS: [(&str, &str); 6] = [
     ("sipp", "sip-tester"),
     ("baresip", "baresip-core"),
     ("kamailio", "kamailio"),
     ("curl", "curl"),
+    ("tsc", "node-typescript"),
+    ("mypy", "mypy"),
 ];
 
 /// dpkg asks this file before it starts a daemon; 101 forbids it.

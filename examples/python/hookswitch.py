@@ -1,0 +1,1665 @@
+# Written by `cargo xtask clients` from openapi.json. Do not edit.
+"""Hookswitch's REST interface, typed. Needs Python 3.11 and nothing else."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any, Literal, Mapping, Required, TypedDict, Union, cast
+
+
+class HookswitchError(Exception):
+    """A refusal: the HTTP status, and the body that says why and what to do."""
+
+    def __init__(self, status: int, body: ErrorBody) -> None:
+        super().__init__(body.get("reason", ""))
+        self.status = status
+        self.body = body
+
+
+class AnswerRemoteCall(TypedDict, total=False):
+    """Body of `answerremotecall`; in a reply to `newRemoteCall` the same without `replyId`."""
+
+    codec: Union[str, None]
+    """The codec asked of the far end: PCMA, PCMU or GSM."""
+
+    crypto: list[Crypto]
+    """SRTP keys; without them media is plain RTP."""
+
+    receiveIp: Union[str, None]
+    """Where the far end sends its media."""
+
+    receivePort: Union[int, None]
+    """The RTP port for the same."""
+
+    replyId: Union[str, None]
+    """From the `newRemoteCall` callback."""
+
+    sessionReferenceId: Union[str, None]
+    """Copied into every later callback of the call."""
+
+    telephoneEventPayloadType: Union[int, None]
+    """The payload type for telephone events (RFC 4733), 96 to 127."""
+
+
+class ApiKey(TypedDict, total=False):
+    """A key as lists show it."""
+
+    createdAt: Required[int]
+    """When it was made, in milliseconds since 1970."""
+
+    description: Union[str, None]
+    """What it is for."""
+
+    expiresAt: Union[int, None]
+    """From when on it opens nothing, in milliseconds since 1970; never when absent."""
+
+    key: Union[str, None]
+    """The public key, when it is one."""
+
+    lastUsedAt: Union[int, None]
+    """When it was used last, in milliseconds since 1970; absent until it is."""
+
+    scopes: Required[list[Scope]]
+    """What it may do."""
+
+    sk: Required[str]
+    """Names the key."""
+
+    type: Required[ApiKeyType]
+    """How it is used."""
+
+
+class ApiKeyCreated(TypedDict, total=False):
+    """Reply to a key created; the only one that ever shows the token."""
+
+    expiresAt: Union[int, None]
+    """From when on it opens nothing, in milliseconds since 1970; never when absent."""
+
+    scopes: Required[list[Scope]]
+    """What the key may do."""
+
+    sk: Required[str]
+    """Names the key: for its deletion, as `kid` of JWTs, as access key id of Signature V4."""
+
+    success: Required[bool]
+    """Always true."""
+
+    token: Union[Secret, None]
+
+    warnings: list[FieldError]
+    """Members of the request that were ignored."""
+
+
+class ApiKeyList(TypedDict, total=False):
+    """Reply to a list of keys."""
+
+    apiKeys: Required[list[ApiKey]]
+    """The keys of the page."""
+
+    nextToken: Union[str, None]
+    """Leads to the next page, when there is one."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+ApiKeyType = Literal["token", "publicKey"]
+"""How a key is used."""
+
+
+AuthType = Literal["credentials", "deviceid", "userid", "disabled"]
+"""How a device proves who it is."""
+
+
+class Authorized(TypedDict, total=False):
+    """What a `userid` device may do."""
+
+    domain: Union[str, None]
+    """The SIP domain it may use."""
+
+    invite: Union[str, None]
+    """The regular expression of the destinations it may call."""
+
+    register: Union[bool, None]
+    """Whether it may register."""
+
+
+class Call(TypedDict, total=False):
+    """A call as lists show it. Times are milliseconds since 1970."""
+
+    answeredAt: Union[int, None]
+    """When it was answered."""
+
+    callId: Required[str]
+    """The SIP Call-ID."""
+
+    cloudSipUAId: Union[str, None]
+    """The service that serves it."""
+
+    confirmedAt: Union[int, None]
+    """When both sides were connected."""
+
+    destinationUri: Required[str]
+    """The Request-URI."""
+
+    destinationUser: Required[str]
+    """The user part of the Request-URI."""
+
+    direction: Required[CallDirection]
+    """Who called whom."""
+
+    domain: Required[str]
+    """The tenant."""
+
+    endedAt: Union[int, None]
+    """When it ended."""
+
+    id: Required[str]
+    """Names the call below `/v1/{domain}/calls`."""
+
+    outcome: Union[Outcome, None]
+
+    ringingAt: Union[int, None]
+    """When it first rang."""
+
+    sessionId: Required[str]
+    """Identifies the session in callbacks."""
+
+    sessionReferenceId: Union[str, None]
+    """The application's own name for it."""
+
+    sourceUser: Required[str]
+    """The user part of From."""
+
+    startedAt: Required[int]
+    """When the INVITE came in, or the command to call."""
+
+    state: Required[CallState]
+    """How far it is."""
+
+    traceId: Required[str]
+    """Identifies the call in callbacks."""
+
+
+class CallDetail(Call, total=False):
+    """Everything there is to know about a call."""
+
+    events: Required[list[CallEvent]]
+    """Its callbacks, in order."""
+
+    local: Union[CallMedia, None]
+
+    remote: Union[CallMedia, None]
+
+    replyId: Union[str, None]
+    """Names the call in commands, while it lives."""
+
+    trace: Required[list[TraceStep]]
+    """How it was decided where the call goes."""
+
+
+CallDirection = Literal["inbound", "outbound"]
+"""Who called whom."""
+
+
+class CallEvent(TypedDict, total=False):
+    """One callback of a call and what became of it. Times are milliseconds since 1970."""
+
+    attempts: Required[int]
+    """How often it was tried."""
+
+    deliveredAt: Union[int, None]
+    """When it was delivered."""
+
+    lastError: Union[str, None]
+    """What was wrong with the last try."""
+
+    lastStatus: Union[int, None]
+    """The HTTP status of the last try."""
+
+    name: Required[str]
+    """The name of the callback."""
+
+    sequence: Required[int]
+    """Counts the callbacks of the call from 1."""
+
+    state: Required[DeliveryState]
+    """How far its delivery is."""
+
+    timestamp: Required[int]
+    """When it happened."""
+
+    webhookId: Required[str]
+    """The same in every attempt."""
+
+
+class CallList(TypedDict, total=False):
+    """Reply to a list of calls, the latest first."""
+
+    calls: Required[list[Call]]
+    """The calls of the page."""
+
+    nextToken: Union[str, None]
+    """Leads to the next page, when there is one."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+class CallMedia(TypedDict, total=False):
+    """One side's media, without keys."""
+
+    codec: Required[str]
+    """Its codec."""
+
+    direction: Union[str, None]
+    """Its direction, where it said one."""
+
+    ip: Required[str]
+    """Where it receives RTP."""
+
+    port: Required[int]
+    """Its port."""
+
+    suites: list[str]
+    """The crypto-suites of its keys."""
+
+    telephoneEventPayloadType: Union[int, None]
+    """Its payload type for telephone events."""
+
+
+class CallReply(TypedDict, total=False):
+    """Reply with one call."""
+
+    call: Required[CallDetail]
+    """The call."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+CallState = Literal["offered", "ringing", "answered", "confirmed", "cancelling", "ended"]
+"""How far a call is."""
+
+
+class CloudSipUa(TypedDict, total=False):
+    """A service."""
+
+    callbackBaseUrl: Required[str]
+    """Where callbacks go; begins with `https://`."""
+
+    callbackDescription: Union[str, None]
+    """What the callback is for."""
+
+    callbackDisabled: Union[bool, None]
+    """Present and true while the callback is switched off because the application answered 410; ignored
+    in requests.
+    """
+
+    callbackId: Union[str, None]
+    """Given by the platform; ignored in requests."""
+
+    callbackName: Union[str, None]
+    """The user's label of the callback."""
+
+    callbackTimeout: Union[int, None]
+    """The whole budget of `newRemoteCall` with its tries, in milliseconds; 15000 when absent."""
+
+    description: Union[str, None]
+    """What the service is for."""
+
+    destinationMatch: Required[str]
+    """The regular expression that selects inbound calls by the called user: linear-time, unanchored;
+    `/…/` and `/…/i` literals are understood.
+    """
+
+    id: Union[str, None]
+    """Given by the platform; ignored in requests."""
+
+    name: Required[str]
+    """The user's label."""
+
+    restAuthentication: list[RestAuthentication]
+    """How callbacks are signed: the first entry, and the next one each time the application answers 401 or 403."""
+
+
+class CloudSipUaList(TypedDict, total=False):
+    """Reply to a list of services."""
+
+    cloudsipuas: Required[list[CloudSipUa]]
+    """The services of the page."""
+
+    nextToken: Union[str, None]
+    """Leads to the next page, when there is one."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+class CloudSipUaReply(TypedDict, total=False):
+    """Reply with one service."""
+
+    cloudsipua: Required[CloudSipUa]
+    """The service."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+class CloudSipUaWritten(TypedDict, total=False):
+    """Reply to a service created or overwritten."""
+
+    id: Required[str]
+    """Names the service in later requests."""
+
+    success: Required[bool]
+    """Always true."""
+
+    warnings: list[FieldError]
+    """Members of the request that were ignored."""
+
+
+class CommandReply(TypedDict, total=False):
+    """Reply to a command that was carried out."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+class CreateApiKey(TypedDict, total=False):
+    """Body of the request to create a key; an empty one makes a token with every scope."""
+
+    description: Union[str, None]
+    """What the key is for."""
+
+    expiresAt: Union[int, None]
+    """From when on the key opens nothing, in milliseconds since 1970; never when absent."""
+
+    key: Union[str, None]
+    """A public key in PEM (RSA, P-256 or Ed25519); without it a random token is made."""
+
+    scopes: list[Scope]
+    """What the key may do; everything when absent."""
+
+
+class Crypto(TypedDict, total=False):
+    """One `a=crypto` attribute, taken apart."""
+
+    config: Required[str]
+    """Key parameters `inline:…` and, after a space, any session parameters; carried untouched."""
+
+    id: Required[int]
+    """The tag: unique within the list, 1 to 9 digits."""
+
+    suite: Required[str]
+    """The crypto-suite."""
+
+
+class DeleteAllDevices(TypedDict, total=False):
+    """Body of the request to delete every device of a domain."""
+
+    confirmDeleteAll: Union[bool, None]
+    """Without it nothing is deleted; the reply says what would be."""
+
+
+class Delivery(TypedDict, total=False):
+    """One callback and how its delivery goes. Times are milliseconds since 1970."""
+
+    attempts: Required[int]
+    """How often it was tried since it happened, or since it was last replayed."""
+
+    call: Required[str]
+    """The call it is about, by its `id`."""
+
+    callbackId: Required[str]
+    """The service's `callbackId`."""
+
+    cloudSipUAId: Required[str]
+    """The service that serves the call."""
+
+    deliveredAt: Union[int, None]
+    """When the application took it."""
+
+    event: Required[str]
+    """The name of the callback."""
+
+    id: Required[str]
+    """Names the delivery below `/v1/{domain}/deliveries`."""
+
+    lastError: Union[str, None]
+    """Why it was given up, or failed the last time."""
+
+    nextAttemptAt: Union[int, None]
+    """When the next try is due."""
+
+    sequence: Required[int]
+    """Counts the callbacks of the call from 1."""
+
+    state: Required[DeliveryState]
+    """How far it is."""
+
+    timestamp: Required[int]
+    """When it happened."""
+
+    tries: Required[list[DeliveryTry]]
+    """The newest hundred tries, the oldest first."""
+
+    webhookId: Required[str]
+    """`webhook-id`, the same in every attempt."""
+
+
+class DeliveryList(TypedDict, total=False):
+    """Reply to a list of deliveries, the oldest first."""
+
+    deliveries: Required[list[Delivery]]
+    """The deliveries of the page; there may be few of them even when there is a next page."""
+
+    nextToken: Union[str, None]
+    """Leads to the next page, when there is one."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+class DeliveryReply(TypedDict, total=False):
+    """Reply with one delivery."""
+
+    delivery: Required[Delivery]
+    """The delivery."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+DeliveryState = Literal["pending", "delivered", "failed"]
+"""How far a delivery is."""
+
+
+class DeliveryTry(TypedDict, total=False):
+    """One try to deliver a callback."""
+
+    at: Required[int]
+    """When it ended, in milliseconds since 1970."""
+
+    error: Union[str, None]
+    """Why it did not deliver."""
+
+    status: Union[int, None]
+    """The HTTP status, when there was an answer."""
+
+    took: Required[int]
+    """How long it took, in microseconds."""
+
+
+class Device(TypedDict, total=False):
+    """A device."""
+
+    authType: Required[AuthType]
+    """How it proves who it is; `disabled` for devices behind the Cloud SIP UA."""
+
+    authorized: Union[Authorized, None]
+
+    description: Union[str, None]
+    """Notes."""
+
+    deviceCLI: Union[str, None]
+    """The phone number that finds the device for inbound alarm calls."""
+
+    deviceId: Required[str]
+    """Unique within the tenant; alarm devices are `customerSiteId:controllerId:deviceId`."""
+
+    deviceType: Union[DeviceType, None]
+
+    ha1: Union[Secret, None]
+
+    macAddress: Union[str, None]
+    """The MAC address of its gateway."""
+
+    password: Union[Secret, None]
+
+    serviceData: Union[dict[str, Any], None]
+    """Settings of services, such as `alarmBridge`."""
+
+
+class DeviceList(TypedDict, total=False):
+    """Reply to a list of devices."""
+
+    devices: Required[list[Device]]
+    """The devices of the page."""
+
+    nextToken: Union[str, None]
+    """Leads to the next page, when there is one."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+class DeviceReply(Device, total=False):
+    """Reply with one device."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+DeviceType = Literal["sipDevice", "alarmbridgeConnect", "groupScheme", "alarmUnit", "alexa"]
+"""What kind of device it is."""
+
+
+class DeviceWritten(TypedDict, total=False):
+    """Reply to a device added or modified."""
+
+    password: Union[Secret, None]
+
+    success: Required[bool]
+    """Always true."""
+
+    warnings: list[FieldError]
+    """Members of the request that were ignored."""
+
+
+class DevicesDeleted(TypedDict, total=False):
+    """Reply to the same."""
+
+    count: Required[int]
+    """How many devices were, or would be, deleted."""
+
+    message: Required[str]
+    """How many devices were, or would be, deleted, in words."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+class Done(TypedDict, total=False):
+    """The reply of every operation that has nothing else to say."""
+
+    reason: Union[str, None]
+    """What was done, where that is not plain."""
+
+    success: Required[bool]
+    """Always true."""
+
+    warnings: list[FieldError]
+    """Members of the request that were ignored."""
+
+
+class Envelope(TypedDict, total=False):
+    """The members that all callbacks share; those a call does not have are left out."""
+
+    callId: Required[str]
+    """The SIP Call-ID."""
+
+    domain: Required[str]
+    """The tenant."""
+
+    httpTransactionId: Required[str]
+    """Identifies this delivery."""
+
+    replyId: Union[str, None]
+    """Names the call in commands, while it lives."""
+
+    sequence: Required[int]
+    """Counts the callbacks of a call from 1."""
+
+    sessionId: Required[str]
+    """Identifies the session."""
+
+    sessionReferenceId: Union[str, None]
+    """What the application gave the call as its own name."""
+
+    siteBaseUrl: Union[str, None]
+    """Where commands for this call go, when the node says so."""
+
+    siteId: Union[str, None]
+    """The site the callback comes from, when the node has one."""
+
+    timestamp: Required[int]
+    """When it happened, in milliseconds since 1970."""
+
+    traceId: Required[str]
+    """Identifies the whole call."""
+
+    webhookId: Required[str]
+    """The same in every attempt to deliver this callback; the `webhook-id` header."""
+
+
+class ErrorBody(TypedDict, total=False):
+    """As the server sends it."""
+
+    code: Required[str]
+    """Stable, in snake case."""
+
+    errors: list[FieldError]
+    """The fields that are wrong."""
+
+    reason: Required[str]
+    """One sentence a person can act on."""
+
+    success: Required[bool]
+    """Always false."""
+
+    traceId: Required[str]
+    """Finds the request in the log."""
+
+
+class EventList(TypedDict, total=False):
+    """Reply with events in the order in which they were committed."""
+
+    events: Required[list[PastEvent]]
+    """The events of the page."""
+
+    more: Required[bool]
+    """Whether the next page has something already."""
+
+    next: Required[str]
+    """What to send as `after` for the next page, also when this one is empty."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+class ExplainRefusal(TypedDict, total=False):
+    """Why a call would go nowhere."""
+
+    code: Required[str]
+    """In one word."""
+
+    sipStatus: Union[int, None]
+    """The SIP status an inbound call would get."""
+
+
+class ExplainReply(TypedDict, total=False):
+    """Where the call would go."""
+
+    cloudSipUAId: Union[str, None]
+    """The service that would take the call."""
+
+    name: Union[str, None]
+    """Its name."""
+
+    refusal: Union[ExplainRefusal, None]
+
+    success: Required[bool]
+    """Always true: the question was answered."""
+
+    trace: Required[list[TraceStep]]
+    """Every step of the decision."""
+
+
+class ExplainRequest(TypedDict, total=False):
+    """The facts of a call that might happen."""
+
+    cloudSipUAId: Union[str, None]
+    """Outbound: the service that is to serve the call."""
+
+    destinationUri: Union[str, None]
+    """Inbound: whom the peer calls, a SIP URI or a user of the domain."""
+
+    direction: Union[CallDirection, None]
+
+    sourceIp: Union[str, None]
+    """Inbound: the address the request comes from."""
+
+    sourceUser: Union[str, None]
+    """Outbound: the user part of From."""
+
+
+class FieldError(TypedDict, total=False):
+    """One field that is wrong, or was ignored."""
+
+    detail: Required[str]
+    """What is wrong with it."""
+
+    pointer: Required[str]
+    """Where, as a JSON pointer (RFC 6901); empty means the whole body."""
+
+
+class HangupCall(TypedDict, total=False):
+    """Body of `hangupcall`: busy for a call that was not answered, else its end."""
+
+    reason: Union[str, None]
+    """The reason phrase beside it."""
+
+    replyId: Union[str, None]
+    """From any callback of the call, or from the reply to `placeremotecall`."""
+
+    sipStatus: Union[int, None]
+    """Another rejection than 486 for a call that was not answered: 400 to 699 without 401, 407, 420, 421, 422."""
+
+
+LadderDirection = Literal["in", "out"]
+"""Whether it came to the node or left it."""
+
+
+LadderEntry = TypedDict(
+    "LadderEntry",
+    {
+        "at": Required["int"],
+        "direction": Required["LadderDirection"],
+        "error": Union["str", "None"],
+        "from": Required["str"],
+        "kind": Required["LadderKind"],
+        "offset": Required["int"],
+        "repeated": bool,
+        "status": Union["int", "None"],
+        "summary": Required["str"],
+        "text": Union["str", "None"],
+        "to": Required["str"],
+        "took": Union["int", "None"],
+    },
+    total=False,
+)
+"""One message."""
+
+
+LadderKind = Literal["rest", "sip", "callback"]
+"""What kind of message it is."""
+
+
+class LadderReply(TypedDict, total=False):
+    """Reply with a ladder."""
+
+    ladder: Required[list[LadderEntry]]
+    """The messages, in order of time."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+class NewRemoteCall(Envelope, total=False):
+    """An inbound call waits for an answer."""
+
+    cloudSipUAId: Union[str, None]
+    """The service that serves the call."""
+
+    codec: Union[str, None]
+    """What the far end wants to receive; absent when its INVITE carried no offer."""
+
+    codecs: list[str]
+    """All its codecs that are known, in its order."""
+
+    crypto: list[Crypto]
+    """The far end's SRTP keys."""
+
+    destinationUri: Required[str]
+    """The Request-URI."""
+
+    direction: Union[str, None]
+    """The far end's direction, when it is not `sendrecv`."""
+
+    ivrServer: Required[str]
+    """The address of the node."""
+
+    remoteRtpIp: Union[str, None]
+    """Where the far end receives media."""
+
+    remoteRtpPort: Union[int, None]
+    """The port for the same."""
+
+    sourceUser: Required[str]
+    """The user part of From."""
+
+    telephoneEventPayloadType: Union[int, None]
+    """The far end's payload type for telephone events."""
+
+
+class NewRemoteCallReply(TypedDict, total=False):
+    """The body of a 2xx reply to `newRemoteCall`: nothing, a reference, and perhaps one command at once."""
+
+    answer: Union[AnswerRemoteCall, None]
+
+    hangup: Union[HangupCall, None]
+
+    ringback: Union[SendRemoteCallRingback, None]
+
+    sessionReferenceId: Union[str, None]
+    """Copied into every later callback of the call."""
+
+
+NotifyEvent = Literal["ringing", "reInvite", "update"]
+"""What a `callNotify` tells."""
+
+
+Outbound = Literal["any", "trunks", "off"]
+"""Where a tenant may call."""
+
+
+Outcome = TypedDict(
+    "Outcome",
+    {
+        "class": Required["str"],
+        "duration": Required["int"],
+        "endedBy": Required["str"],
+        "q850Cause": Union["int", "None"],
+        "q850Text": Union["str", "None"],
+        "sipReason": Union["str", "None"],
+        "sipStatus": Union["int", "None"],
+    },
+    total=False,
+)
+"""How a call ended; in both terminal callbacks."""
+
+
+class PastEvent(TypedDict, total=False):
+    """Something that happened to a call, as its callback tells it."""
+
+    body: Required[dict[str, Any]]
+    """The body of the callback, without SRTP keys."""
+
+    call: Required[str]
+    """The call, by its `id`."""
+
+    cursor: Required[str]
+    """Its place: greater, as text, than that of every event before it."""
+
+    event: Required[str]
+    """The name of its callback."""
+
+    state: Required[DeliveryState]
+    """How far its delivery is."""
+
+
+PatchOp = Literal["add", "remove", "replace", "copy", "move", "test"]
+"""The six operations."""
+
+
+class PlaceRemoteCall(TypedDict, total=False):
+    """Body of `placeremotecall`."""
+
+    callbackBaseUrl: Union[str, None]
+    """Where the callbacks of this call go, instead of the service's own URL."""
+
+    cloudSipUAId: Union[str, None]
+    """The service that serves the call; else the one that `sourceUser` matches, else the only one."""
+
+    codec: Union[str, None]
+    """The codec asked of the far end: PCMA, PCMU or GSM."""
+
+    crypto: list[Crypto]
+    """SRTP keys; without them media is plain RTP."""
+
+    destinationUri: Union[str, None]
+    """The SIP URI to call."""
+
+    receiveIp: Union[str, None]
+    """Where the far end sends its media."""
+
+    receivePort: Union[int, None]
+    """The RTP port for the same."""
+
+    ringTimeout: Union[int, None]
+    """How long the call may ring, in seconds."""
+
+    sessionReferenceId: Union[str, None]
+    """Copied into every callback of the call."""
+
+    sourceUser: Union[str, None]
+    """The user part of From: the calling number."""
+
+    telephoneEventPayloadType: Union[int, None]
+    """The payload type for telephone events (RFC 4733), 96 to 127."""
+
+
+class PlaceRemoteCallReply(TypedDict, total=False):
+    """Reply to `placeremotecall`; the result arrives as callbacks."""
+
+    callId: Required[str]
+    """The SIP Call-ID."""
+
+    replyId: Required[str]
+    """Names the call in later commands, also while it rings."""
+
+    sessionId: Required[str]
+    """Identifies the session."""
+
+    success: Required[bool]
+    """Always true."""
+
+    traceId: Required[str]
+    """The same in every callback of the call."""
+
+
+class Problem(TypedDict, total=False):
+    """The members of a problem document (RFC 9457 section 3.1)."""
+
+    detail: Required[str]
+    """The same sentence as `reason`."""
+
+    status: Required[int]
+    """The HTTP status."""
+
+    title: Required[str]
+    """The phrase of the HTTP status."""
+
+    type: Required[str]
+    """Always `about:blank`: the `code` beside it names the problem."""
+
+
+ReplayRange = TypedDict(
+    "ReplayRange",
+    {
+        "call": Union["str", "None"],
+        "callbackId": Union["str", "None"],
+        "event": Union["str", "None"],
+        "from": Union["int", "None"],
+        "nextToken": Union["str", "None"],
+        "service": Union["str", "None"],
+        "state": Union["DeliveryState", "None"],
+        "to": Union["int", "None"],
+    },
+    total=False,
+)
+"""Which deliveries are to be replayed; every member narrows them, and without `state` the failed ones are meant."""
+
+
+class ReplayReply(TypedDict, total=False):
+    """Reply to a replay of many."""
+
+    nextToken: Union[str, None]
+    """Where to go on, when not all of the range was looked at."""
+
+    replayed: Required[int]
+    """How many are on their way again."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+class RestAuthentication(TypedDict, total=False):
+    """One way to sign a callback, with a JWT in `Authorization: Bearer`."""
+
+    requestHeaders: dict[str, str]
+    """Extra headers of the callback."""
+
+    scope: Union[str, None]
+    """The `scope` claim."""
+
+    secret: Required[Union[Secret, None]]
+
+    sub: Union[str, None]
+    """The `sub` claim."""
+
+    type: Required[SignatureType]
+    """The signature algorithm."""
+
+
+class Retention(TypedDict, total=False):
+    """How long what has happened is kept, in days from 1 to 365; 7 where nothing is said."""
+
+    calls: Union[int, None]
+    """Calls, once they are over."""
+
+    events: Union[int, None]
+    """Events with their deliveries, once nothing of them waits."""
+
+    ladder: Union[int, None]
+    """Ladders."""
+
+
+Scope = Literal["calls", "provisioning", "read"]
+"""What a key may do."""
+
+
+Secret = str
+"""A password, key or token: written where the wire documents it, never by `Debug`."""
+
+
+class SendRemoteCallRingback(TypedDict, total=False):
+    """Body of `sendremotecallringback`; with media the caller hears the device before the answer."""
+
+    codec: Union[str, None]
+    """The codec of early media: PCMA, PCMU or GSM."""
+
+    crypto: list[Crypto]
+    """SRTP keys of early media."""
+
+    receiveIp: Union[str, None]
+    """Where the far end sends its early media."""
+
+    receivePort: Union[int, None]
+    """The RTP port for the same."""
+
+    replyId: Union[str, None]
+    """From the `newRemoteCall` callback."""
+
+    telephoneEventPayloadType: Union[int, None]
+    """The payload type for telephone events (RFC 4733), 96 to 127."""
+
+
+class Settings(TypedDict, total=False):
+    """The settings of a tenant; what is absent is the node's default."""
+
+    maxCallDuration: Union[int, None]
+    """The longest a call may last once answered, in seconds."""
+
+    maxCalls: Union[int, None]
+    """The most calls at a time."""
+
+    maxCallsPerSecond: Union[int, None]
+    """The most new calls in a second."""
+
+    open: list[str]
+    """Networks whose unauthenticated callers may reach the domain's services."""
+
+    outbound: Outbound
+    """Where the tenant may call."""
+
+    retention: Retention
+    """How long what has happened is kept."""
+
+    ringTimeout: Union[int, None]
+    """How long a call may ring, in seconds."""
+
+    sessionExpires: Union[int, None]
+    """The session interval (RFC 4028), in seconds."""
+
+
+class SettingsReply(TypedDict, total=False):
+    """Reply with the settings."""
+
+    settings: Required[Settings]
+    """The settings in force."""
+
+    success: Required[bool]
+    """Always true."""
+
+    warnings: list[FieldError]
+    """Members of the request that were ignored."""
+
+
+SignatureType = Literal["RS256", "ES256", "EdDSA", "HS256"]
+"""The algorithm of a signature (RFC 7518, RFC 8037)."""
+
+
+class TraceStep(TypedDict, total=False):
+    """One step of the decision where a call goes."""
+
+    result: Required[str]
+    """What it found."""
+
+    rule: Required[str]
+    """Which rule looked."""
+
+    why: Required[str]
+    """Why, in words."""
+
+
+VecItem = TypedDict(
+    "VecItem",
+    {
+        "from": Union["str", "None"],
+        "op": Required["PatchOp"],
+        "path": Required["str"],
+        "value": Any,
+    },
+    total=False,
+)
+
+
+Vec = list["VecItem"]
+
+
+class WebhookSecretReply(TypedDict, total=False):
+    """Reply with the new secret; the only one that shows it."""
+
+    previousValidUntil: Required[int]
+    """Until when callbacks are also signed with the one before, in milliseconds since 1970."""
+
+    success: Required[bool]
+    """Always true."""
+
+    webhookSecret: Required[Secret]
+    """The new secret: `whsec_` and base64."""
+
+
+class CallAnswered(Envelope, total=False):
+    """Both sides are connected."""
+
+    calledPartyExpires: Union[int, None]
+    """The session interval of the called side's leg in seconds, if it has one."""
+
+    calleeParticipantId: Required[str]
+    """The participant that was called."""
+
+    callerParticipantId: Required[str]
+    """The participant that called."""
+
+    callingPartyExpires: Union[int, None]
+    """The session interval of the calling side's leg in seconds, if it has one."""
+
+    callingPartyNumber: Required[str]
+    """The SIP user of the calling side."""
+
+    codec: Required[str]
+    """The codec the device sends."""
+
+    connectionId: Required[str]
+    """The connection both belong to."""
+
+    crypto: list[Crypto]
+    """The far end's SRTP keys."""
+
+    direction: Union[str, None]
+    """The far end's direction, when it is not `sendrecv`."""
+
+    monitoringParticipant: Required[bool]
+    """Always false: nobody listens in."""
+
+    remotePartyNumber: Required[str]
+    """The SIP user of the called side."""
+
+    remoteRtpIp: Required[str]
+    """Where the device sends media."""
+
+    remoteRtpPort: Required[str]
+    """The port for the same, as text."""
+
+    telephoneEventPayloadType: Union[int, None]
+    """The far end's payload type for telephone events."""
+
+
+class CallFailed(Envelope, Outcome, total=False):
+    """An outbound call was never answered; the last callback of its call."""
+
+    errorDescr: Required[str]
+    """The same as `sipReason`."""
+
+    ivrServer: Required[str]
+    """The address of the node."""
+
+    participantId: Required[str]
+    """The participant that was called."""
+
+    sipCallId: Required[str]
+    """The SIP Call-ID."""
+
+
+class CallHungup(Envelope, Outcome, total=False):
+    """A call is over; the last callback of its call."""
+
+    destinationUri: Required[str]
+    """The Request-URI of the call."""
+
+    sourceUser: Required[str]
+    """The user part of From."""
+
+
+class CallNotify(Envelope, total=False):
+    """Progress of a call."""
+
+    codec: Union[str, None]
+    """The far end's codec, when the message brought SDP."""
+
+    crypto: list[Crypto]
+    """The far end's SRTP keys."""
+
+    direction: Union[str, None]
+    """The far end's direction: `sendrecv`, `sendonly` (hold), `recvonly` or `inactive`."""
+
+    event: Required[NotifyEvent]
+    """What happened."""
+
+    ivrServer: Required[str]
+    """The address of the node."""
+
+    monitoringParticipant: Required[bool]
+    """Always false: nobody listens in."""
+
+    participantId: Required[str]
+    """The participant it happened to."""
+
+    remoteParticipantId: Required[str]
+    """The participant of the other side."""
+
+    remoteRtpIp: Union[str, None]
+    """Where the far end receives media."""
+
+    remoteRtpPort: Union[int, None]
+    """The port for the same."""
+
+    remoteUser: Required[str]
+    """The SIP user of the other side."""
+
+    sipCallId: Required[str]
+    """The SIP Call-ID."""
+
+    telephoneEventPayloadType: Union[int, None]
+    """The far end's payload type for telephone events."""
+
+    user: Required[str]
+    """Its SIP user."""
+
+
+def _refusal(error: urllib.error.HTTPError) -> HookswitchError:
+    text = error.read().decode("utf-8", "replace")
+    try:
+        body = cast("ErrorBody", json.loads(text))
+    except ValueError:
+        body = cast("ErrorBody", {"reason": text})
+    return HookswitchError(error.code, body)
+
+
+class Hookswitch:
+    """The REST interface of one server, opened by one API key.
+
+    `base_url` is where the server answers, such as `http://127.0.0.1:8080`; `token` an API token (`hs_…`) or a JWT
+    signed with an uploaded key; `timeout` is in seconds.
+    """
+
+    def __init__(self, base_url: str, token: str, timeout: float = 30.0) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._token = token
+        self._timeout = timeout
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        body: object = None,
+        media_type: str = "application/json",
+    ) -> str:
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        text = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
+        url = self._base_url + path + ("?" + urllib.parse.urlencode(text) if text else "")
+        request = urllib.request.Request(url, method=method)
+        request.add_header("Authorization", "Bearer " + self._token)
+        for name, value in (headers or {}).items():
+            if value is not None:
+                request.add_header(name, value)
+        if body is not None:
+            request.add_header("Content-Type", media_type)
+            request.data = (body if isinstance(body, str) else json.dumps(body)).encode()
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout) as response:
+                return cast(bytes, response.read()).decode()
+        except urllib.error.HTTPError as error:
+            raise _refusal(error) from None
+
+    def healthz(
+        self,
+    ) -> Done:
+        """Whether the program runs at all."""
+        return cast("Done", json.loads(self._send("GET", "/healthz")))
+
+    def answer_remote_call_plain(
+        self,
+        domain: str,
+        body: AnswerRemoteCall,
+    ) -> CommandReply:
+        """Answers an inbound call (path without suffix)"""
+        return cast("CommandReply", json.loads(self._send("POST", f"/mediaservice/{urllib.parse.quote(domain, safe='')}/answerremotecall", body=body)))
+
+    def answer_remote_call(
+        self,
+        domain: str,
+        body: AnswerRemoteCall,
+    ) -> CommandReply:
+        """Answers an inbound call (path with the suffix jwt)"""
+        return cast("CommandReply", json.loads(self._send("POST", f"/mediaservice/{urllib.parse.quote(domain, safe='')}/answerremotecalljwt", body=body)))
+
+    def hangup_call_plain(
+        self,
+        domain: str,
+        body: HangupCall,
+    ) -> CommandReply:
+        """Ends a call (path without suffix)"""
+        return cast("CommandReply", json.loads(self._send("POST", f"/mediaservice/{urllib.parse.quote(domain, safe='')}/hangupcall", body=body)))
+
+    def hangup_call(
+        self,
+        domain: str,
+        body: HangupCall,
+    ) -> CommandReply:
+        """Ends a call (path with the suffix jwt)"""
+        return cast("CommandReply", json.loads(self._send("POST", f"/mediaservice/{urllib.parse.quote(domain, safe='')}/hangupcalljwt", body=body)))
+
+    def place_remote_call_plain(
+        self,
+        domain: str,
+        body: PlaceRemoteCall,
+    ) -> PlaceRemoteCallReply:
+        """Places an outbound call (path without suffix)"""
+        return cast("PlaceRemoteCallReply", json.loads(self._send("POST", f"/mediaservice/{urllib.parse.quote(domain, safe='')}/placeremotecall", body=body)))
+
+    def place_remote_call(
+        self,
+        domain: str,
+        body: PlaceRemoteCall,
+    ) -> PlaceRemoteCallReply:
+        """Places an outbound call (path with the suffix jwt)"""
+        return cast("PlaceRemoteCallReply", json.loads(self._send("POST", f"/mediaservice/{urllib.parse.quote(domain, safe='')}/placeremotecalljwt", body=body)))
+
+    def send_remote_call_ringback_plain(
+        self,
+        domain: str,
+        body: SendRemoteCallRingback,
+    ) -> CommandReply:
+        """Lets an inbound call ring (path without suffix)"""
+        return cast("CommandReply", json.loads(self._send("POST", f"/mediaservice/{urllib.parse.quote(domain, safe='')}/sendremotecallringback", body=body)))
+
+    def send_remote_call_ringback(
+        self,
+        domain: str,
+        body: SendRemoteCallRingback,
+    ) -> CommandReply:
+        """Lets an inbound call ring (path with the suffix jwt)"""
+        return cast("CommandReply", json.loads(self._send("POST", f"/mediaservice/{urllib.parse.quote(domain, safe='')}/sendremotecallringbackjwt", body=body)))
+
+    def metrics(
+        self,
+    ) -> str:
+        """Counters and gauges in the text format of Prometheus."""
+        return self._send("GET", "/metrics")
+
+    def list_api_keys(
+        self,
+        domain: str,
+        *,
+        limit: str | None = None,
+        next_token: str | None = None,
+        filter: str | None = None,
+        provisory: bool | None = None,
+    ) -> ApiKeyList:
+        """Lists the keys"""
+        return cast("ApiKeyList", json.loads(self._send("GET", f"/provisioning/apiKey/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+
+    def put_api_key(
+        self,
+        domain: str,
+        body: Union[CreateApiKey, None] | None = None,
+    ) -> ApiKeyCreated:
+        """Creates a key"""
+        return cast("ApiKeyCreated", json.loads(self._send("PUT", f"/provisioning/apiKey/{urllib.parse.quote(domain, safe='')}", body=body)))
+
+    def create_api_key(
+        self,
+        domain: str,
+        body: Union[CreateApiKey, None] | None = None,
+    ) -> ApiKeyCreated:
+        """Creates a key"""
+        return cast("ApiKeyCreated", json.loads(self._send("POST", f"/provisioning/apiKey/{urllib.parse.quote(domain, safe='')}", body=body)))
+
+    def delete_api_key(
+        self,
+        domain: str,
+        key_id: str,
+    ) -> Done:
+        """Deletes a key"""
+        return cast("Done", json.loads(self._send("DELETE", f"/provisioning/apiKey/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(key_id, safe='')}")))
+
+    def list_cloud_sip_uas(
+        self,
+        domain: str,
+        *,
+        limit: str | None = None,
+        next_token: str | None = None,
+        filter: str | None = None,
+        provisory: bool | None = None,
+    ) -> CloudSipUaList:
+        """Lists the services"""
+        return cast("CloudSipUaList", json.loads(self._send("GET", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+
+    def create_cloud_sip_ua(
+        self,
+        domain: str,
+        body: CloudSipUa,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> CloudSipUaWritten:
+        """Creates a service"""
+        return cast("CloudSipUaWritten", json.loads(self._send("POST", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def get_cloud_sip_ua(
+        self,
+        domain: str,
+        cloud_sip_ua_id: str,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> CloudSipUaReply:
+        """Shows one service"""
+        return cast("CloudSipUaReply", json.loads(self._send("GET", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict})))
+
+    def put_cloud_sip_ua(
+        self,
+        domain: str,
+        cloud_sip_ua_id: str,
+        body: CloudSipUa,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> CloudSipUaWritten:
+        """Overwrites a service"""
+        return cast("CloudSipUaWritten", json.loads(self._send("PUT", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def delete_cloud_sip_ua(
+        self,
+        domain: str,
+        cloud_sip_ua_id: str,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> Done:
+        """Deletes a service"""
+        return cast("Done", json.loads(self._send("DELETE", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict})))
+
+    def patch_cloud_sip_ua(
+        self,
+        domain: str,
+        cloud_sip_ua_id: str,
+        body: Vec,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> Done:
+        """Patches a service (RFC 6902)"""
+        return cast("Done", json.loads(self._send("PATCH", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def list_devices(
+        self,
+        domain: str,
+        *,
+        limit: str | None = None,
+        next_token: str | None = None,
+        filter: str | None = None,
+        provisory: bool | None = None,
+    ) -> DeviceList:
+        """Lists the devices"""
+        return cast("DeviceList", json.loads(self._send("GET", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+
+    def put_device(
+        self,
+        domain: str,
+        body: Device,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> DeviceWritten:
+        """Adds or modifies a device"""
+        return cast("DeviceWritten", json.loads(self._send("PUT", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def post_device(
+        self,
+        domain: str,
+        body: Device,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> DeviceWritten:
+        """Adds or modifies a device"""
+        return cast("DeviceWritten", json.loads(self._send("POST", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def delete_all_devices(
+        self,
+        domain: str,
+        body: Union[DeleteAllDevices, None] | None = None,
+    ) -> DevicesDeleted:
+        """Deletes all devices"""
+        return cast("DevicesDeleted", json.loads(self._send("DELETE", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}", body=body)))
+
+    def get_device(
+        self,
+        domain: str,
+        device_id: str,
+    ) -> DeviceReply:
+        """Shows one device"""
+        return cast("DeviceReply", json.loads(self._send("GET", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(device_id, safe='')}")))
+
+    def delete_device(
+        self,
+        domain: str,
+        device_id: str,
+    ) -> Done:
+        """Deletes a device"""
+        return cast("Done", json.loads(self._send("DELETE", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(device_id, safe='')}")))
+
+    def patch_device(
+        self,
+        domain: str,
+        device_id: str,
+        body: Vec,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> Done:
+        """Patches a device (RFC 6902)"""
+        return cast("Done", json.loads(self._send("PATCH", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(device_id, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def readyz(
+        self,
+    ) -> Done:
+        """Whether the node takes new calls: 503 while it starts, drains or has no database."""
+        return cast("Done", json.loads(self._send("GET", "/readyz")))
+
+    def enable_callback(
+        self,
+        domain: str,
+        callback_id: str,
+    ) -> Done:
+        """Switches a service's callback on again"""
+        return cast("Done", json.loads(self._send("POST", f"/v1/{urllib.parse.quote(domain, safe='')}/callbacks/{urllib.parse.quote(callback_id, safe='')}/enable")))
+
+    def list_calls(
+        self,
+        domain: str,
+        *,
+        state: Literal["offered", "ringing", "answered", "confirmed", "cancelling", "ended"] | None = None,
+        started_after: int | None = None,
+        started_before: int | None = None,
+        number: str | None = None,
+        call_id: str | None = None,
+        session_reference_id: str | None = None,
+        limit: str | None = None,
+        next_token: str | None = None,
+    ) -> CallList:
+        """Lists calls, the latest first"""
+        return cast("CallList", json.loads(self._send("GET", f"/v1/{urllib.parse.quote(domain, safe='')}/calls", query={"state": state, "startedAfter": started_after, "startedBefore": started_before, "number": number, "callId": call_id, "sessionReferenceId": session_reference_id, "limit": limit, "nextToken": next_token})))
+
+    def get_call(
+        self,
+        domain: str,
+        id: str,
+    ) -> CallReply:
+        """Shows one call"""
+        return cast("CallReply", json.loads(self._send("GET", f"/v1/{urllib.parse.quote(domain, safe='')}/calls/{urllib.parse.quote(id, safe='')}")))
+
+    def get_ladder(
+        self,
+        domain: str,
+        id: str,
+        *,
+        format: Literal["json", "text"] | None = None,
+    ) -> LadderReply:
+        """Shows everything that was sent for a call"""
+        return cast("LadderReply", json.loads(self._send("GET", f"/v1/{urllib.parse.quote(domain, safe='')}/calls/{urllib.parse.quote(id, safe='')}/ladder", query={"format": format})))
+
+    def list_deliveries(
+        self,
+        domain: str,
+        *,
+        state: Literal["pending", "delivered", "failed"] | None = None,
+        call: str | None = None,
+        event: str | None = None,
+        callback_id: str | None = None,
+        service: str | None = None,
+        from_: int | None = None,
+        to: int | None = None,
+        limit: str | None = None,
+        next_token: str | None = None,
+    ) -> DeliveryList:
+        """Lists deliveries, the oldest first"""
+        return cast("DeliveryList", json.loads(self._send("GET", f"/v1/{urllib.parse.quote(domain, safe='')}/deliveries", query={"state": state, "call": call, "event": event, "callbackId": callback_id, "service": service, "from": from_, "to": to, "limit": limit, "nextToken": next_token})))
+
+    def replay_deliveries(
+        self,
+        domain: str,
+        body: Union[ReplayRange, None] | None = None,
+    ) -> ReplayReply:
+        """Tells an application many things again"""
+        return cast("ReplayReply", json.loads(self._send("POST", f"/v1/{urllib.parse.quote(domain, safe='')}/deliveries/replay", body=body)))
+
+    def get_delivery(
+        self,
+        domain: str,
+        id: str,
+    ) -> DeliveryReply:
+        """Shows one delivery with every try"""
+        return cast("DeliveryReply", json.loads(self._send("GET", f"/v1/{urllib.parse.quote(domain, safe='')}/deliveries/{urllib.parse.quote(id, safe='')}")))
+
+    def replay_delivery(
+        self,
+        domain: str,
+        id: str,
+    ) -> Done:
+        """Tells an application something again"""
+        return cast("Done", json.loads(self._send("POST", f"/v1/{urllib.parse.quote(domain, safe='')}/deliveries/{urllib.parse.quote(id, safe='')}/replay")))
+
+    def list_events(
+        self,
+        domain: str,
+        *,
+        after: str | None = None,
+        limit: str | None = None,
+        last_event_id: Union[str, None] | None = None,
+    ) -> EventList:
+        """Reads or follows the events"""
+        return cast("EventList", json.loads(self._send("GET", f"/v1/{urllib.parse.quote(domain, safe='')}/events", query={"after": after, "limit": limit}, headers={"Last-Event-ID": last_event_id})))
+
+    def explain(
+        self,
+        domain: str,
+        body: ExplainRequest,
+    ) -> ExplainReply:
+        """Explains where a call would go"""
+        return cast("ExplainReply", json.loads(self._send("POST", f"/v1/{urllib.parse.quote(domain, safe='')}/explain", body=body)))
+
+    def get_settings(
+        self,
+        domain: str,
+    ) -> SettingsReply:
+        """Shows the settings"""
+        return cast("SettingsReply", json.loads(self._send("GET", f"/v1/{urllib.parse.quote(domain, safe='')}/settings")))
+
+    def put_settings(
+        self,
+        domain: str,
+        body: Settings,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> SettingsReply:
+        """Overwrites the settings"""
+        return cast("SettingsReply", json.loads(self._send("PUT", f"/v1/{urllib.parse.quote(domain, safe='')}/settings", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def rotate_webhook_secret(
+        self,
+        domain: str,
+    ) -> WebhookSecretReply:
+        """Replaces the webhook secret"""
+        return cast("WebhookSecretReply", json.loads(self._send("POST", f"/v1/{urllib.parse.quote(domain, safe='')}/webhook-secret/rotate")))

@@ -1,0 +1,1110 @@
+// Written by `cargo xtask clients` from openapi.json. Do not edit.
+
+/** A refusal: the HTTP status, and the body that says why and what to do. */
+export class HookswitchError extends Error {
+  constructor(
+    readonly status: number,
+    readonly body: ErrorBody,
+  ) {
+    super(body.reason);
+    this.name = "HookswitchError";
+  }
+}
+
+type Query = Record<string, string | number | boolean | undefined>;
+
+interface Request {
+  query?: object;
+  headers?: Record<string, string | undefined>;
+  body?: unknown;
+  mediaType?: string;
+}
+
+async function refusal(response: Response): Promise<HookswitchError> {
+  const text = await response.text();
+  try {
+    return new HookswitchError(response.status, JSON.parse(text) as ErrorBody);
+  } catch {
+    return new HookswitchError(response.status, { reason: text } as ErrorBody);
+  }
+}
+
+/** Body of `answerremotecall`; in a reply to `newRemoteCall` the same without `replyId`. */
+export interface AnswerRemoteCall {
+  /** The codec asked of the far end: PCMA, PCMU or GSM. */
+  codec?: string | null;
+  /** SRTP keys; without them media is plain RTP. */
+  crypto?: Crypto[];
+  /** Where the far end sends its media. */
+  receiveIp?: string | null;
+  /** The RTP port for the same. */
+  receivePort?: number | null;
+  /** From the `newRemoteCall` callback. */
+  replyId?: string | null;
+  /** Copied into every later callback of the call. */
+  sessionReferenceId?: string | null;
+  /** The payload type for telephone events (RFC 4733), 96 to 127. */
+  telephoneEventPayloadType?: number | null;
+}
+
+/** A key as lists show it. */
+export interface ApiKey {
+  /** When it was made, in milliseconds since 1970. */
+  createdAt: number;
+  /** What it is for. */
+  description?: string | null;
+  /** From when on it opens nothing, in milliseconds since 1970; never when absent. */
+  expiresAt?: number | null;
+  /** The public key, when it is one. */
+  key?: string | null;
+  /** When it was used last, in milliseconds since 1970; absent until it is. */
+  lastUsedAt?: number | null;
+  /** What it may do. */
+  scopes: Scope[];
+  /** Names the key. */
+  sk: string;
+  /** How it is used. */
+  type: ApiKeyType;
+}
+
+/** Reply to a key created; the only one that ever shows the token. */
+export interface ApiKeyCreated {
+  /** From when on it opens nothing, in milliseconds since 1970; never when absent. */
+  expiresAt?: number | null;
+  /** What the key may do. */
+  scopes: Scope[];
+  /** Names the key: for its deletion, as `kid` of JWTs, as access key id of Signature V4. */
+  sk: string;
+  /** Always true. */
+  success: boolean;
+  token?: Secret | null;
+  /** Members of the request that were ignored. */
+  warnings?: FieldError[];
+}
+
+/** Reply to a list of keys. */
+export interface ApiKeyList {
+  /** The keys of the page. */
+  apiKeys: ApiKey[];
+  /** Leads to the next page, when there is one. */
+  nextToken?: string | null;
+  /** Always true. */
+  success: boolean;
+}
+
+/** How a key is used. */
+export type ApiKeyType = "token" | "publicKey";
+
+/** How a device proves who it is. */
+export type AuthType = "credentials" | "deviceid" | "userid" | "disabled";
+
+/** What a `userid` device may do. */
+export interface Authorized {
+  /** The SIP domain it may use. */
+  domain?: string | null;
+  /** The regular expression of the destinations it may call. */
+  invite?: string | null;
+  /** Whether it may register. */
+  register?: boolean | null;
+}
+
+/** A call as lists show it. Times are milliseconds since 1970. */
+export interface Call {
+  /** When it was answered. */
+  answeredAt?: number | null;
+  /** The SIP Call-ID. */
+  callId: string;
+  /** The service that serves it. */
+  cloudSipUAId?: string | null;
+  /** When both sides were connected. */
+  confirmedAt?: number | null;
+  /** The Request-URI. */
+  destinationUri: string;
+  /** The user part of the Request-URI. */
+  destinationUser: string;
+  /** Who called whom. */
+  direction: CallDirection;
+  /** The tenant. */
+  domain: string;
+  /** When it ended. */
+  endedAt?: number | null;
+  /** Names the call below `/v1/{domain}/calls`. */
+  id: string;
+  outcome?: Outcome | null;
+  /** When it first rang. */
+  ringingAt?: number | null;
+  /** Identifies the session in callbacks. */
+  sessionId: string;
+  /** The application's own name for it. */
+  sessionReferenceId?: string | null;
+  /** The user part of From. */
+  sourceUser: string;
+  /** When the INVITE came in, or the command to call. */
+  startedAt: number;
+  /** How far it is. */
+  state: CallState;
+  /** Identifies the call in callbacks. */
+  traceId: string;
+}
+
+/** Both sides are connected. */
+export type CallAnswered = Envelope & { calledPartyExpires?: number | null; calleeParticipantId: string; callerParticipantId: string; callingPartyExpires?: number | null; callingPartyNumber: string; codec: string; connectionId: string; crypto?: Crypto[]; direction?: string | null; monitoringParticipant: boolean; remotePartyNumber: string; remoteRtpIp: string; remoteRtpPort: string; telephoneEventPayloadType?: number | null };
+
+/** Everything there is to know about a call. */
+export type CallDetail = Call & { events: CallEvent[]; local?: CallMedia | null; remote?: CallMedia | null; replyId?: string | null; trace: TraceStep[] };
+
+/** Who called whom. */
+export type CallDirection = "inbound" | "outbound";
+
+/** One callback of a call and what became of it. Times are milliseconds since 1970. */
+export interface CallEvent {
+  /** How often it was tried. */
+  attempts: number;
+  /** When it was delivered. */
+  deliveredAt?: number | null;
+  /** What was wrong with the last try. */
+  lastError?: string | null;
+  /** The HTTP status of the last try. */
+  lastStatus?: number | null;
+  /** The name of the callback. */
+  name: string;
+  /** Counts the callbacks of the call from 1. */
+  sequence: number;
+  /** How far its delivery is. */
+  state: DeliveryState;
+  /** When it happened. */
+  timestamp: number;
+  /** The same in every attempt. */
+  webhookId: string;
+}
+
+/** An outbound call was never answered; the last callback of its call. */
+export type CallFailed = Envelope & Outcome & { errorDescr: string; ivrServer: string; participantId: string; sipCallId: string };
+
+/** A call is over; the last callback of its call. */
+export type CallHungup = Envelope & Outcome & { destinationUri: string; sourceUser: string };
+
+/** Reply to a list of calls, the latest first. */
+export interface CallList {
+  /** The calls of the page. */
+  calls: Call[];
+  /** Leads to the next page, when there is one. */
+  nextToken?: string | null;
+  /** Always true. */
+  success: boolean;
+}
+
+/** One side's media, without keys. */
+export interface CallMedia {
+  /** Its codec. */
+  codec: string;
+  /** Its direction, where it said one. */
+  direction?: string | null;
+  /** Where it receives RTP. */
+  ip: string;
+  /** Its port. */
+  port: number;
+  /** The crypto-suites of its keys. */
+  suites?: string[];
+  /** Its payload type for telephone events. */
+  telephoneEventPayloadType?: number | null;
+}
+
+/** Progress of a call. */
+export type CallNotify = Envelope & { codec?: string | null; crypto?: Crypto[]; direction?: string | null; event: NotifyEvent; ivrServer: string; monitoringParticipant: boolean; participantId: string; remoteParticipantId: string; remoteRtpIp?: string | null; remoteRtpPort?: number | null; remoteUser: string; sipCallId: string; telephoneEventPayloadType?: number | null; user: string };
+
+/** Reply with one call. */
+export interface CallReply {
+  /** The call. */
+  call: CallDetail;
+  /** Always true. */
+  success: boolean;
+}
+
+/** How far a call is. */
+export type CallState = "offered" | "ringing" | "answered" | "confirmed" | "cancelling" | "ended";
+
+/** A service. */
+export interface CloudSipUa {
+  /** Where callbacks go; begins with `https://`. */
+  callbackBaseUrl: string;
+  /** What the callback is for. */
+  callbackDescription?: string | null;
+  /**
+   * Present and true while the callback is switched off because the application answered 410; ignored
+   * in requests.
+   */
+  callbackDisabled?: boolean | null;
+  /** Given by the platform; ignored in requests. */
+  callbackId?: string | null;
+  /** The user's label of the callback. */
+  callbackName?: string | null;
+  /** The whole budget of `newRemoteCall` with its tries, in milliseconds; 15000 when absent. */
+  callbackTimeout?: number | null;
+  /** What the service is for. */
+  description?: string | null;
+  /**
+   * The regular expression that selects inbound calls by the called user: linear-time, unanchored;
+   * `/…/` and `/…/i` literals are understood.
+   */
+  destinationMatch: string;
+  /** Given by the platform; ignored in requests. */
+  id?: string | null;
+  /** The user's label. */
+  name: string;
+  /** How callbacks are signed: the first entry, and the next one each time the application answers 401 or 403. */
+  restAuthentication?: RestAuthentication[];
+}
+
+/** Reply to a list of services. */
+export interface CloudSipUaList {
+  /** The services of the page. */
+  cloudsipuas: CloudSipUa[];
+  /** Leads to the next page, when there is one. */
+  nextToken?: string | null;
+  /** Always true. */
+  success: boolean;
+}
+
+/** Reply with one service. */
+export interface CloudSipUaReply {
+  /** The service. */
+  cloudsipua: CloudSipUa;
+  /** Always true. */
+  success: boolean;
+}
+
+/** Reply to a service created or overwritten. */
+export interface CloudSipUaWritten {
+  /** Names the service in later requests. */
+  id: string;
+  /** Always true. */
+  success: boolean;
+  /** Members of the request that were ignored. */
+  warnings?: FieldError[];
+}
+
+/** Reply to a command that was carried out. */
+export interface CommandReply {
+  /** Always true. */
+  success: boolean;
+}
+
+/** Body of the request to create a key; an empty one makes a token with every scope. */
+export interface CreateApiKey {
+  /** What the key is for. */
+  description?: string | null;
+  /** From when on the key opens nothing, in milliseconds since 1970; never when absent. */
+  expiresAt?: number | null;
+  /** A public key in PEM (RSA, P-256 or Ed25519); without it a random token is made. */
+  key?: string | null;
+  /** What the key may do; everything when absent. */
+  scopes?: Scope[];
+}
+
+/** One `a=crypto` attribute, taken apart. */
+export interface Crypto {
+  /** Key parameters `inline:…` and, after a space, any session parameters; carried untouched. */
+  config: string;
+  /** The tag: unique within the list, 1 to 9 digits. */
+  id: number;
+  /** The crypto-suite. */
+  suite: string;
+}
+
+/** Body of the request to delete every device of a domain. */
+export interface DeleteAllDevices {
+  /** Without it nothing is deleted; the reply says what would be. */
+  confirmDeleteAll?: boolean | null;
+}
+
+/** One callback and how its delivery goes. Times are milliseconds since 1970. */
+export interface Delivery {
+  /** How often it was tried since it happened, or since it was last replayed. */
+  attempts: number;
+  /** The call it is about, by its `id`. */
+  call: string;
+  /** The service's `callbackId`. */
+  callbackId: string;
+  /** The service that serves the call. */
+  cloudSipUAId: string;
+  /** When the application took it. */
+  deliveredAt?: number | null;
+  /** The name of the callback. */
+  event: string;
+  /** Names the delivery below `/v1/{domain}/deliveries`. */
+  id: string;
+  /** Why it was given up, or failed the last time. */
+  lastError?: string | null;
+  /** When the next try is due. */
+  nextAttemptAt?: number | null;
+  /** Counts the callbacks of the call from 1. */
+  sequence: number;
+  /** How far it is. */
+  state: DeliveryState;
+  /** When it happened. */
+  timestamp: number;
+  /** The newest hundred tries, the oldest first. */
+  tries: DeliveryTry[];
+  /** `webhook-id`, the same in every attempt. */
+  webhookId: string;
+}
+
+/** Reply to a list of deliveries, the oldest first. */
+export interface DeliveryList {
+  /** The deliveries of the page; there may be few of them even when there is a next page. */
+  deliveries: Delivery[];
+  /** Leads to the next page, when there is one. */
+  nextToken?: string | null;
+  /** Always true. */
+  success: boolean;
+}
+
+/** Reply with one delivery. */
+export interface DeliveryReply {
+  /** The delivery. */
+  delivery: Delivery;
+  /** Always true. */
+  success: boolean;
+}
+
+/** How far a delivery is. */
+export type DeliveryState = "pending" | "delivered" | "failed";
+
+/** One try to deliver a callback. */
+export interface DeliveryTry {
+  /** When it ended, in milliseconds since 1970. */
+  at: number;
+  /** Why it did not deliver. */
+  error?: string | null;
+  /** The HTTP status, when there was an answer. */
+  status?: number | null;
+  /** How long it took, in microseconds. */
+  took: number;
+}
+
+/** A device. */
+export interface Device {
+  /** How it proves who it is; `disabled` for devices behind the Cloud SIP UA. */
+  authType: AuthType;
+  authorized?: Authorized | null;
+  /** Notes. */
+  description?: string | null;
+  /** The phone number that finds the device for inbound alarm calls. */
+  deviceCLI?: string | null;
+  /** Unique within the tenant; alarm devices are `customerSiteId:controllerId:deviceId`. */
+  deviceId: string;
+  deviceType?: DeviceType | null;
+  ha1?: Secret | null;
+  /** The MAC address of its gateway. */
+  macAddress?: string | null;
+  password?: Secret | null;
+  /** Settings of services, such as `alarmBridge`. */
+  serviceData?: Record<string, unknown> | null;
+}
+
+/** Reply to a list of devices. */
+export interface DeviceList {
+  /** The devices of the page. */
+  devices: Device[];
+  /** Leads to the next page, when there is one. */
+  nextToken?: string | null;
+  /** Always true. */
+  success: boolean;
+}
+
+/** Reply with one device. */
+export type DeviceReply = Device & { success: boolean };
+
+/** What kind of device it is. */
+export type DeviceType = "sipDevice" | "alarmbridgeConnect" | "groupScheme" | "alarmUnit" | "alexa";
+
+/** Reply to a device added or modified. */
+export interface DeviceWritten {
+  password?: Secret | null;
+  /** Always true. */
+  success: boolean;
+  /** Members of the request that were ignored. */
+  warnings?: FieldError[];
+}
+
+/** Reply to the same. */
+export interface DevicesDeleted {
+  /** How many devices were, or would be, deleted. */
+  count: number;
+  /** How many devices were, or would be, deleted, in words. */
+  message: string;
+  /** Always true. */
+  success: boolean;
+}
+
+/** The reply of every operation that has nothing else to say. */
+export interface Done {
+  /** What was done, where that is not plain. */
+  reason?: string | null;
+  /** Always true. */
+  success: boolean;
+  /** Members of the request that were ignored. */
+  warnings?: FieldError[];
+}
+
+/** The members that all callbacks share; those a call does not have are left out. */
+export interface Envelope {
+  /** The SIP Call-ID. */
+  callId: string;
+  /** The tenant. */
+  domain: string;
+  /** Identifies this delivery. */
+  httpTransactionId: string;
+  /** Names the call in commands, while it lives. */
+  replyId?: string | null;
+  /** Counts the callbacks of a call from 1. */
+  sequence: number;
+  /** Identifies the session. */
+  sessionId: string;
+  /** What the application gave the call as its own name. */
+  sessionReferenceId?: string | null;
+  /** Where commands for this call go, when the node says so. */
+  siteBaseUrl?: string | null;
+  /** The site the callback comes from, when the node has one. */
+  siteId?: string | null;
+  /** When it happened, in milliseconds since 1970. */
+  timestamp: number;
+  /** Identifies the whole call. */
+  traceId: string;
+  /** The same in every attempt to deliver this callback; the `webhook-id` header. */
+  webhookId: string;
+}
+
+export interface ErrorBody {
+  /** Stable, in snake case. */
+  code: string;
+  /** The fields that are wrong. */
+  errors?: FieldError[];
+  /** One sentence a person can act on. */
+  reason: string;
+  /** Always false. */
+  success: boolean;
+  /** Finds the request in the log. */
+  traceId: string;
+}
+
+/** Reply with events in the order in which they were committed. */
+export interface EventList {
+  /** The events of the page. */
+  events: PastEvent[];
+  /** Whether the next page has something already. */
+  more: boolean;
+  /** What to send as `after` for the next page, also when this one is empty. */
+  next: string;
+  /** Always true. */
+  success: boolean;
+}
+
+/** Why a call would go nowhere. */
+export interface ExplainRefusal {
+  /** In one word. */
+  code: string;
+  /** The SIP status an inbound call would get. */
+  sipStatus?: number | null;
+}
+
+/** Where the call would go. */
+export interface ExplainReply {
+  /** The service that would take the call. */
+  cloudSipUAId?: string | null;
+  /** Its name. */
+  name?: string | null;
+  refusal?: ExplainRefusal | null;
+  /** Always true: the question was answered. */
+  success: boolean;
+  /** Every step of the decision. */
+  trace: TraceStep[];
+}
+
+/** The facts of a call that might happen. */
+export interface ExplainRequest {
+  /** Outbound: the service that is to serve the call. */
+  cloudSipUAId?: string | null;
+  /** Inbound: whom the peer calls, a SIP URI or a user of the domain. */
+  destinationUri?: string | null;
+  direction?: CallDirection | null;
+  /** Inbound: the address the request comes from. */
+  sourceIp?: string | null;
+  /** Outbound: the user part of From. */
+  sourceUser?: string | null;
+}
+
+/** One field that is wrong, or was ignored. */
+export interface FieldError {
+  /** What is wrong with it. */
+  detail: string;
+  /** Where, as a JSON pointer (RFC 6901); empty means the whole body. */
+  pointer: string;
+}
+
+/** Body of `hangupcall`: busy for a call that was not answered, else its end. */
+export interface HangupCall {
+  /** The reason phrase beside it. */
+  reason?: string | null;
+  /** From any callback of the call, or from the reply to `placeremotecall`. */
+  replyId?: string | null;
+  /** Another rejection than 486 for a call that was not answered: 400 to 699 without 401, 407, 420, 421, 422. */
+  sipStatus?: number | null;
+}
+
+/** Whether it came to the node or left it. */
+export type LadderDirection = "in" | "out";
+
+/** One message. */
+export interface LadderEntry {
+  /** When, in microseconds since 1970. */
+  at: number;
+  /** Whether it came in or went out. */
+  direction: LadderDirection;
+  /** What went wrong with it. */
+  error?: string | null;
+  /** Who sent it: `application`, `node`, or an address such as `udp:192.0.2.1:5060`. */
+  from: string;
+  /** What kind of message it is. */
+  kind: LadderKind;
+  /** When, in microseconds since the first message of the call. */
+  offset: number;
+  /** Whether it is the repetition of an earlier one. */
+  repeated?: boolean;
+  /** The SIP or HTTP status, when it is a reply or has one. */
+  status?: number | null;
+  /** It in a few words, such as `INVITE sip:…`, `180 Ringing` or `POST /newRemoteCall`. */
+  summary: string;
+  /** The whole message, keys and credentials blanked. */
+  text?: string | null;
+  /** Who received it. */
+  to: string;
+  /** How long its reply took, in microseconds. */
+  took?: number | null;
+}
+
+/** What kind of message it is. */
+export type LadderKind = "rest" | "sip" | "callback";
+
+/** Reply with a ladder. */
+export interface LadderReply {
+  /** The messages, in order of time. */
+  ladder: LadderEntry[];
+  /** Always true. */
+  success: boolean;
+}
+
+/** An inbound call waits for an answer. */
+export type NewRemoteCall = Envelope & { cloudSipUAId?: string | null; codec?: string | null; codecs?: string[]; crypto?: Crypto[]; destinationUri: string; direction?: string | null; ivrServer: string; remoteRtpIp?: string | null; remoteRtpPort?: number | null; sourceUser: string; telephoneEventPayloadType?: number | null };
+
+/** The body of a 2xx reply to `newRemoteCall`: nothing, a reference, and perhaps one command at once. */
+export interface NewRemoteCallReply {
+  answer?: AnswerRemoteCall | null;
+  hangup?: HangupCall | null;
+  ringback?: SendRemoteCallRingback | null;
+  /** Copied into every later callback of the call. */
+  sessionReferenceId?: string | null;
+}
+
+/** What a `callNotify` tells. */
+export type NotifyEvent = "ringing" | "reInvite" | "update";
+
+/** Where a tenant may call. */
+export type Outbound = "any" | "trunks" | "off";
+
+/** How a call ended; in both terminal callbacks. */
+export interface Outcome {
+  /**
+   * `normal`, `busy`, `no_answer`, `rejected`, `unreachable`, `auth`, `policy`, `media`,
+   * `client_error`, `upstream_error` or `internal`.
+   */
+  class: string;
+  /** Seconds between answer and end; 0 when never answered. */
+  duration: number;
+  /** `local` (the application), `remote` (the SIP peer) or `system`. */
+  endedBy: string;
+  /** The Q.850 cause. */
+  q850Cause?: number | null;
+  /** The cause in words. */
+  q850Text?: string | null;
+  /** The reason phrase beside it. */
+  sipReason?: string | null;
+  /** The SIP status that ended the call. */
+  sipStatus?: number | null;
+}
+
+/** Something that happened to a call, as its callback tells it. */
+export interface PastEvent {
+  /** The body of the callback, without SRTP keys. */
+  body: Record<string, unknown>;
+  /** The call, by its `id`. */
+  call: string;
+  /** Its place: greater, as text, than that of every event before it. */
+  cursor: string;
+  /** The name of its callback. */
+  event: string;
+  /** How far its delivery is. */
+  state: DeliveryState;
+}
+
+/** The six operations. */
+export type PatchOp = "add" | "remove" | "replace" | "copy" | "move" | "test";
+
+/** Body of `placeremotecall`. */
+export interface PlaceRemoteCall {
+  /** Where the callbacks of this call go, instead of the service's own URL. */
+  callbackBaseUrl?: string | null;
+  /** The service that serves the call; else the one that `sourceUser` matches, else the only one. */
+  cloudSipUAId?: string | null;
+  /** The codec asked of the far end: PCMA, PCMU or GSM. */
+  codec?: string | null;
+  /** SRTP keys; without them media is plain RTP. */
+  crypto?: Crypto[];
+  /** The SIP URI to call. */
+  destinationUri?: string | null;
+  /** Where the far end sends its media. */
+  receiveIp?: string | null;
+  /** The RTP port for the same. */
+  receivePort?: number | null;
+  /** How long the call may ring, in seconds. */
+  ringTimeout?: number | null;
+  /** Copied into every callback of the call. */
+  sessionReferenceId?: string | null;
+  /** The user part of From: the calling number. */
+  sourceUser?: string | null;
+  /** The payload type for telephone events (RFC 4733), 96 to 127. */
+  telephoneEventPayloadType?: number | null;
+}
+
+/** Reply to `placeremotecall`; the result arrives as callbacks. */
+export interface PlaceRemoteCallReply {
+  /** The SIP Call-ID. */
+  callId: string;
+  /** Names the call in later commands, also while it rings. */
+  replyId: string;
+  /** Identifies the session. */
+  sessionId: string;
+  /** Always true. */
+  success: boolean;
+  /** The same in every callback of the call. */
+  traceId: string;
+}
+
+/** The members of a problem document (RFC 9457 section 3.1). */
+export interface Problem {
+  /** The same sentence as `reason`. */
+  detail: string;
+  /** The HTTP status. */
+  status: number;
+  /** The phrase of the HTTP status. */
+  title: string;
+  /** Always `about:blank`: the `code` beside it names the problem. */
+  type: string;
+}
+
+/** Which deliveries are to be replayed; every member narrows them, and without `state` the failed ones are meant. */
+export interface ReplayRange {
+  /** Only those of this call, by its `id`. */
+  call?: string | null;
+  /** Only those of the service with this `callbackId`. */
+  callbackId?: string | null;
+  /** Only callbacks of this name. */
+  event?: string | null;
+  /** Only events from this time on, in milliseconds since 1970. */
+  from?: number | null;
+  /** Where an earlier reply said to go on. */
+  nextToken?: string | null;
+  /** Only those of the service with this `cloudSipUAId`. */
+  service?: string | null;
+  state?: DeliveryState | null;
+  /** Only events before this time, in milliseconds since 1970. */
+  to?: number | null;
+}
+
+/** Reply to a replay of many. */
+export interface ReplayReply {
+  /** Where to go on, when not all of the range was looked at. */
+  nextToken?: string | null;
+  /** How many are on their way again. */
+  replayed: number;
+  /** Always true. */
+  success: boolean;
+}
+
+/** One way to sign a callback, with a JWT in `Authorization: Bearer`. */
+export interface RestAuthentication {
+  /** Extra headers of the callback. */
+  requestHeaders?: Record<string, string>;
+  /** The `scope` claim. */
+  scope?: string | null;
+  secret: Secret | null;
+  /** The `sub` claim. */
+  sub?: string | null;
+  /** The signature algorithm. */
+  type: SignatureType;
+}
+
+/** How long what has happened is kept, in days from 1 to 365; 7 where nothing is said. */
+export interface Retention {
+  /** Calls, once they are over. */
+  calls?: number | null;
+  /** Events with their deliveries, once nothing of them waits. */
+  events?: number | null;
+  /** Ladders. */
+  ladder?: number | null;
+}
+
+/** What a key may do. */
+export type Scope = "calls" | "provisioning" | "read";
+
+/** A password, key or token: written where the wire documents it, never by `Debug`. */
+export type Secret = string;
+
+/** Body of `sendremotecallringback`; with media the caller hears the device before the answer. */
+export interface SendRemoteCallRingback {
+  /** The codec of early media: PCMA, PCMU or GSM. */
+  codec?: string | null;
+  /** SRTP keys of early media. */
+  crypto?: Crypto[];
+  /** Where the far end sends its early media. */
+  receiveIp?: string | null;
+  /** The RTP port for the same. */
+  receivePort?: number | null;
+  /** From the `newRemoteCall` callback. */
+  replyId?: string | null;
+  /** The payload type for telephone events (RFC 4733), 96 to 127. */
+  telephoneEventPayloadType?: number | null;
+}
+
+/** The settings of a tenant; what is absent is the node's default. */
+export interface Settings {
+  /** The longest a call may last once answered, in seconds. */
+  maxCallDuration?: number | null;
+  /** The most calls at a time. */
+  maxCalls?: number | null;
+  /** The most new calls in a second. */
+  maxCallsPerSecond?: number | null;
+  /** Networks whose unauthenticated callers may reach the domain's services. */
+  open?: string[];
+  /** Where the tenant may call. */
+  outbound?: Outbound;
+  /** How long what has happened is kept. */
+  retention?: Retention;
+  /** How long a call may ring, in seconds. */
+  ringTimeout?: number | null;
+  /** The session interval (RFC 4028), in seconds. */
+  sessionExpires?: number | null;
+}
+
+/** Reply with the settings. */
+export interface SettingsReply {
+  /** The settings in force. */
+  settings: Settings;
+  /** Always true. */
+  success: boolean;
+  /** Members of the request that were ignored. */
+  warnings?: FieldError[];
+}
+
+/** The algorithm of a signature (RFC 7518, RFC 8037). */
+export type SignatureType = "RS256" | "ES256" | "EdDSA" | "HS256";
+
+/** One step of the decision where a call goes. */
+export interface TraceStep {
+  /** What it found. */
+  result: string;
+  /** Which rule looked. */
+  rule: string;
+  /** Why, in words. */
+  why: string;
+}
+
+export type Vec = ({ from?: string | null; op: PatchOp; path: string; value?: unknown })[];
+
+/** Reply with the new secret; the only one that shows it. */
+export interface WebhookSecretReply {
+  /** Until when callbacks are also signed with the one before, in milliseconds since 1970. */
+  previousValidUntil: number;
+  /** Always true. */
+  success: boolean;
+  /** The new secret: `whsec_` and base64. */
+  webhookSecret: Secret;
+}
+
+/** The REST interface of one server, opened by one API key. */
+export class Hookswitch {
+  /**
+   * @param baseUrl where the server answers, such as `http://127.0.0.1:8080`
+   * @param token an API token (`hs_…`) or a JWT signed with an uploaded key
+   */
+  constructor(
+    private readonly baseUrl: string,
+    private readonly token: string,
+  ) {}
+
+  private async send(method: string, path: string, request: Request): Promise<Response> {
+    const url = new URL(this.baseUrl.replace(/\/$/, "") + path);
+    for (const [name, value] of Object.entries((request.query ?? {}) as Query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const headers: Record<string, string> = { authorization: `Bearer ${this.token}` };
+    for (const [name, value] of Object.entries(request.headers ?? {})) {
+      if (value !== undefined) headers[name] = value;
+    }
+    let body: string | undefined;
+    if (request.body !== undefined) {
+      headers["content-type"] = request.mediaType ?? "application/json";
+      body = typeof request.body === "string" ? request.body : JSON.stringify(request.body);
+    }
+    const response = await fetch(url, body === undefined ? { method, headers } : { method, headers, body });
+    if (!response.ok) throw await refusal(response);
+    return response;
+  }
+
+  /** Whether the program runs at all. */
+  async healthz(): Promise<Done> {
+    const response = await this.send("GET", `/healthz`, {});
+    return (await response.json()) as Done;
+  }
+
+  /** Answers an inbound call (path without suffix) */
+  async answerRemoteCallPlain(domain: string, body: AnswerRemoteCall): Promise<CommandReply> {
+    const response = await this.send("POST", `/mediaservice/${encodeURIComponent(domain)}/answerremotecall`, { body });
+    return (await response.json()) as CommandReply;
+  }
+
+  /** Answers an inbound call (path with the suffix jwt) */
+  async answerRemoteCall(domain: string, body: AnswerRemoteCall): Promise<CommandReply> {
+    const response = await this.send("POST", `/mediaservice/${encodeURIComponent(domain)}/answerremotecalljwt`, { body });
+    return (await response.json()) as CommandReply;
+  }
+
+  /** Ends a call (path without suffix) */
+  async hangupCallPlain(domain: string, body: HangupCall): Promise<CommandReply> {
+    const response = await this.send("POST", `/mediaservice/${encodeURIComponent(domain)}/hangupcall`, { body });
+    return (await response.json()) as CommandReply;
+  }
+
+  /** Ends a call (path with the suffix jwt) */
+  async hangupCall(domain: string, body: HangupCall): Promise<CommandReply> {
+    const response = await this.send("POST", `/mediaservice/${encodeURIComponent(domain)}/hangupcalljwt`, { body });
+    return (await response.json()) as CommandReply;
+  }
+
+  /** Places an outbound call (path without suffix) */
+  async placeRemoteCallPlain(domain: string, body: PlaceRemoteCall): Promise<PlaceRemoteCallReply> {
+    const response = await this.send("POST", `/mediaservice/${encodeURIComponent(domain)}/placeremotecall`, { body });
+    return (await response.json()) as PlaceRemoteCallReply;
+  }
+
+  /** Places an outbound call (path with the suffix jwt) */
+  async placeRemoteCall(domain: string, body: PlaceRemoteCall): Promise<PlaceRemoteCallReply> {
+    const response = await this.send("POST", `/mediaservice/${encodeURIComponent(domain)}/placeremotecalljwt`, { body });
+    return (await response.json()) as PlaceRemoteCallReply;
+  }
+
+  /** Lets an inbound call ring (path without suffix) */
+  async sendRemoteCallRingbackPlain(domain: string, body: SendRemoteCallRingback): Promise<CommandReply> {
+    const response = await this.send("POST", `/mediaservice/${encodeURIComponent(domain)}/sendremotecallringback`, { body });
+    return (await response.json()) as CommandReply;
+  }
+
+  /** Lets an inbound call ring (path with the suffix jwt) */
+  async sendRemoteCallRingback(domain: string, body: SendRemoteCallRingback): Promise<CommandReply> {
+    const response = await this.send("POST", `/mediaservice/${encodeURIComponent(domain)}/sendremotecallringbackjwt`, { body });
+    return (await response.json()) as CommandReply;
+  }
+
+  /** Counters and gauges in the text format of Prometheus. */
+  async metrics(): Promise<string> {
+    const response = await this.send("GET", `/metrics`, {});
+    return response.text();
+  }
+
+  /** Lists the keys */
+  async listApiKeys(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<ApiKeyList> {
+    const response = await this.send("GET", `/provisioning/apiKey/${encodeURIComponent(domain)}`, { query });
+    return (await response.json()) as ApiKeyList;
+  }
+
+  /** Creates a key */
+  async putApiKey(domain: string, body?: CreateApiKey | null): Promise<ApiKeyCreated> {
+    const response = await this.send("PUT", `/provisioning/apiKey/${encodeURIComponent(domain)}`, { body });
+    return (await response.json()) as ApiKeyCreated;
+  }
+
+  /** Creates a key */
+  async createApiKey(domain: string, body?: CreateApiKey | null): Promise<ApiKeyCreated> {
+    const response = await this.send("POST", `/provisioning/apiKey/${encodeURIComponent(domain)}`, { body });
+    return (await response.json()) as ApiKeyCreated;
+  }
+
+  /** Deletes a key */
+  async deleteApiKey(domain: string, keyId: string): Promise<Done> {
+    const response = await this.send("DELETE", `/provisioning/apiKey/${encodeURIComponent(domain)}/${encodeURIComponent(keyId)}`, {});
+    return (await response.json()) as Done;
+  }
+
+  /** Lists the services */
+  async listCloudSipUas(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<CloudSipUaList> {
+    const response = await this.send("GET", `/provisioning/cloudsipua/${encodeURIComponent(domain)}`, { query });
+    return (await response.json()) as CloudSipUaList;
+  }
+
+  /** Creates a service */
+  async createCloudSipUa(domain: string, body: CloudSipUa, query: { provisory?: boolean; strict?: boolean } = {}): Promise<CloudSipUaWritten> {
+    const response = await this.send("POST", `/provisioning/cloudsipua/${encodeURIComponent(domain)}`, { body, query });
+    return (await response.json()) as CloudSipUaWritten;
+  }
+
+  /** Shows one service */
+  async getCloudSipUa(domain: string, cloudSipUAId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<CloudSipUaReply> {
+    const response = await this.send("GET", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { query });
+    return (await response.json()) as CloudSipUaReply;
+  }
+
+  /** Overwrites a service */
+  async putCloudSipUa(domain: string, cloudSipUAId: string, body: CloudSipUa, query: { provisory?: boolean; strict?: boolean } = {}): Promise<CloudSipUaWritten> {
+    const response = await this.send("PUT", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { body, query });
+    return (await response.json()) as CloudSipUaWritten;
+  }
+
+  /** Deletes a service */
+  async deleteCloudSipUa(domain: string, cloudSipUAId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
+    const response = await this.send("DELETE", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { query });
+    return (await response.json()) as Done;
+  }
+
+  /** Patches a service (RFC 6902) */
+  async patchCloudSipUa(domain: string, cloudSipUAId: string, body: Vec, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
+    const response = await this.send("PATCH", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { body, query });
+    return (await response.json()) as Done;
+  }
+
+  /** Lists the devices */
+  async listDevices(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<DeviceList> {
+    const response = await this.send("GET", `/provisioning/device/${encodeURIComponent(domain)}`, { query });
+    return (await response.json()) as DeviceList;
+  }
+
+  /** Adds or modifies a device */
+  async putDevice(domain: string, body: Device, query: { provisory?: boolean; strict?: boolean } = {}): Promise<DeviceWritten> {
+    const response = await this.send("PUT", `/provisioning/device/${encodeURIComponent(domain)}`, { body, query });
+    return (await response.json()) as DeviceWritten;
+  }
+
+  /** Adds or modifies a device */
+  async postDevice(domain: string, body: Device, query: { provisory?: boolean; strict?: boolean } = {}): Promise<DeviceWritten> {
+    const response = await this.send("POST", `/provisioning/device/${encodeURIComponent(domain)}`, { body, query });
+    return (await response.json()) as DeviceWritten;
+  }
+
+  /** Deletes all devices */
+  async deleteAllDevices(domain: string, body?: DeleteAllDevices | null): Promise<DevicesDeleted> {
+    const response = await this.send("DELETE", `/provisioning/device/${encodeURIComponent(domain)}`, { body });
+    return (await response.json()) as DevicesDeleted;
+  }
+
+  /** Shows one device */
+  async getDevice(domain: string, deviceId: string): Promise<DeviceReply> {
+    const response = await this.send("GET", `/provisioning/device/${encodeURIComponent(domain)}/${encodeURIComponent(deviceId)}`, {});
+    return (await response.json()) as DeviceReply;
+  }
+
+  /** Deletes a device */
+  async deleteDevice(domain: string, deviceId: string): Promise<Done> {
+    const response = await this.send("DELETE", `/provisioning/device/${encodeURIComponent(domain)}/${encodeURIComponent(deviceId)}`, {});
+    return (await response.json()) as Done;
+  }
+
+  /** Patches a device (RFC 6902) */
+  async patchDevice(domain: string, deviceId: string, body: Vec, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
+    const response = await this.send("PATCH", `/provisioning/device/${encodeURIComponent(domain)}/${encodeURIComponent(deviceId)}`, { body, query });
+    return (await response.json()) as Done;
+  }
+
+  /** Whether the node takes new calls: 503 while it starts, drains or has no database. */
+  async readyz(): Promise<Done> {
+    const response = await this.send("GET", `/readyz`, {});
+    return (await response.json()) as Done;
+  }
+
+  /** Switches a service's callback on again */
+  async enableCallback(domain: string, callbackId: string): Promise<Done> {
+    const response = await this.send("POST", `/v1/${encodeURIComponent(domain)}/callbacks/${encodeURIComponent(callbackId)}/enable`, {});
+    return (await response.json()) as Done;
+  }
+
+  /** Lists calls, the latest first */
+  async listCalls(domain: string, query: { state?: "offered" | "ringing" | "answered" | "confirmed" | "cancelling" | "ended"; startedAfter?: number; startedBefore?: number; number?: string; callId?: string; sessionReferenceId?: string; limit?: string; nextToken?: string } = {}): Promise<CallList> {
+    const response = await this.send("GET", `/v1/${encodeURIComponent(domain)}/calls`, { query });
+    return (await response.json()) as CallList;
+  }
+
+  /** Shows one call */
+  async getCall(domain: string, id: string): Promise<CallReply> {
+    const response = await this.send("GET", `/v1/${encodeURIComponent(domain)}/calls/${encodeURIComponent(id)}`, {});
+    return (await response.json()) as CallReply;
+  }
+
+  /** Shows everything that was sent for a call */
+  async getLadder(domain: string, id: string, query: { format?: "json" | "text" } = {}): Promise<LadderReply> {
+    const response = await this.send("GET", `/v1/${encodeURIComponent(domain)}/calls/${encodeURIComponent(id)}/ladder`, { query });
+    return (await response.json()) as LadderReply;
+  }
+
+  /** Lists deliveries, the oldest first */
+  async listDeliveries(domain: string, query: { state?: "pending" | "delivered" | "failed"; call?: string; event?: string; callbackId?: string; service?: string; from?: number; to?: number; limit?: string; nextToken?: string } = {}): Promise<DeliveryList> {
+    const response = await this.send("GET", `/v1/${encodeURIComponent(domain)}/deliveries`, { query });
+    return (await response.json()) as DeliveryList;
+  }
+
+  /** Tells an application many things again */
+  async replayDeliveries(domain: string, body?: ReplayRange | null): Promise<ReplayReply> {
+    const response = await this.send("POST", `/v1/${encodeURIComponent(domain)}/deliveries/replay`, { body });
+    return (await response.json()) as ReplayReply;
+  }
+
+  /** Shows one delivery with every try */
+  async getDelivery(domain: string, id: string): Promise<DeliveryReply> {
+    const response = await this.send("GET", `/v1/${encodeURIComponent(domain)}/deliveries/${encodeURIComponent(id)}`, {});
+    return (await response.json()) as DeliveryReply;
+  }
+
+  /** Tells an application something again */
+  async replayDelivery(domain: string, id: string): Promise<Done> {
+    const response = await this.send("POST", `/v1/${encodeURIComponent(domain)}/deliveries/${encodeURIComponent(id)}/replay`, {});
+    return (await response.json()) as Done;
+  }
+
+  /** Reads or follows the events */
+  async listEvents(domain: string, query: { after?: string; limit?: string } = {}, headers: { "Last-Event-ID"?: string } = {}): Promise<EventList> {
+    const response = await this.send("GET", `/v1/${encodeURIComponent(domain)}/events`, { query, headers });
+    return (await response.json()) as EventList;
+  }
+
+  /** Explains where a call would go */
+  async explain(domain: string, body: ExplainRequest): Promise<ExplainReply> {
+    const response = await this.send("POST", `/v1/${encodeURIComponent(domain)}/explain`, { body });
+    return (await response.json()) as ExplainReply;
+  }
+
+  /** Shows the settings */
+  async getSettings(domain: string): Promise<SettingsReply> {
+    const response = await this.send("GET", `/v1/${encodeURIComponent(domain)}/settings`, {});
+    return (await response.json()) as SettingsReply;
+  }
+
+  /** Overwrites the settings */
+  async putSettings(domain: string, body: Settings, query: { provisory?: boolean; strict?: boolean } = {}): Promise<SettingsReply> {
+    const response = await this.send("PUT", `/v1/${encodeURIComponent(domain)}/settings`, { body, query });
+    return (await response.json()) as SettingsReply;
+  }
+
+  /** Replaces the webhook secret */
+  async rotateWebhookSecret(domain: string): Promise<WebhookSecretReply> {
+    const response = await this.send("POST", `/v1/${encodeURIComponent(domain)}/webhook-secret/rotate`, {});
+    return (await response.json()) as WebhookSecretReply;
+  }
+}
