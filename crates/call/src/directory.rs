@@ -11,6 +11,7 @@ use ipnet::IpNet;
 
 pub use self::devices::{AuthType, Device, Devices};
 use crate::pattern::Pattern;
+use crate::token::Tokens;
 
 /// Every tenant of the node and the networks the operator granted them.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Directory {
     grants: Vec<(IpNet, Arc<str>)>,
     own_addresses: BTreeSet<IpAddr>,
     own_names: BTreeSet<Box<str>>,
+    tokens: Option<Arc<dyn Tokens>>,
+    listed: Arc<[IpNet]>,
 }
 
 impl Directory {
@@ -54,6 +57,23 @@ impl Directory {
     /// Forgets every grant, before the present ones are given.
     pub fn clear_grants(&mut self) {
         self.grants.clear();
+    }
+
+    /// Callers may carry tokens, which `tokens` reads, where they come from one of the networks `listed` or from one
+    /// that the operator granted.
+    pub fn take_tokens(&mut self, tokens: Arc<dyn Tokens>, listed: &[IpNet]) {
+        self.tokens = Some(tokens);
+        self.listed = listed.into();
+    }
+
+    /// What reads the tokens of callers from `source`; nothing when theirs do not count.
+    pub fn tokens(&self, source: IpAddr) -> Option<&dyn Tokens> {
+        let is_trusted = self.listed.iter().any(|network| network.contains(&source))
+            || self
+                .grants
+                .iter()
+                .any(|(network, _)| network.contains(&source));
+        self.tokens.as_deref().filter(|_| is_trusted)
     }
 
     /// The tenant of a domain, in any case.

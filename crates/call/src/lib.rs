@@ -14,6 +14,7 @@ pub mod pattern;
 pub mod record;
 pub mod route;
 pub mod snapshot;
+pub mod token;
 
 pub use engine::{Engine, EngineConfig};
 pub use id::CallId;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{AuthType, CloudSipUa, Directory, Tenant};
+use crate::pattern::Pattern;
 
 /// One step of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,10 @@ pub struct Destined<'r> {
     pub host: &'r str,
     /// Where the request came from.
     pub source: IpAddr,
+    /// The token in `X-JWTAuth`.
+    pub token: Option<&'r str>,
+    /// The present, for the token.
+    pub unix_seconds: u64,
     /// Whether the node runs with `--dev`: loopback callers are let in.
     pub dev: bool,
 }
@@ -167,6 +172,19 @@ fn admit(
     trace: &mut Vec<TraceStep>,
 ) -> Result<(), Refusal> {
     let source = request.source;
+    if let Some(token) = request.token {
+        match admit_token(directory, tenant, request, token) {
+            Ok(why) => {
+                trace.push(TraceStep::new("caller", "passed", why));
+                return Ok(());
+            }
+            Err(Distrust::Refused(why)) => {
+                trace.push(TraceStep::new("caller", "refused", why));
+                return Err(Refusal::UnknownCaller);
+            }
+            Err(Distrust::Ignored(why)) => trace.push(TraceStep::new("caller", "skipped", why)),
+        }
+    }
     if directory.is_granted(source, &tenant.domain) {
         trace.push(TraceStep::new(
             "caller",
@@ -200,6 +218,52 @@ fn admit(
         format!("{source} is in no network that is open or granted, and did not authenticate");
     trace.push(TraceStep::new("caller", "refused", why));
     Err(Refusal::UnknownCaller)
+}
+
+/// Why a token lets nobody in.
+enum Distrust {
+    /// It is looked at and is no good.
+    Refused(Cow<'static, str>),
+    /// It does not count where it came from.
+    Ignored(&'static str),
+}
+
+/// Whether the token's device may make this call; why.
+fn admit_token(
+    directory: &Directory,
+    tenant: &Tenant,
+    request: Destined<'_>,
+    token: &str,
+) -> Result<String, Distrust> {
+    let Some(tokens) = directory.tokens(request.source) else {
+        return Err(Distrust::Ignored(
+            "X-JWTAuth counts over TLS or from listed networks only",
+        ));
+    };
+    let refused = |why| Err(Distrust::Refused(why));
+    let Some(token) = tokens.read(token, &tenant.domain, request.unix_seconds) else {
+        return refused("the token in X-JWTAuth is none of this domain, or has expired".into());
+    };
+    let device = &token.device;
+    let found = tenant.devices.find(device);
+    if found.is_none_or(|found| found.auth_type != AuthType::UserId) {
+        return refused(format!("{device} is no userid device of the domain any more").into());
+    }
+    let elsewhere = token
+        .domain
+        .as_deref()
+        .is_some_and(|domain| !domain.is_empty() && !domain.eq_ignore_ascii_case(&tenant.domain));
+    if elsewhere {
+        return refused(format!("authorized.domain of {device} is another one").into());
+    }
+    let invite = token.invite.as_deref().unwrap_or_default();
+    let may_call = Pattern::compile(invite).is_ok_and(|invite| invite.is_match(request.user));
+    if !may_call {
+        return refused(format!("authorized.invite of {device} does not match the user").into());
+    }
+    Ok(format!(
+        "the token in X-JWTAuth is that of the device {device}"
+    ))
 }
 
 /// What takes the call: device, then the Cloud SIP UA services.

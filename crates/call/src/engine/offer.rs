@@ -46,6 +46,8 @@ impl Engine {
             user: &user,
             host: &host,
             source,
+            token: message.other("X-JWTAuth"),
+            unix_seconds: now.unix_micros / 1_000_000,
             dev: self.config.dev,
         };
         let route = route(&self.directory, destined);

@@ -1,8 +1,13 @@
+mod token;
+
 use std::time::Duration;
 
 use super::*;
 use crate::directory::{Device, Devices, Settings};
 use crate::pattern::Pattern;
+
+/// Unix seconds.
+const NOW: u64 = 1_800_000_000;
 
 fn service(id: &str, pattern: &str, disabled: bool) -> Arc<CloudSipUa> {
     Arc::new(CloudSipUa {
@@ -27,6 +32,12 @@ fn directory() -> Directory {
             "1001",
             Device {
                 auth_type: AuthType::Disabled,
+            },
+        ),
+        (
+            "anna",
+            Device {
+                auth_type: AuthType::UserId,
             },
         ),
         (
@@ -66,6 +77,8 @@ fn routed(user: &str, host: &str, source: &str, dev: bool) -> Route {
             user,
             host,
             source: source.parse().unwrap(),
+            token: None,
+            unix_seconds: NOW,
             dev,
         },
     )

@@ -12,7 +12,7 @@ use hookswitch_sip::message::{Host, Uri};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::allowed::{Allowed, Look};
+use super::allowed::{Allowed, Look, unix_seconds};
 use super::body::Json;
 use super::error::ApiError;
 use super::{Rest, reply};
@@ -129,6 +129,8 @@ fn inbound(rest: &Rest, domain: &str, request: &ExplainRequest) -> Result<Explai
         user: &user,
         host: &host,
         source,
+        token: None,
+        unix_seconds: unix_seconds(),
         dev: rest.dev,
     };
     let Route {
