@@ -1,4 +1,8 @@
-//! The OpenAPI 3.1 document: written down with the handlers, completed here with what they share.
+//! The OpenAPI 3.1 document: written down with the handlers, completed here with what they share: who may call, how
+//! each may refuse, and an example of every body.
+
+mod examples;
+mod refusals;
 
 use axum::http::Method;
 use hookswitch_api::callback::{CallAnswered, CallFailed, CallHungup, CallNotify, NewRemoteCall};
@@ -8,7 +12,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{AllOfBuilder, ContentBuilder, Ref, RefOr, ResponseBuilder, Schema};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{OpenApi, openapi};
 
 use super::scopes::{self, Access};
@@ -105,23 +109,6 @@ pub(super) fn skeleton() -> openapi::OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("An API token, or a JWT signed with an uploaded key"))
         .build();
-    let problem = AllOfBuilder::new()
-        .item(Ref::from_schema_name("ErrorBody"))
-        .item(Ref::from_schema_name("Problem"))
-        .build();
-    let refusal = ResponseBuilder::new()
-        .description("Refused: `code` is stable, `reason` is for people, `errors` points at fields")
-        .content(
-            "application/json",
-            ContentBuilder::new().schema(Some(error_body())).build(),
-        )
-        .content(
-            "application/problem+json",
-            ContentBuilder::new()
-                .schema(Some(Schema::AllOf(problem)))
-                .build(),
-        )
-        .build();
     let signature = ApiKey::Header(ApiKeyValue::with_description(
         "Authorization",
         "AWS Signature Version 4 (`AWS4-HMAC-SHA256`): the access key id is the `sk` of an API key, the secret its token, \
@@ -131,9 +118,6 @@ pub(super) fn skeleton() -> openapi::OpenApi {
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     components.add_security_scheme(SIGNATURE, SecurityScheme::ApiKey(signature));
-    components
-        .responses
-        .insert("Refusal".to_owned(), RefOr::T(refusal));
     document
 }
 
@@ -171,11 +155,11 @@ pub fn document() -> openapi::OpenApi {
         for (method, operation) in operations(item) {
             let access = scopes::needed(&method, path);
             operation.security.get_or_insert_with(|| security(access));
-            if path.contains("{domain}") {
-                add_refusal(operation);
-            }
+            refusals::add(&method, path, access, operation);
         }
     }
+    refusals::define(&mut document);
+    examples::add(&mut document);
     document
 }
 
@@ -194,10 +178,6 @@ fn unflatten_problem(document: &mut openapi::OpenApi) {
         let own = parts.items.pop().expect("the body has members of its own");
         schemas.insert("ErrorBody".to_owned(), own);
     }
-}
-
-fn error_body() -> RefOr<openapi::schema::Schema> {
-    RefOr::Ref(Ref::from_schema_name("ErrorBody"))
 }
 
 /// One of the scopes is enough, so each is a requirement of its own.
@@ -221,14 +201,6 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
     ]
     .into_iter()
     .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
-}
-
-fn add_refusal(operation: &mut Operation) {
-    let refusal = RefOr::Ref(Ref::from_response_name("Refusal"));
-    operation
-        .responses
-        .responses
-        .insert("default".to_owned(), refusal);
 }
 
 #[cfg(test)]
