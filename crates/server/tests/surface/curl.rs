@@ -45,6 +45,11 @@ fn curl(world: &World, method: &str, path: &str, with_key: bool, body: Option<&V
             &body.to_string(),
         ]);
     }
+    got(command)
+}
+
+/// Runs curl, which prints the status last.
+fn got(mut command: Command) -> Got {
     let output = command.output().expect("curl runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let (body, status) = text.rsplit_once('\n').expect("curl prints the status");
@@ -52,6 +57,37 @@ fn curl(world: &World, method: &str, path: &str, with_key: bool, body: Option<&V
         status: status.parse().expect("a status"),
         body: body.to_owned(),
     }
+}
+
+#[test]
+fn curl_signs_commands_as_aws_would() {
+    let world = World::new(Transport::Udp);
+    let keys = format!("/provisioning/apiKey/{DOMAIN}");
+    let keys = curl(&world, "GET", &keys, true, None).json();
+    let key_id = keys["apiKeys"][0]["sk"].as_str().expect("a key").to_owned();
+    let signed = |token: &str, service: &str, body: &str| {
+        let mut command = Command::new(find("curl").expect("curl is installed"));
+        let scope = format!("aws:amz:eu-north-1:{service}");
+        command
+            .args(["-s", "--max-time", "10", "-w", "\n%{http_code}"])
+            .args(["--aws-sigv4", &scope, "--user"])
+            .arg(format!("{key_id}:{token}"))
+            .args(["-H", "Content-Type: application/json", "-d", body])
+            .arg(format!(
+                "http://{}/mediaservice/{DOMAIN}/hangupcall",
+                world.server.http
+            ));
+        let got = got(command);
+        (got.status, got.json()["code"].clone())
+    };
+    let token = &world.tenant.token;
+    // There is no such call, so the signature was taken.
+    let taken = signed(token, "execute-api", r#"{"replyId":"of no call"}"#);
+    assert_eq!(taken, (404, json!("call_not_found")));
+    let wrong = signed("hs_wrong", "execute-api", "{}");
+    assert_eq!(wrong, (401, json!("unauthorized")));
+    let elsewhere = signed(token, "sqs", "{}");
+    assert_eq!(elsewhere, (401, json!("unauthorized")));
 }
 
 /// Every documented operation as method and path, its parameters filled in.
