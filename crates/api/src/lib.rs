@@ -5,6 +5,7 @@
 //! without knowing anything else is checked here, beside the type. No behaviour, no store, no SIP.
 
 pub mod api_key;
+pub mod authorize;
 pub mod call;
 pub mod callback;
 pub mod cloudsipua;

@@ -20,7 +20,7 @@ use hookswitch_store::{MasterKey, Options, Store, settings};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::auth::Keys;
+use crate::auth::{Keys, SipTokens};
 use crate::brake::Brakes;
 use crate::callback::{self, Callbacks, Resolve, SystemNames};
 use crate::clock::Clock;
@@ -31,6 +31,7 @@ use crate::guard::Guard;
 use crate::http::{self, AtWork, Crowd, Failures, Readiness, Rest, Room, Signed};
 use crate::net::{self, Inboxes, Locator, Sockets, Sources};
 use crate::outlet::{CallbackLog, Outlet, Writer};
+use crate::password::Hashing;
 use crate::reply_id::ReplyIds;
 use crate::secrets;
 use crate::shard::{Input, Shard, ShardHandle, Tap};
@@ -96,6 +97,12 @@ impl App {
             own.iter().map(String::as_str),
         )?);
         let keys = Arc::new(Keys::load(&store)?);
+        let sip_tokens = Arc::new(SipTokens::new(&secrets::of_node(
+            &store,
+            &master_key,
+            "sip-tokens",
+        )?));
+        publisher.take_tokens(sip_tokens.clone(), &config.sip_allow);
 
         let shard_key: [u8; 16] = secrets::of_node(&store, &master_key, "shards")?;
         let agent_key: [u8; 16] = hookswitch_store::seal::random_bytes();
@@ -229,7 +236,9 @@ impl App {
             metrics,
             readiness: Arc::clone(&readiness),
             failures: Failures::default(),
+            sip_tokens,
             signed: Signed::since(clock.now().unix_micros / 1_000_000),
+            hashing: Hashing::default(),
             at_work: AtWork::default(),
             room: Arc::new(Room::new(Arc::clone(&brakes))),
             trusted_proxies: config.trusted_proxies.clone(),

@@ -5,6 +5,7 @@ mod jwt;
 mod public_key;
 mod scope;
 mod signatures;
+mod sip_tokens;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,7 @@ use hookswitch_store::{Result, SealedText, Store, UnixMicros, api_keys, domains}
 pub use public_key::{PublicKey, UnusableKey};
 pub use scope::{Scope, Scopes};
 pub use signatures::{Signatures, Spent, WINDOW};
+pub use sip_tokens::{Claims, LIFE, Permissions, SipTokens};
 
 /// A caller whose credential is good for the domain it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,6 +235,30 @@ impl Keys {
             }
         };
         key.open(domain, now)
+    }
+
+    /// The same as [`Self::authenticate`], for the domain of the key itself, where the caller names none.
+    ///
+    /// # Errors
+    /// Why it is not taken.
+    pub fn authenticate_own(&self, credential: &str, now: u64) -> Result<Caller, Denied> {
+        let domain = self.domain_of(credential).ok_or(Denied::Unknown(
+            "the credential is not known, or is a JWT without a claim domain and a kid",
+        ))?;
+        self.authenticate(credential, &domain, now)
+    }
+
+    /// The domain a credential is of, as far as it says so by itself; nothing of it is proven.
+    fn domain_of(&self, credential: &str) -> Option<Arc<str>> {
+        let index = self.index.read().expect("no panic while the lock is held");
+        let Some(token) = jwt::parse(credential) else {
+            let key = index.by_token.get(&TokenHash::of(credential))?;
+            return Some(key.domain.clone());
+        };
+        match &token.claimed_domain() {
+            Some(claimed) => Some(claimed.to_ascii_lowercase().into()),
+            None => Some(index.by_sk.get(token.kid.as_deref()?)?.domain.clone()),
+        }
     }
 
     /// The secret with which a holder of the key `sk` signs; public keys have none here.

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use hookswitch_api::cloudsipua::RestAuthentication;
 use hookswitch_api::secret::Secret;
 use hookswitch_call::directory::{Directory, Tenant};
+use hookswitch_call::token::Tokens;
 use hookswitch_store::{MasterKey, Result, Store, UnixMicros, Write, documents};
 use tokio::sync::watch;
 
@@ -105,6 +106,13 @@ impl Publisher {
             current: ArcSwap::new(first.clone()),
             announce: watch::Sender::new(first),
         })
+    }
+
+    /// From now on callers may carry tokens, where they come from a network of `listed` or one that was granted.
+    pub fn take_tokens(&self, tokens: Arc<dyn Tokens>, listed: &[ipnet::IpNet]) {
+        let mut working = self.lock();
+        working.directory_mut().take_tokens(tokens, listed);
+        self.announce(&working);
     }
 
     /// The newest version.

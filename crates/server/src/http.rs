@@ -3,6 +3,7 @@
 
 mod allowed;
 mod api_keys;
+mod authorize;
 mod body;
 mod call_control;
 mod callbacks;
@@ -64,8 +65,9 @@ pub use outbox::Outbox;
 pub use rate::Failures;
 pub use signed::Signed;
 
-use crate::auth::Keys;
+use crate::auth::{Keys, SipTokens};
 use crate::directory::Publisher;
+use crate::password::Hashing;
 use crate::reply_id::ReplyIds;
 use crate::telemetry::Metrics;
 
@@ -93,6 +95,8 @@ pub struct Rest {
     pub readiness: Arc<Readiness>,
     /// Failed sign-ins by source.
     pub failures: Failures,
+    /// Makes the tokens of SIP clients.
+    pub sip_tokens: Arc<SipTokens>,
     /// Which signatures were used.
     pub signed: Signed,
     /// Requests under way that carry an `Idempotency-Key`.
@@ -101,6 +105,8 @@ pub struct Rest {
     pub room: Arc<Room>,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where passwords of end users are hashed.
+    pub hashing: Hashing,
     /// Private networks that callbacks may reach, also in the clear.
     pub callback_allow: Vec<IpNet>,
     /// Whether loopback callers reach services, for `explain`.
@@ -130,6 +136,7 @@ fn routes() -> OpenApiRouter<Arc<Rest>> {
         .routes(routes!(devices::find, devices::delete, devices::patch))
         .routes(routes!(api_keys::list, api_keys::create, api_keys::put))
         .routes(routes!(api_keys::delete))
+        .routes(routes!(authorize::authorize))
         .routes(routes!(settings::find, settings::overwrite))
         .routes(routes!(webhook_secret::rotate))
         .routes(routes!(callbacks::enable))

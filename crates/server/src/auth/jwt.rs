@@ -158,6 +158,11 @@ impl Token<'_> {
         Ok(claims)
     }
 
+    /// The claim `domain`, whether or not the token counts.
+    pub(super) fn claimed_domain(&self) -> Option<&str> {
+        self.claims.as_ref()?.domain.as_deref()
+    }
+
     /// Whether `key` made the signature, with the algorithm that is the key's.
     pub(super) fn is_signed_by(&self, key: &PublicKey) -> bool {
         self.algorithm == key.algorithm && key.verifies(self.signed.as_bytes(), &self.signature)

@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::StatusCode;
@@ -82,13 +82,13 @@ impl<N: Need> FromRequestParts<Arc<Rest>> for Allowed<N> {
     }
 }
 
-/// A caller whose key is the path's domain's, whatever it may do.
+/// A caller whose key is the path's domain's, whatever it may do; where the path names none, the key's domain is meant.
 pub(super) async fn known(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Caller, ApiError> {
-    let domain = domain_of(parts, rest).await?;
+    let domain = domain_in(parts, rest).await?;
     let caller = match parts.extensions.get::<Caller>() {
         // Its signature was checked where the body was at hand.
         Some(signer) => signer.clone(),
-        None => authenticate(parts, rest, &domain)?,
+        None => authenticate(parts, rest, domain.as_deref())?,
     };
     limit::enter(parts, &rest.room, &caller.domain)?;
     Ok(caller)
@@ -96,32 +96,35 @@ pub(super) async fn known(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Caller,
 
 /// The domain that the path names, in lower case.
 pub(super) async fn domain_of(parts: &mut Parts, rest: &Arc<Rest>) -> Result<String, ApiError> {
+    let domain = domain_in(parts, rest).await?;
+    domain.ok_or_else(|| ApiError::internal(&"a path without a domain was signed"))
+}
+
+async fn domain_in(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Option<String>, ApiError> {
     let params = RawPathParams::from_request_parts(parts, rest)
         .await
         .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "bad_path", "the path is not UTF-8"))?;
-    params
+    Ok(params
         .iter()
         .find(|(name, _)| *name == "domain")
-        .map(|(_, domain)| domain.to_ascii_lowercase())
-        .ok_or_else(|| ApiError::internal(&"a path without a domain asks for a caller"))
+        .map(|(_, domain)| domain.to_ascii_lowercase()))
 }
 
-fn authenticate(parts: &Parts, rest: &Rest, domain: &str) -> Result<Caller, ApiError> {
+fn authenticate(parts: &Parts, rest: &Rest, domain: Option<&str>) -> Result<Caller, ApiError> {
     // Who presents nothing guesses nothing, and is not counted.
     let credential = bearer(parts).map_err(unauthorized)?;
-    rest.keys
-        .authenticate(credential, domain, unix_seconds())
-        .map_err(|denied| refuse(parts, rest, denied))
+    let caller = match domain {
+        Some(domain) => rest.keys.authenticate(credential, domain, unix_seconds()),
+        None => rest.keys.authenticate_own(credential, unix_seconds()),
+    };
+    caller.map_err(|denied| refuse(parts, rest, denied))
 }
 
 /// What a caller is told whose credential was not taken; too many from one source are told to wait.
 pub(super) fn refuse(parts: &Parts, rest: &Rest, denied: Denied) -> ApiError {
     let source = source::of(parts, &rest.trusted_proxies);
     if let Some(wait) = rest.failures.count(source, Instant::now()) {
-        rest.room.brakes().sign_ins.hit(Instant::now());
-        let why = "too many requests from this address had no valid credential";
-        let status = StatusCode::TOO_MANY_REQUESTS;
-        return ApiError::new(status, "too_many_failures", why).retry_after(wait.as_secs().max(1));
+        return too_many_failures(rest, wait);
     }
     let forbidden = |why: &str| ApiError::new(StatusCode::FORBIDDEN, "forbidden", why);
     match denied {
@@ -129,6 +132,14 @@ pub(super) fn refuse(parts: &Parts, rest: &Rest, denied: Denied) -> ApiError {
         Denied::Foreign => forbidden("the key does not open this domain"),
         Denied::ForeignClaim => forbidden(WRONG_CLAIM),
     }
+}
+
+/// What a source is told that failed too often.
+pub(super) fn too_many_failures(rest: &Rest, wait: Duration) -> ApiError {
+    rest.room.brakes().sign_ins.hit(Instant::now());
+    let why = "too many requests from this address had no valid credential";
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    ApiError::new(status, "too_many_failures", why).retry_after(wait.as_secs().max(1))
 }
 
 pub(super) fn unauthorized(why: &str) -> ApiError {

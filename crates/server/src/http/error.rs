@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use hookswitch_api::error::{ErrorBody, FieldError};
 
 use super::trace::TraceId;
+use crate::password::Busy;
 
 /// A refusal: the status, a stable code, a sentence a person can act on, and the fields it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +100,13 @@ impl From<hookswitch_store::Error> for ApiError {
             }
             error => Self::internal(&error),
         }
+    }
+}
+
+impl From<Busy> for ApiError {
+    fn from(busy: Busy) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, "hashing_busy", busy.to_string()).retry_after(2)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -18,6 +18,7 @@ use hookswitch_store::{Error, UnixMicros};
 use http_body_util::BodyExt as _;
 
 use super::error::ApiError;
+use super::scopes::{self, Access};
 use super::{Rest, allowed, blocking, body};
 
 const LIFE: Duration = Duration::from_secs(24 * 3_600);
@@ -53,7 +54,12 @@ pub(super) async fn repeat(
     request: Request,
     next: Next,
 ) -> Response {
-    if request.method() != Method::POST || !request.headers().contains_key("idempotency-key") {
+    let is_asked_for =
+        request.method() == Method::POST && request.headers().contains_key("idempotency-key");
+    // Whoever has no key has no replies of its own either.
+    let route = request.extensions().get::<MatchedPath>();
+    let access = route.and_then(|route| scopes::needed(request.method(), route.as_str()));
+    if !is_asked_for || access == Some(Access::Open) {
         return next.run(request).await;
     }
     // In a task of its own: once taken, a key is settled even when the caller hangs up.

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 /// Failures a source may make at once.
 const BURST: u32 = 20;
 /// One failure is forgotten after so long.
@@ -15,6 +17,8 @@ const MAX_SOURCES: usize = 16_384;
 /// Failures per source. An IPv6 source is its /64, the least anyone is given.
 pub struct Failures {
     sources: Mutex<HashMap<IpAddr, Tally>>,
+    /// One at a time of those who failed too often may ask for what is dear to check.
+    slow_lane: Semaphore,
 }
 
 #[derive(Clone, Copy)]
@@ -40,11 +44,36 @@ impl Default for Failures {
     fn default() -> Self {
         Self {
             sources: Mutex::new(HashMap::new()),
+            slow_lane: Semaphore::new(1),
         }
     }
 }
 
 impl Failures {
+    /// Leave to ask for a check that is dear: at once, but for sources with too many failures, of which one at a time
+    /// is heard, so that they take nothing from the others, and a valid credential among theirs is found all the same.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn may_ask(
+        &self,
+        source: IpAddr,
+        now: Instant,
+    ) -> Result<Option<SemaphorePermit<'_>>, Duration> {
+        let tally = {
+            let sources = self.sources.lock();
+            let sources = sources.expect("no panic while the lock is held");
+            sources.get(&network_of(source)).map(|tally| tally.at(now))
+        };
+        match tally {
+            Some(tally) if tally.count > BURST => match self.slow_lane.try_acquire() {
+                Ok(turn) => Ok(Some(turn)),
+                Err(_) => Err(FORGET_ONE),
+            },
+            _ => Ok(None),
+        }
+    }
+
     /// Counts one more failure; the answer is how long to wait once there are too many.
     pub fn count(&self, source: IpAddr, now: Instant) -> Option<Duration> {
         let source = network_of(source);
@@ -102,6 +131,22 @@ mod tests {
         }
         assert!(failures.count(ip("192.0.2.1"), now).is_some());
         assert_eq!(failures.count(ip("192.0.2.2"), now), None);
+    }
+
+    #[test]
+    fn who_failed_too_often_is_heard_one_at_a_time() {
+        let failures = Failures::default();
+        let now = Instant::now();
+        for _ in 0..=BURST {
+            failures.count(ip("192.0.2.1"), now);
+            failures.count(ip("192.0.2.2"), now);
+        }
+        let first = failures.may_ask(ip("192.0.2.1"), now).unwrap();
+        assert!(first.is_some());
+        assert!(failures.may_ask(ip("192.0.2.2"), now).is_err());
+        assert!(failures.may_ask(ip("192.0.2.3"), now).unwrap().is_none());
+        drop(first);
+        assert!(failures.may_ask(ip("192.0.2.2"), now).is_ok());
     }
 
     #[test]

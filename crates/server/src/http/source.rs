@@ -1,10 +1,25 @@
 //! Where a request really comes from.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use ipnet::IpNet;
+
+use super::Rest;
+
+/// The address of the caller, for handlers.
+pub(super) struct Source(pub(super) IpAddr);
+
+impl FromRequestParts<Arc<Rest>> for Source {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, Infallible> {
+        Ok(Self(of(parts, &rest.trusted_proxies)))
+    }
+}
 
 /// The address of the caller: the connection's, or what a trusted proxy says in `X-Forwarded-For`.
 /// Only the part of that header that trusted proxies wrote is believed, from the right.

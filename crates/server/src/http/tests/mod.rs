@@ -1,13 +1,16 @@
 //! The whole router against a store in a temporary folder, and calls that are made up.
 
+mod authorize;
 mod calls;
 mod commands;
 mod deliveries;
 mod devices;
 mod errors;
 mod events;
+mod isolation;
 mod keys;
 mod limits;
+mod openapi;
 mod scopes;
 mod services;
 mod signatures;
@@ -174,10 +177,12 @@ impl World {
             metrics: Arc::new(Metrics::default()),
             readiness: Arc::new(Readiness::default()),
             failures: Failures::default(),
+            sip_tokens: Arc::new(SipTokens::new(&[3; 32])),
             signed: Signed::since(0),
             at_work: AtWork::default(),
             room: Arc::default(),
             trusted_proxies: Vec::new(),
+            hashing: Hashing::default(),
             callback_allow: callback_allow
                 .iter()
                 .map(|net| net.parse().unwrap())
