@@ -114,17 +114,30 @@ AuthType = Literal["credentials", "deviceid", "userid", "disabled"]
 """How a device proves who it is."""
 
 
+class Authorize(TypedDict, total=False):
+    """Who wants a token."""
+
+    deviceId: Required[str]
+    """A device of the domain with the authType `userid`."""
+
+    domain: Required[str]
+    """The tenant's SIP domain."""
+
+    password: Required[str]
+    """Its password."""
+
+
 class Authorized(TypedDict, total=False):
-    """What a `userid` device may do."""
+    """Reply with the token."""
 
-    domain: Union[str, None]
-    """The SIP domain it may use."""
+    expiresIn: Required[int]
+    """Seconds until it expires."""
 
-    invite: Union[str, None]
-    """The regular expression of the destinations it may call."""
+    success: Required[bool]
+    """Always true."""
 
-    register: Union[bool, None]
-    """Whether it may register."""
+    token: Required[Secret]
+    """A JWT for the header `X-JWTAuth` of REGISTER and INVITE; it does not open REST."""
 
 
 class Call(TypedDict, total=False):
@@ -1391,6 +1404,13 @@ class Hookswitch:
     ) -> Done:
         """Deletes a key"""
         return cast("Done", json.loads(self._send("DELETE", f"/provisioning/apiKey/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(key_id, safe='')}")))
+
+    def authorize(
+        self,
+        body: Authorize,
+    ) -> Authorized:
+        """Gives an end user a token for SIP"""
+        return cast("Authorized", json.loads(self._send("POST", "/provisioning/authorize", body=body)))
 
     def list_cloud_sip_uas(
         self,

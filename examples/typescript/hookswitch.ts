@@ -98,14 +98,24 @@ export type ApiKeyType = "token" | "publicKey";
 /** How a device proves who it is. */
 export type AuthType = "credentials" | "deviceid" | "userid" | "disabled";
 
-/** What a `userid` device may do. */
+/** Who wants a token. */
+export interface Authorize {
+  /** A device of the domain with the authType `userid`. */
+  deviceId: string;
+  /** The tenant's SIP domain. */
+  domain: string;
+  /** Its password. */
+  password: string;
+}
+
+/** Reply with the token. */
 export interface Authorized {
-  /** The SIP domain it may use. */
-  domain?: string | null;
-  /** The regular expression of the destinations it may call. */
-  invite?: string | null;
-  /** Whether it may register. */
-  register?: boolean | null;
+  /** Seconds until it expires. */
+  expiresIn: number;
+  /** Always true. */
+  success: boolean;
+  /** A JWT for the header `X-JWTAuth` of REGISTER and INVITE; it does not open REST. */
+  token: Secret;
 }
 
 /** A call as lists show it. Times are milliseconds since 1970. */
@@ -944,6 +954,12 @@ export class Hookswitch {
   async deleteApiKey(domain: string, keyId: string): Promise<Done> {
     const response = await this.send("DELETE", `/provisioning/apiKey/${encodeURIComponent(domain)}/${encodeURIComponent(keyId)}`, {});
     return (await response.json()) as Done;
+  }
+
+  /** Gives an end user a token for SIP */
+  async authorize(body: Authorize): Promise<Authorized> {
+    const response = await this.send("POST", `/provisioning/authorize`, { body });
+    return (await response.json()) as Authorized;
   }
 
   /** Lists the services */
