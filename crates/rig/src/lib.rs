@@ -6,6 +6,7 @@
 pub mod application;
 pub mod http;
 pub mod phone;
+pub mod postgres;
 pub mod program;
 pub mod relay;
 pub mod server;
