@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::sql::{AsValue, Row, Value, values};
+use crate::sql::{AsValue, Row, Sql, Value, values};
 use crate::{CallKey, Read, Result, UnixMicros, Write};
 
 /// One call's record, as it is now.
@@ -96,10 +96,11 @@ fn call_row(row: &Row<'_>) -> Result<CallRow> {
 pub(crate) fn put(db: &Write<'_>, row: &CallRow) -> Result<()> {
     // Columns that an index holds cost a visit to that index when set, changed or not; so set them when they change.
     let is_fresh = row.answered_at.is_none() && row.ended_at.is_none();
-    if !is_fresh && update(db, row)? {
+    // PostgreSQL sees by itself what does not change, and is asked nothing that waits for an answer.
+    if !is_fresh && matches!(db.sql, Sql::Sqlite(_)) && update(db, row)? {
         return Ok(());
     }
-    db.execute(
+    db.execute_later(
         "INSERT INTO calls (id, domain, direction, source_user, destination_user, sip_call_id, started_at, state, \
          session_reference_id, answered_at, ended_at, class, record) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
@@ -121,8 +122,7 @@ pub(crate) fn put(db: &Write<'_>, row: &CallRow) -> Result<()> {
             row.class,
             row.record
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// Brings a record up to date, unless there is none or its session reference changes.

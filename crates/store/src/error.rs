@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
+use tokio_postgres::types::WrongType;
 
 /// Why the store did not do as it was told.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -76,6 +77,12 @@ pub enum Error {
     /// A change given to the writer panicked and was undone.
     #[error("a change panicked and was undone")]
     Panicked,
+    /// The database cannot be reached, or stopped answering.
+    #[error("the database is away: {0}")]
+    Away(String),
+    /// The database's address cannot be used; says why, without the password.
+    #[error("the database's address cannot be used: {0}")]
+    Address(String),
     /// The database takes no writes at present.
     #[error("the database is read-only")]
     ReadOnly,
@@ -96,6 +103,7 @@ impl Error {
                 | Self::Stalled
                 | Self::Busy
                 | Self::ReadOnly
+                | Self::Away(_)
         )
     }
 
@@ -103,7 +111,12 @@ impl Error {
     pub(crate) fn is_trouble(&self) -> bool {
         matches!(
             self,
-            Self::DiskFull | Self::DiskFailed(_) | Self::Busy | Self::Damaged(_) | Self::ReadOnly
+            Self::DiskFull
+                | Self::DiskFailed(_)
+                | Self::Busy
+                | Self::Damaged(_)
+                | Self::ReadOnly
+                | Self::Away(_)
         )
     }
 
@@ -141,6 +154,42 @@ impl From<rusqlite::Error> for Error {
             ErrorCode::ConstraintViolation => Self::Conflict(said()),
             ErrorCode::ReadOnly => Self::ReadOnly,
             _ => Self::Database(error.to_string()),
+        }
+    }
+}
+
+impl From<&tokio_postgres::Error> for Error {
+    fn from(error: &tokio_postgres::Error) -> Self {
+        let Some(refusal) = error.as_db_error() else {
+            let cause = std::error::Error::source(error);
+            let said = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
+            // What is not of the server's making is the connection's, or a value of the wrong kind.
+            let is_ours = cause.is_some_and(<dyn std::error::Error>::is::<WrongType>);
+            return if is_ours {
+                Self::Database(said)
+            } else {
+                Self::Away(said)
+            };
+        };
+        let said = || {
+            let place = refusal.constraint().or(refusal.table());
+            let place = place.map_or(String::new(), |place| format!(" ({place})"));
+            format!("{}{place}", refusal.message())
+        };
+        match refusal.code().code() {
+            "23503" => Self::NoSuchDomain,
+            "25006" => Self::ReadOnly,
+            "53100" => Self::DiskFull,
+            // It shuts down, starts up, or ended a connection that was idle in a transaction.
+            "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Self::Away(said()),
+            "40001" | "40P01" | "55P03" | "57014" => Self::Busy,
+            code => match &code[..2] {
+                "08" | "28" | "3D" | "53" => Self::Away(said()),
+                "23" => Self::Conflict(said()),
+                "58" => Self::DiskFailed(said()),
+                "XX" => Self::Damaged(said()),
+                _ => Self::Database(format!("{} ({code})", said())),
+            },
         }
     }
 }

@@ -158,7 +158,8 @@ fn tried(db: &Read<'_>, row: &Row<'_>) -> Result<StoredEvent> {
 }
 
 pub(crate) fn insert(db: &Write<'_>, row: &EventRow) -> Result<()> {
-    db.execute(
+    db.order_events()?;
+    db.execute_later(
         "INSERT INTO events (webhook_id, call, domain, service, callback_id, name, sequence, terminal, target, \
          created_at, state, attempts, tried, sealed, body) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, 0, ?11, ?12)",
@@ -176,8 +177,7 @@ pub(crate) fn insert(db: &Write<'_>, row: &EventRow) -> Result<()> {
             row.sealed,
             row.body
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// The domain's event with that cursor.

@@ -1,5 +1,6 @@
 //! Stores in temporary folders and rows to put into them.
 
+use hookswitch_rig::postgres::Database;
 use tempfile::TempDir;
 
 use crate::events::{self, DeliveryState, StoredEvent};
@@ -9,12 +10,47 @@ use crate::{
     Store, UnixMicros, domains, seal,
 };
 
+/// Where a test's store lies: in a folder, or on the PostgreSQL server of the test command.
+pub(crate) struct Home {
+    dir: TempDir,
+    database: Option<Database>,
+}
+
+impl Home {
+    /// Where a backup takes it from.
+    pub(crate) fn source(&self) -> crate::backup::Source<'_> {
+        match &self.database {
+            None => crate::backup::Source::Folder(self.dir.path()),
+            Some(database) => crate::backup::Source::Postgres(database.url()),
+        }
+    }
+
+    /// Opens the store that lies there.
+    pub(crate) fn open(&self, options: Options) -> Store {
+        match &self.database {
+            None => Store::open(self.dir.path(), options).unwrap(),
+            Some(database) => Store::connect(database.url(), options).unwrap(),
+        }
+    }
+}
+
 /// A store with the domain `example.com` in it.
-pub(crate) fn store() -> (TempDir, Store) {
+pub(crate) fn store() -> (Home, Store) {
     store_with(Options::default())
 }
 
-pub(crate) fn store_with(options: Options) -> (TempDir, Store) {
+pub(crate) fn store_with(options: Options) -> (Home, Store) {
+    let home = Home {
+        dir: tempfile::tempdir().unwrap(),
+        database: Database::of_test(),
+    };
+    let store = home.open(options);
+    add_domain(&store, "example.com");
+    (home, store)
+}
+
+/// The same in a folder, for what is SQLite's own.
+pub(crate) fn file_store(options: Options) -> (TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), options).unwrap();
     add_domain(&store, "example.com");
@@ -95,6 +131,7 @@ pub(crate) fn write(store: &Store, batch: Batch) -> crate::Result<()> {
 pub(crate) fn sqlite<'a>(db: &crate::Read<'a>) -> &'a rusqlite::Connection {
     match db.sql {
         Sql::Sqlite(connection) => connection,
+        Sql::Postgres(_) => panic!("the test is SQLite's own"),
     }
 }
 

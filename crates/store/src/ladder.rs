@@ -15,12 +15,11 @@ pub struct LadderRow {
 }
 
 pub(crate) fn insert(db: &Write<'_>, row: &LadderRow) -> Result<()> {
-    db.execute(
+    db.execute_later(
         "INSERT INTO ladder (call, at, rows, domain) \
          VALUES (?1, ?2, ?3, coalesce((SELECT domain FROM calls WHERE id = ?1), ''))",
         values![row.call, row.at, row.rows],
-    )?;
-    Ok(())
+    )
 }
 
 /// Everything logged for a call, in time order.

@@ -1,25 +1,31 @@
-//! The database file: opening it, a small pool of read connections, and the way to the writer.
+//! An open database: a file, or a PostgreSQL server; a small pool of read connections, and the way to the writer.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::sql::Sql;
+use crate::sql::postgres::{Cluster, News, Role, Session};
+use crate::sql::{self, Sql};
 use crate::writer::Writer;
-use crate::{Error, Result, schema};
+use crate::{Error, Result, events, schema};
 
-const FILE: &str = "hookswitch.db";
+/// The database's name in its folder.
+pub(crate) const FILE: &str = "hookswitch.db";
 const STATEMENTS_KEPT: usize = 128;
 const WRITER_BUSY: Duration = Duration::from_millis(100);
 
 /// How to open a store.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// The node's name, under which PostgreSQL, which nodes share, keeps what is one node's own: the snapshots of its calls
+    /// and the events it delivers. Empty for a command, which has neither.
+    pub node: String,
     /// How long a question or a change waits for another process that holds the database, or for its turn.
     pub busy_timeout: Duration,
     /// How long a store that closes goes on trying to write what cannot be written.
@@ -41,6 +47,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            node: String::new(),
             busy_timeout: Duration::from_secs(5),
             give_up: Duration::from_secs(5),
             durable: true,
@@ -61,10 +68,47 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
+    database: Database,
     options: Options,
-    readers: Mutex<Vec<Connection>>,
     writer: Writer,
+    listeners: Arc<Mutex<Vec<Listener>>>,
+}
+
+#[derive(Debug)]
+enum Database {
+    Sqlite {
+        path: PathBuf,
+        readers: Mutex<Vec<Connection>>,
+    },
+    Postgres {
+        cluster: Arc<Cluster>,
+        news: Arc<News>,
+    },
+}
+
+/// What another node changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// This tenant's settings, documents, networks or keys.
+    Domain(String),
+    /// It is not known what: the connection that tells was lost, or has just been made.
+    Everything,
+}
+
+struct Listener(Box<dyn Fn(&Change) + Send + Sync>);
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Database::Postgres { news, .. } = &self.database {
+            news.close();
+        }
+    }
 }
 
 impl Store {
@@ -84,28 +128,72 @@ impl Store {
         }
         // The writer tries again by itself, and hears in between what else is to be done.
         connection.busy_timeout(WRITER_BUSY.min(options.busy_timeout))?;
-        let writer = Writer::start(connection, &options)?;
+        let writer = Writer::start(sql::Connection::Sqlite(connection), &options)?;
         Ok(Self {
             inner: Arc::new(Inner {
-                path,
+                database: Database::Sqlite {
+                    path,
+                    readers: Mutex::default(),
+                },
                 options,
-                readers: Mutex::default(),
                 writer,
+                listeners: Arc::default(),
+            }),
+        })
+    }
+
+    /// Opens the PostgreSQL database at `url` (`postgres://user:password@host/database`), creating its tables where
+    /// needed. Any number of nodes may share it.
+    pub fn connect(url: &str, options: Options) -> Result<Self> {
+        let cluster = Arc::new(Cluster::new(url, &options)?);
+        let starting = Session::new(Arc::clone(&cluster), Role::Writer).patient(schema::PATIENCE);
+        schema::migrate_postgres(&starting)?;
+        drop(starting);
+        let session = Session::new(Arc::clone(&cluster), Role::Writer);
+        let writer = Writer::start(sql::Connection::Postgres(session), &options)?;
+        let news = Arc::new(News::default());
+        let listeners = Arc::<Mutex<Vec<Listener>>>::default();
+        let announce = writer.announcer();
+        let (heard, reads, hears) = (
+            Arc::clone(&news),
+            Arc::clone(&cluster),
+            Arc::clone(&listeners),
+        );
+        thread::Builder::new()
+            .name("store-news".to_owned())
+            .spawn(move || tell(&heard, &reads, &hears, announce))
+            .map_err(Error::io("store-news".as_ref()))?;
+        cluster.listen(&news);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                database: Database::Postgres { cluster, news },
+                options,
+                writer,
+                listeners,
             }),
         })
     }
 
     /// Asks questions on a read connection; each sees what was committed when it began.
     pub fn read<T>(&self, question: impl FnOnce(&Read<'_>) -> Result<T>) -> Result<T> {
-        let idle = self.readers().pop();
+        let (path, readers) = match &self.inner.database {
+            Database::Sqlite { path, readers } => (path, readers),
+            Database::Postgres { cluster, .. } => {
+                let session = Session::new(Arc::clone(cluster), Role::Reader);
+                return question(&Read {
+                    sql: Sql::Postgres(&session),
+                });
+            }
+        };
+        let idle = locked(readers).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => connect_reader(&self.inner.path, &self.inner.options)?,
+            None => connect_reader(path, &self.inner.options)?,
         };
         let answer = question(&Read {
             sql: Sql::Sqlite(&connection),
         });
-        let mut readers = self.readers();
+        let mut readers = locked(readers);
         if readers.len() < self.inner.options.idle_readers {
             readers.push(connection);
         }
@@ -120,6 +208,21 @@ impl Store {
         self.inner.writer.run(change)
     }
 
+    /// How many other nodes use the database at present; none on SQLite, which is kept for one by its folder's lock.
+    pub fn nodes(&self) -> Result<u64> {
+        match self.inner.database {
+            Database::Sqlite { .. } => Ok(0),
+            Database::Postgres { .. } => self.read(|db| {
+                db.only(
+                    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
+                     AND classid = CAST(hashtext('hookswitch') AS OID) AND pid <> pg_backend_pid() \
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                    &[],
+                )
+            }),
+        }
+    }
+
     /// The one writer thread.
     pub fn writer(&self) -> &Writer {
         &self.inner.writer
@@ -131,11 +234,44 @@ impl Store {
         self.inner.writer.on_commit(listener);
     }
 
-    fn readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.inner
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Has `listener` told what other nodes change; it may ask questions and take its time, but must not write.
+    ///
+    /// It hears of nothing on SQLite, which one process has for itself.
+    pub fn on_change(&self, listener: Box<dyn Fn(&Change) + Send + Sync>) {
+        locked(&self.inner.listeners).push(Listener(listener));
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Passes on what is heard of other nodes, on a thread of its own, until the store closes.
+fn tell(
+    news: &News,
+    cluster: &Arc<Cluster>,
+    listeners: &Mutex<Vec<Listener>>,
+    announce: impl Fn(i64),
+) {
+    while let Some(heard) = news.next() {
+        let changes = if heard.everything {
+            vec![Change::Everything]
+        } else {
+            heard.domains.into_iter().map(Change::Domain).collect()
+        };
+        for change in changes {
+            locked(listeners)
+                .iter()
+                .for_each(|listener| listener.0(&change));
+        }
+        if heard.events {
+            let session = Session::new(Arc::clone(cluster), Role::Reader);
+            let sql = Sql::Postgres(&session);
+            match events::newest_cursor(&Read { sql }) {
+                Ok(newest) => announce(newest),
+                Err(error) => tracing::warn!(%error, "new events could not be announced"),
+            }
+        }
     }
 }
 
@@ -152,12 +288,8 @@ pub struct Write<'a> {
 }
 
 impl<'a> Write<'a> {
-    pub(crate) fn new(sql: &'a Connection) -> Self {
-        Self {
-            read: Read {
-                sql: Sql::Sqlite(sql),
-            },
-        }
+    pub(crate) fn new(sql: Sql<'a>) -> Self {
+        Self { read: Read { sql } }
     }
 }
 

@@ -19,8 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
-
+use crate::sql::Connection;
 use crate::{Batch, Error, Options, Result, Write};
 use group::Thread;
 pub use health::Health;
@@ -222,6 +221,17 @@ impl Writer {
     /// Whether writes reach the database; never waits for the writer.
     pub fn health(&self) -> Health {
         self.counts.pulse.health()
+    }
+
+    /// Tells the listeners that another node committed events.
+    pub(crate) fn announcer(&self) -> impl Fn(i64) + Send + use<> {
+        let counts = Arc::clone(&self.counts);
+        move |newest| {
+            counts
+                .listeners()
+                .iter()
+                .for_each(|listener| listener.0(newest));
+        }
     }
 
     pub(crate) fn on_commit(&self, listener: Box<dyn Fn(i64) + Send + Sync>) {

@@ -42,6 +42,12 @@ enum Task {
     Bench(bench::Options),
     /// Explores simulated worlds on every core and writes down the seeds that fail.
     Sim(sim::Options),
+    /// Runs a command with a PostgreSQL server for its tests, such as `cargo nextest run -p hookswitch-store`.
+    Postgres {
+        /// The command and what it takes.
+        #[arg(trailing_var_arg = true, required = true)]
+        command: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -52,6 +58,7 @@ fn main() -> ExitCode {
         Task::Clients => clients::write(),
         Task::Bench(options) => bench::run(&options),
         Task::Sim(options) => sim::run(&options),
+        Task::Postgres { command } => check::postgres::run(&command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -232,7 +232,7 @@ fn every_filter_narrows_the_list() {
 
 #[test]
 fn no_list_sorts_or_reads_the_whole_table() {
-    let (_dir, store) = store();
+    let (_dir, store) = crate::fixture::file_store(crate::Options::default());
     let text = |text: &str| Some(text.to_owned());
     let any = Filter::default;
     let cases = [

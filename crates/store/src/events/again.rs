@@ -25,14 +25,14 @@ pub fn next_due(
 }
 
 pub(super) const NEXT_DUE: &str = "SELECT min(next_attempt_at) FROM events \
-    WHERE domain = ?1 AND service = ?2 AND state = 0 AND next_attempt_at > ?3";
+    WHERE domain = ?1 AND service = ?2 AND state = 0 AND next_attempt_at > ?3 /* own */";
 
 /// A service's waiting events that were first tried at `since` or later, in commit order.
 pub fn held(db: &Read<'_>, domain: &str, service: &str, since: UnixMicros) -> Result<Vec<Held>> {
     db.all(
         "SELECT events.call, events.sequence, tries.at FROM events JOIN tries ON tries.event = events.cursor \
          AND tries.number = (SELECT min(number) FROM tries WHERE event = events.cursor) \
-         WHERE domain = ?1 AND service = ?2 AND state = 0 AND next_attempt_at IS NOT NULL AND tries.at >= ?3 \
+         WHERE domain = ?1 AND service = ?2 AND state = 0 AND next_attempt_at IS NOT NULL AND tries.at >= ?3 /* own */ \
          ORDER BY events.cursor",
         values![domain, service, since],
         |row| {
@@ -57,7 +57,7 @@ pub fn give_up(
     db.execute(
         "UPDATE events SET state = 2, next_attempt_at = NULL, \
          last_error = coalesce(last_error, 'it was not delivered within a day') WHERE cursor IN (SELECT cursor FROM \
-         (SELECT cursor, created_at, next_attempt_at FROM events WHERE domain = ?1 AND service = ?2 AND state = 0 \
+         (SELECT cursor, created_at, next_attempt_at FROM events WHERE domain = ?1 AND service = ?2 AND state = 0 /* own */ \
          ORDER BY cursor LIMIT 4 * ?4) AS oldest WHERE created_at < ?3 AND coalesce(next_attempt_at, 0) < ?3 LIMIT ?4)",
         values![domain, service, before, limit],
     )

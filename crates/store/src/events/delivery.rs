@@ -1,7 +1,7 @@
 //! What becomes of an event on its way to the customer, try by try.
 
 use super::{DELIVERED, DeliveryState, FAILED, PENDING, StoredEvent, find};
-use crate::sql::{Row, values};
+use crate::sql::{Row, Sql, values};
 use crate::{CallKey, Read, Result, UnixMicros, Write};
 
 /// Tries kept of an event.
@@ -86,6 +86,9 @@ pub(crate) fn record_delivery(db: &Write<'_>, update: &DeliveryUpdate) -> Result
         DeliveryOutcome::Retry(at) => (PENDING, Some(at), None),
         DeliveryOutcome::Failed => (FAILED, None, None),
     };
+    if let Sql::Postgres(_) = db.sql {
+        return record_later(db, update, (state, next, delivered));
+    }
     if let Some(only) = update.taken_at_once() {
         let updated = db.execute(
             "UPDATE events SET state = ?3, attempts = 1, next_attempt_at = NULL, last_status = ?4, \
@@ -128,6 +131,58 @@ pub(crate) fn record_delivery(db: &Write<'_>, update: &DeliveryUpdate) -> Result
         }
         _ => Ok(()),
     }
+}
+
+/// The same without waiting for an answer, as each would cost PostgreSQL's way there and back.
+fn record_later(
+    db: &Write<'_>,
+    update: &DeliveryUpdate,
+    (state, next, delivered): (u8, Option<UnixMicros>, Option<UnixMicros>),
+) -> Result<()> {
+    let at_once = update.taken_at_once();
+    let tries = u32::try_from(update.tries.len()).unwrap_or(u32::MAX);
+    let took = at_once.map(|only| only.took_micros);
+    // The one try of an event that is taken at once stays in its row, unless there were tries before.
+    db.execute_later(
+        "UPDATE events SET state = ?3, attempts = ?4, next_attempt_at = ?5, last_status = ?6, last_error = ?7, \
+         delivered_at = ?8, took = CASE WHEN tried = 0 THEN CAST(?9 AS BIGINT) END, \
+         tried = CASE WHEN tried = 0 AND CAST(?9 AS BIGINT) IS NOT NULL THEN 0 ELSE tried + ?10 END, \
+         sealed = CASE WHEN ?3 = 1 THEN NULL ELSE sealed END WHERE call = ?1 AND sequence = ?2",
+        values![
+            update.call,
+            update.sequence,
+            state,
+            update.attempts,
+            next,
+            update.last_status,
+            update.last_error,
+            delivered,
+            took,
+            tries
+        ],
+    )?;
+    for (one, behind) in update.tries.iter().zip((0..tries).rev()) {
+        db.execute_later(
+            "INSERT INTO tries (event, number, at, status, error, took) \
+             SELECT cursor, tried - ?3, ?4, ?5, ?6, ?7 FROM events WHERE call = ?1 AND sequence = ?2 AND tried > 0",
+            values![
+                update.call,
+                update.sequence,
+                behind,
+                one.at,
+                one.status,
+                one.error,
+                one.took_micros
+            ],
+        )?;
+    }
+    if tries == 0 || at_once.is_some() {
+        return Ok(());
+    }
+    db.execute_later(
+        "DELETE FROM tries USING events WHERE event = cursor AND call = ?1 AND sequence = ?2 AND number <= tried - ?3",
+        values![update.call, update.sequence, TRIES_KEPT],
+    )
 }
 
 /// Adds tries behind the `before` ones there were, and lets the oldest go.

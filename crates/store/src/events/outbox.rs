@@ -50,10 +50,10 @@ pub fn backlog(db: &Read<'_>) -> Result<Vec<Backlog>> {
 
 /// From one service to the next by index, with its first event, whatever number of events lies between.
 pub(super) const NEXT_SERVICE: &str = "SELECT domain, service, created_at FROM events \
-    WHERE state = 0 AND (domain, service) > (?1, ?2) ORDER BY domain, service, cursor LIMIT 1";
+    WHERE state = 0 AND (domain, service) > (?1, ?2) /* own */ ORDER BY domain, service, cursor LIMIT 1";
 
 pub(super) const COUNT: &str = "SELECT count(*) FROM \
-    (SELECT 1 FROM events WHERE domain = ?1 AND service = ?2 AND state = 0 LIMIT ?3) AS waiting";
+    (SELECT 1 FROM events WHERE domain = ?1 AND service = ?2 AND state = 0 /* own */ LIMIT ?3) AS waiting";
 
 /// Events of a service behind `after` that wait and whose next try is due, in commit order, at most `limit`.
 ///
@@ -90,4 +90,4 @@ pub fn due(
 }
 
 pub(super) const DUE: &str = "SELECT cursor, next_attempt_at FROM events \
-    WHERE domain = ?1 AND service = ?2 AND state = 0 AND cursor > ?3 ORDER BY cursor LIMIT ?4";
+    WHERE domain = ?1 AND service = ?2 AND state = 0 AND cursor > ?3 /* own */ ORDER BY cursor LIMIT ?4";

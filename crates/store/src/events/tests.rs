@@ -94,7 +94,7 @@ fn a_delivered_event_leaves_the_outbox_and_its_secrets_behind() {
 
 #[test]
 fn an_event_to_be_tried_again_stays_in_the_outbox_over_a_restart() {
-    let (dir, store) = store();
+    let (home, store) = store();
     let row = EventRow {
         sealed: Some(sealed("inline:…")),
         ..event(1, 1)
@@ -109,7 +109,7 @@ fn an_event_to_be_tried_again_stays_in_the_outbox_over_a_restart() {
     };
     told(&store, retry);
     drop(store);
-    let store = Store::open(dir.path(), Options::default()).unwrap();
+    let store = home.open(Options::default());
     let waiting = store.read(|db| pending(db, 9, 0)).unwrap();
     let expected = StoredEvent {
         cursor: 1,
@@ -453,7 +453,7 @@ fn tries_stored(store: &Store) -> u32 {
 
 #[test]
 fn no_question_reads_the_whole_table() {
-    let (_dir, store) = store();
+    let (_dir, store) = crate::fixture::file_store(Options::default());
     let state = |state| Filter {
         state: Some(state),
         ..Filter::default()

@@ -137,7 +137,7 @@ fn every_domain_with_rows_is_named_also_when_it_was_deleted() {
 
 #[test]
 fn no_sweep_reads_a_whole_table() {
-    let (_dir, store) = store();
+    let (_dir, store) = crate::fixture::file_store(crate::Options::default());
     for kind in Kind::ALL {
         for question in [kind.domains(), kind.sweep()] {
             let plan = store.read(|db| crate::fixture::plan(db, question)).unwrap();

@@ -4,7 +4,7 @@ use crate::fixture::{call, store, write};
 
 #[test]
 fn the_last_snapshot_of_each_living_call_is_there_after_a_restart() {
-    let (dir, store) = store();
+    let (home, store) = store();
     let batch = |snapshots| Batch {
         snapshots,
         ..Batch::default()
@@ -19,7 +19,7 @@ fn the_last_snapshot_of_each_living_call_is_there_after_a_restart() {
     )
     .unwrap();
     drop(store);
-    let store = crate::Store::open(dir.path(), crate::Options::default()).unwrap();
+    let store = home.open(crate::Options::default());
     let mut kept = Vec::new();
     store
         .read(|db| each(db, |call, body, _| kept.push((call, body))))

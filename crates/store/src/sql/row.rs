@@ -11,6 +11,7 @@ use crate::{CallKey, Error, Result, UnixMicros};
 /// A row that a statement found.
 pub(crate) enum Row<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
 }
 
 impl Row<'_> {
@@ -31,8 +32,10 @@ impl Row<'_> {
         }
     }
 
-    fn value(&self, column: usize) -> Result<Value<'_>> {
+    /// The value in a column, where it lies.
+    pub(crate) fn value(&self, column: usize) -> Result<Value<'_>> {
         match self {
+            Self::Postgres(row) => row.try_get(column).map_err(|error| (&error).into()),
             Self::Sqlite(row) => Ok(match row.get_ref(column)? {
                 ValueRef::Null => Value::Null,
                 ValueRef::Integer(number) => Value::Integer(number),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::fixture::store;
+use crate::fixture::file_store;
 use crate::{Batch, domains, settings};
 
 #[test]
@@ -20,7 +20,7 @@ fn files_are_for_their_owner_alone() {
 
 #[test]
 fn what_was_written_is_there_when_opened_again() {
-    let (dir, store) = store();
+    let (dir, store) = file_store(Options::default());
     store.write(|db| settings::put(db, "a", "1")).unwrap();
     drop(store);
     let store = Store::open(dir.path(), Options::default()).unwrap();
@@ -36,7 +36,7 @@ fn what_was_written_is_there_when_opened_again() {
 
 #[test]
 fn two_stores_may_share_a_folder() {
-    let (dir, one) = store();
+    let (dir, one) = file_store(Options::default());
     let two = Store::open(dir.path(), Options::default()).unwrap();
     one.write(|db| settings::put(db, "a", "1")).unwrap();
     two.write(|db| settings::put(db, "b", "2")).unwrap();
@@ -73,7 +73,7 @@ fn every_commit_reaches_the_disk_unless_configured_otherwise() {
 
 #[test]
 fn a_question_can_write_nothing() {
-    let (_dir, store) = store();
+    let (_dir, store) = file_store(Options::default());
     let refused = store.read(|db| db.all("DELETE FROM domains", &[], |_| Ok(())));
     assert!(matches!(refused, Err(Error::ReadOnly)));
     assert!(
@@ -86,17 +86,20 @@ fn a_question_can_write_nothing() {
 
 #[test]
 fn questions_run_beside_each_other() {
-    let (_dir, store) = store();
+    let (_dir, store) = file_store(Options::default());
     let depth = |store: &Store| {
         store.read(|_| store.read(|_| store.read(|db| domains::find(db, "example.com"))))
     };
     assert!(depth(&store).unwrap().is_some());
-    assert_eq!(store.readers().len(), 3);
+    let Database::Sqlite { readers, .. } = &store.inner.database else {
+        panic!("it lies in a folder");
+    };
+    assert_eq!(locked(readers).len(), 3);
 }
 
 #[test]
 fn a_database_of_a_newer_release_is_left_alone() {
-    let (dir, store) = store();
+    let (dir, store) = file_store(Options::default());
     store
         .write(|db| db.execute("INSERT INTO migrations VALUES (99, 0)", &[]))
         .unwrap();
@@ -131,7 +134,7 @@ fn a_folder_that_cannot_be_made_is_named() {
 
 #[test]
 fn an_empty_batch_is_done_like_any_other() {
-    let (_dir, store) = store();
+    let (_dir, store) = file_store(Options::default());
     let (done, outcome) = std::sync::mpsc::channel();
     store
         .writer()

@@ -7,11 +7,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
-
 use super::pace::Pace;
 use super::transaction::{self, Outcome, Told};
 use super::{Change, Counts, Done, Job, Work};
+use crate::sql::Connection;
+use crate::sql::postgres::Doubt;
 use crate::{Batch, Error, Options, Result, Write, events};
 
 /// Most jobs in one transaction.
@@ -31,6 +31,7 @@ pub(super) struct Thread {
     gather: Duration,
     gather_lazily: Duration,
     give_up: Duration,
+    busy_timeout: Duration,
     pace: Pace,
     group: Group,
 }
@@ -63,6 +64,7 @@ impl Thread {
             gather: options.gather,
             gather_lazily: options.gather_lazily,
             give_up: options.give_up,
+            busy_timeout: options.busy_timeout,
             pace: Pace::new(Instant::now()),
             group: Group::default(),
         }
@@ -221,7 +223,12 @@ impl Thread {
                 batches: written,
                 changes: made,
                 left: unmade,
+                doubt,
             } = self.attempt(batches, left);
+            let (written, made) = match doubt {
+                Some((doubt, verdicts)) => self.resolve(doubt, verdicts, made),
+                None => (written, made),
+            };
             let error = match written {
                 Ok(verdicts) => return (verdicts, made),
                 Err(error) => error,
@@ -251,10 +258,44 @@ impl Thread {
         }
     }
 
+    /// Waits until it is known whether a commit was done whose answer was lost; those whose changes were in it wait for
+    /// as long as a change may take.
+    fn resolve(
+        &mut self,
+        doubt: Doubt,
+        verdicts: Vec<Result<()>>,
+        mut made: Vec<Told>,
+    ) -> (Result<Vec<Result<()>>>, Vec<Told>) {
+        let since = Instant::now();
+        loop {
+            let error = match self.connection.sql().was_committed(doubt) {
+                Ok(true) => return (Ok(verdicts), made),
+                Ok(false) => {
+                    let error = Error::Away("the connection was lost before the commit".to_owned());
+                    let made = transaction::undone(made, &error);
+                    return (Err(error), made);
+                }
+                Err(error) => error,
+            };
+            if self.counts.pulse.fails(&error) {
+                tracing::error!(%error, "whether the last writes were done is not known; it is asked until it is");
+            }
+            if since.elapsed() >= self.busy_timeout {
+                let left = std::mem::take(&mut made);
+                self.tell(transaction::undone(left, &error));
+            }
+            let stopping = self.counts.pulse.stopping_for();
+            if stopping.is_some_and(|span| span >= self.give_up) {
+                return (Err(error), made);
+            }
+            thread::sleep(LONGEST_PAUSE);
+        }
+    }
+
     /// One try, timed.
     fn attempt(&self, batches: &[(Batch, Done)], changes: Vec<Change>) -> Outcome {
         let began = Instant::now();
-        let outcome = transaction::write(&self.connection, batches, changes);
+        let outcome = transaction::write(self.connection.sql(), batches, changes);
         let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let counts = &self.counts;
         counts.last_commit_micros.store(took, Ordering::Relaxed);
@@ -295,7 +336,7 @@ impl Thread {
         if listeners.is_empty() {
             return;
         }
-        match events::newest_cursor(&Write::new(&self.connection)) {
+        match events::newest_cursor(&Write::new(self.connection.sql())) {
             Ok(newest) => listeners.iter().for_each(|listener| listener.0(newest)),
             Err(error) => tracing::warn!(%error, "new events could not be announced"),
         }

@@ -165,7 +165,7 @@ fn a_full_queue_refuses_at_once() {
 
 #[test]
 fn what_was_queued_is_written_before_the_store_closes() {
-    let (dir, store) = store();
+    let (home, store) = store();
     let (release, blocker) = blocked(&store);
     for call in 0..50 {
         store
@@ -184,7 +184,7 @@ fn what_was_queued_is_written_before_the_store_closes() {
     drop(release);
     blocker.join().unwrap();
     drop(store);
-    let store = Store::open(dir.path(), Options::default()).unwrap();
+    let store = home.open(Options::default());
     assert_eq!(
         store.read(|db| fixture::pending(db, 99, 0)).unwrap().len(),
         50

@@ -1,8 +1,8 @@
 //! One group of jobs in one transaction, such that a job that fails leaves no trace and its neighbours stand.
 
-use rusqlite::Connection;
-
 use super::{Change, Done};
+use crate::sql::Sql;
+use crate::sql::postgres::Doubt;
 use crate::{Batch, Error, Result, Write};
 
 /// Whom to tell, and what.
@@ -16,20 +16,23 @@ pub(super) struct Outcome {
     pub(super) changes: Vec<Told>,
     /// The changes that had not, as nothing could be written.
     pub(super) left: Vec<Change>,
+    /// Set when the commit may have been done all the same, with what then became of each batch.
+    pub(super) doubt: Option<(Doubt, Vec<Result<()>>)>,
 }
 
 /// Writes the group; what is reported as done is durable.
-pub(super) fn write(sql: &Connection, batches: &[(Batch, Done)], changes: Vec<Change>) -> Outcome {
+pub(super) fn write(sql: Sql<'_>, batches: &[(Batch, Done)], changes: Vec<Change>) -> Outcome {
     let db = Write::new(sql);
-    let written = begin(sql).and_then(|()| write_batches(sql, &db, batches));
+    let written = sql.begin().and_then(|()| write_batches(sql, &db, batches));
     let verdicts = match written {
         Ok(verdicts) => verdicts,
         Err(error) => {
-            roll_back(sql);
+            sql.roll_back();
             return Outcome {
                 batches: Err(error),
                 changes: Vec::new(),
                 left: changes,
+                doubt: None,
             };
         }
     };
@@ -37,6 +40,7 @@ pub(super) fn write(sql: &Connection, batches: &[(Batch, Done)], changes: Vec<Ch
         batches: Ok(verdicts),
         changes: Vec::with_capacity(changes.len()),
         left: Vec::new(),
+        doubt: None,
     };
     let mut lost = None;
     let mut changes = changes.into_iter();
@@ -47,12 +51,12 @@ pub(super) fn write(sql: &Connection, batches: &[(Batch, Done)], changes: Vec<Ch
             teller = Some(done);
             verdict
         };
-        let verdict = match execute(sql, "SAVEPOINT job") {
+        let verdict = match sql.set_savepoint() {
             Ok(()) => fenced(sql, || run(Ok(&db))),
             Err(error) => run(Err(error)),
         };
-        // SQLite takes back the whole transaction when the disk fails under it.
-        if sql.is_autocommit() {
+        // SQLite takes back the whole transaction when the disk fails under it; PostgreSQL's goes with its connection.
+        if !sql.is_open() {
             lost = Some(verdict.clone().err().unwrap_or(Error::Closed));
         }
         outcome.changes.extend(teller.map(|done| (done, verdict)));
@@ -61,38 +65,47 @@ pub(super) fn write(sql: &Connection, batches: &[(Batch, Done)], changes: Vec<Ch
         }
     }
     outcome.left = changes.collect();
-    if lost.is_none() {
-        lost = execute(sql, "COMMIT").err();
-    }
-    if let Some(error) = lost {
-        roll_back(sql);
-        for (_, verdict) in &mut outcome.changes {
-            *verdict = verdict.clone().and(Err(error.clone()));
+    let committed = match lost {
+        None => sql.commit(),
+        Some(error) => Err((error, None)),
+    };
+    if let Err((error, doubt)) = committed {
+        sql.roll_back();
+        let verdicts = std::mem::replace(&mut outcome.batches, Err(error.clone()));
+        match doubt {
+            Some(doubt) => outcome.doubt = Some((doubt, verdicts.unwrap_or_default())),
+            None => outcome.changes = undone(outcome.changes, &error),
         }
-        outcome.batches = Err(error);
     }
     outcome
 }
 
+/// The changes, none of which was made.
+pub(super) fn undone(changes: Vec<Told>, error: &Error) -> Vec<Told> {
+    let undone = |(done, verdict): Told| (done, verdict.and(Err(error.clone())));
+    changes.into_iter().map(undone).collect()
+}
+
 /// First all at once; if one fails, again from the start with each fenced off, which costs more.
 fn write_batches(
-    sql: &Connection,
+    sql: Sql<'_>,
     db: &Write<'_>,
     batches: &[(Batch, Done)],
 ) -> Result<Vec<Result<()>>> {
-    match batches.iter().try_for_each(|(batch, _)| batch.apply(db)) {
+    let applied = batches.iter().try_for_each(|(batch, _)| batch.apply(db));
+    match applied.and_then(|()| sql.settle()) {
         Ok(()) => return Ok(vec![Ok(()); batches.len()]),
         Err(error) if error.is_trouble() => return Err(error),
         Err(_) => {}
     }
-    roll_back(sql);
-    begin(sql)?;
+    sql.roll_back();
+    sql.begin()?;
     let mut verdicts = Vec::with_capacity(batches.len());
     for (batch, _) in batches {
-        execute(sql, "SAVEPOINT job")?;
+        sql.set_savepoint()?;
         let verdict = fenced(sql, || batch.apply(db));
         match verdict {
-            Err(error) if error.is_trouble() || sql.is_autocommit() => return Err(error),
+            Err(error) if error.is_trouble() || !sql.is_open() => return Err(error),
             verdict => verdicts.push(verdict),
         }
     }
@@ -100,31 +113,11 @@ fn write_batches(
 }
 
 /// Runs a job inside the savepoint that was just set, and takes it back if it fails.
-fn fenced(sql: &Connection, job: impl FnOnce() -> Result<()>) -> Result<()> {
+fn fenced(sql: Sql<'_>, job: impl FnOnce() -> Result<()>) -> Result<()> {
     let verdict = job();
-    if sql.is_autocommit() {
+    if !sql.is_open() {
         return verdict;
     }
-    if verdict.is_err() {
-        execute(sql, "ROLLBACK TO job")?;
-    }
-    execute(sql, "RELEASE job")?;
-    verdict
-}
-
-fn begin(sql: &Connection) -> Result<()> {
-    execute(sql, "BEGIN IMMEDIATE")
-}
-
-fn roll_back(sql: &Connection) {
-    if !sql.is_autocommit()
-        && let Err(error) = execute(sql, "ROLLBACK")
-    {
-        tracing::error!(%error, "a transaction could not be rolled back");
-    }
-}
-
-fn execute(sql: &Connection, statement: &str) -> Result<()> {
-    sql.prepare_cached(statement)?.execute([])?;
-    Ok(())
+    let ended = sql.end_savepoint(verdict.is_ok());
+    verdict.and(ended)
 }

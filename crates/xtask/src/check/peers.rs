@@ -21,11 +21,15 @@ const DAEMON_POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Makes sure every peer is there: as root with apt it installs them, else it says what to install.
 pub(crate) fn install_missing() -> Result<()> {
-    let missing: Vec<&str> = PEERS
-        .iter()
-        .filter(|(program, _)| !is_installed(program))
-        .map(|&(_, package)| package)
-        .collect();
+    let missing = PEERS.iter().filter(|(program, _)| !is_installed(program));
+    install(
+        "the surface tests",
+        &missing.map(|&(_, package)| package).collect::<Vec<_>>(),
+    )
+}
+
+/// Installs Debian packages as root with apt, else says what to install for `whom`.
+pub(crate) fn install(whom: &str, missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -34,12 +38,12 @@ pub(crate) fn install_missing() -> Result<()> {
         missing.join(" ")
     );
     if !is_root() || !is_installed("apt-get") {
-        bail!("the surface tests need programs that are not here; as root:\n  {install}");
+        bail!("{whom} need programs that are not here; as root:\n  {install}");
     }
     let _quiet = DaemonsForbidden::set()?;
     apt(&["update", "-q"])?;
     let mut arguments = vec!["install", "-q", "-y", "--no-install-recommends"];
-    arguments.extend(&missing);
+    arguments.extend(missing);
     apt(&arguments)
 }
 

@@ -45,7 +45,7 @@ fn submit(store: &Store, batch: Batch) -> mpsc::Receiver<crate::Result<()>> {
 
 #[test]
 fn a_full_disk_delays_what_was_promised_and_loses_none_of_it() {
-    let (_dir, store) = store();
+    let (_dir, store) = fixture::file_store(Options::default());
     limit_pages(&store, 1);
     let waiting: Vec<_> = (1..=3).map(|call| submit(&store, big(call))).collect();
     wait_until(|| store.writer().health().away_since.is_some());
@@ -71,7 +71,7 @@ fn a_full_disk_delays_what_was_promised_and_loses_none_of_it() {
 
 #[test]
 fn a_change_that_finds_the_disk_full_says_so_and_takes_no_batch_with_it() {
-    let (_dir, store) = store();
+    let (_dir, store) = fixture::file_store(Options::default());
     limit_pages(&store, 1);
     let long = "x".repeat(100_000);
     let refused = store
@@ -91,7 +91,7 @@ fn another_process_that_holds_the_database_delays_batches_and_refuses_changes() 
         busy_timeout: Duration::from_millis(500),
         ..Options::default()
     };
-    let (dir, store) = fixture::store_with(options);
+    let (dir, store) = fixture::file_store(options);
     let other = rusqlite::Connection::open(dir.path().join("hookswitch.db")).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let promised = submit(&store, batch_with(event(1, 1)));
@@ -109,7 +109,7 @@ fn another_process_that_holds_the_database_delays_batches_and_refuses_changes() 
 
 #[test]
 fn rows_that_break_a_rule_are_told_so_once_the_trouble_is_over_and_alone() {
-    let (dir, store) = store();
+    let (dir, store) = fixture::file_store(Options::default());
     submit(&store, batch_with(event(1, 4)))
         .recv()
         .unwrap()
@@ -130,7 +130,7 @@ fn rows_that_break_a_rule_are_told_so_once_the_trouble_is_over_and_alone() {
 
 #[test]
 fn events_of_a_call_keep_their_order_through_trouble() {
-    let (dir, store) = store();
+    let (dir, store) = fixture::file_store(Options::default());
     let other = rusqlite::Connection::open(dir.path().join("hookswitch.db")).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let first = submit(&store, batch_with(event(1, 1)));
@@ -159,7 +159,7 @@ fn a_program_that_stops_gives_up_in_the_end_and_tells_everybody() {
         give_up: Duration::from_millis(20),
         ..Options::default()
     };
-    let (dir, store) = fixture::store_with(options);
+    let (dir, store) = fixture::file_store(options);
     let other = rusqlite::Connection::open(dir.path().join("hookswitch.db")).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let outcomes: Vec<_> = (1..=3)
@@ -177,7 +177,7 @@ fn log_rows_leave_half_of_the_room_to_calls() {
         queue: 4,
         ..Options::default()
     };
-    let (_dir, store) = fixture::store_with(options);
+    let (_dir, store) = fixture::file_store(options);
     let (release, blocker) = blocked(&store);
     let log = || Batch {
         ladder: vec![ladder_row(1, 1)],

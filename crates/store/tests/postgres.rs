@@ -1,0 +1,368 @@
+//! What PostgreSQL adds: several nodes on one database, and a database that goes away and comes back.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::process::Command;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hookswitch_rig::postgres::{Database, Server};
+use hookswitch_store::documents::{self, Expected, Key};
+use hookswitch_store::seal::Place;
+use hookswitch_store::{
+    Batch, CallKey, Change, Error, EventRow, MasterKey, Options, Store, UnixMicros, domains,
+    events, settings, snapshots,
+};
+
+/// A database on the server of the test command, or on one of its own that ends with it.
+struct Ground {
+    database: Database,
+    _server: Option<Server>,
+}
+
+impl Deref for Ground {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        &self.database
+    }
+}
+
+fn database() -> Ground {
+    if let Some(database) = Database::of_test() {
+        return Ground {
+            database,
+            _server: None,
+        };
+    }
+    let server = Server::start().unwrap();
+    Ground {
+        database: server.database().unwrap(),
+        _server: Some(server),
+    }
+}
+
+fn node(database: &Database, name: &str) -> Store {
+    Store::connect(database.url(), of_node(name)).unwrap()
+}
+
+fn of_node(name: &str) -> Options {
+    Options {
+        node: name.to_owned(),
+        ..Options::default()
+    }
+}
+
+fn event(call: u128, sequence: u32) -> EventRow {
+    EventRow {
+        call: CallKey(call),
+        sequence,
+        domain: "example.com".into(),
+        service: "main".to_owned(),
+        name: "callNotify".into(),
+        body: "{}".to_owned(),
+        ..EventRow::default()
+    }
+}
+
+fn batch(event: EventRow) -> Batch {
+    Batch {
+        events: vec![event],
+        ..Batch::default()
+    }
+}
+
+fn submit(store: &Store, batch: Batch) -> mpsc::Receiver<hookswitch_store::Result<()>> {
+    let (done, outcome) = mpsc::sync_channel(1);
+    let done = move |told| done.try_send(told).unwrap();
+    store.writer().submit(batch, done).unwrap();
+    outcome
+}
+
+fn add_domain(store: &Store) {
+    let place = Place {
+        domain: "example.com",
+        kind: "test",
+        field: "secret",
+    };
+    let secret = MasterKey::ephemeral().seal(place, b"whsec_1");
+    store
+        .write(move |db| domains::add(db, "example.com", "{}", &secret, UnixMicros(1)))
+        .unwrap();
+}
+
+fn put_device(store: &Store, id: &'static str) {
+    let key = Key {
+        domain: "example.com",
+        kind: "device",
+        id,
+        draft: false,
+    };
+    store
+        .write(move |db| documents::put(db, key, "{}", Expected::Any))
+        .unwrap();
+}
+
+fn psql(database: &Database, statement: &str) -> String {
+    let output = Command::new("psql")
+        .args([
+            "-qXAt",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-c",
+            statement,
+            database.url(),
+        ])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn nodes_that_start_at_once_make_the_tables_one_after_the_other() {
+    let database = Arc::new(database());
+    let starts = ["a", "b", "c", "d"].map(|name| {
+        let database = Arc::clone(&database);
+        thread::spawn(move || node(&database, name))
+    });
+    for start in starts {
+        let store = start.join().unwrap();
+        assert_eq!(store.read(|db| domains::list(db, None, 9)).unwrap(), []);
+    }
+}
+
+#[test]
+fn two_nodes_of_one_name_do_not_share_a_database() {
+    let database = database();
+    let _one = node(&database, "a");
+    let refused = Store::connect(database.url(), of_node("a")).unwrap_err();
+    assert!(refused.to_string().contains("--node"), "{refused}");
+    node(&database, "b");
+}
+
+#[test]
+fn a_database_of_a_newer_release_is_left_alone() {
+    let database = database();
+    drop(node(&database, "a"));
+    psql(&database, "INSERT INTO migrations VALUES (99, 0)");
+    let refused = Store::connect(database.url(), of_node("a")).unwrap_err();
+    assert!(
+        matches!(refused, Error::NewerSchema { found: 99, .. }),
+        "{refused}"
+    );
+}
+
+#[test]
+fn both_databases_have_the_same_tables_and_columns() {
+    let database = database();
+    drop(node(&database, "a"));
+    let columns = "SELECT table_name || '.' || column_name FROM information_schema.columns \
+                   WHERE table_schema = 'public' AND column_name <> 'node' ORDER BY 1";
+    let mut found: Vec<String> = psql(&database, columns)
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    found.sort();
+    let dir = tempfile::tempdir().unwrap();
+    drop(Store::open(dir.path(), Options::default()).unwrap());
+    let file = rusqlite::Connection::open(dir.path().join("hookswitch.db")).unwrap();
+    let mut statement = file
+        .prepare(
+            "SELECT tables.name || '.' || columns.name FROM sqlite_schema AS tables, \
+             pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'",
+        )
+        .unwrap();
+    let mut expected: Vec<String> = statement
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_reader_of_events_skips_none_while_two_nodes_write() {
+    const EACH: u128 = 2_000;
+    let database = database();
+    let nodes = [(1, node(&database, "a")), (2, node(&database, "b"))];
+    add_domain(&nodes[0].1);
+    let reader = node(&database, "c");
+    let writers = nodes.map(|(number, store)| {
+        thread::spawn(move || {
+            for call in 0..EACH {
+                let row = event(number << 64 | call, 1);
+                store
+                    .writer()
+                    .submit(batch(row), |told| told.unwrap())
+                    .unwrap();
+            }
+            store.writer().flush().unwrap();
+        })
+    });
+    let mut after = 0;
+    let mut seen: BTreeMap<u128, u32> = BTreeMap::new();
+    while seen.len() < 2 * EACH as usize {
+        let page = reader
+            .read(|db| events::after(db, "example.com", after, 100))
+            .unwrap();
+        for event in page {
+            assert!(event.cursor > after);
+            after = event.cursor;
+            *seen.entry(event.row.call.0).or_default() += 1;
+        }
+        if writers.iter().all(thread::JoinHandle::is_finished) {
+            let rest = reader
+                .read(|db| events::after(db, "example.com", after, 1))
+                .unwrap();
+            let complete = seen.len() == 2 * EACH as usize;
+            assert!(
+                complete || !rest.is_empty(),
+                "{} seen, and no more come",
+                seen.len()
+            );
+        }
+    }
+    assert!(seen.values().all(|times| *times == 1));
+    for writer in writers {
+        writer.join().unwrap();
+    }
+}
+
+#[test]
+fn a_node_hears_whose_provisioning_another_one_changed() {
+    let database = database();
+    let (one, two) = (node(&database, "a"), node(&database, "b"));
+    let (heard, hears) = mpsc::channel();
+    two.on_change(Box::new(move |change| heard.send(change.clone()).unwrap()));
+    // It says so once it listens.
+    let wait = Duration::from_secs(10);
+    while hears.recv_timeout(wait).unwrap() != Change::Everything {}
+    let began = Instant::now();
+    add_domain(&one);
+    put_device(&one, "a");
+    assert_eq!(
+        hears.recv_timeout(wait).unwrap(),
+        Change::Domain("example.com".to_owned())
+    );
+    assert!(began.elapsed() < Duration::from_secs(1));
+    while hears.recv_timeout(Duration::ZERO).is_ok() {}
+    put_device(&two, "b");
+    put_device(&one, "c");
+    let other = hears.recv_timeout(wait).unwrap();
+    assert_eq!(other, Change::Domain("example.com".to_owned()));
+}
+
+#[test]
+fn a_node_hears_of_the_events_of_another() {
+    let database = database();
+    let (one, two) = (node(&database, "a"), node(&database, "b"));
+    let (heard, hears) = mpsc::channel();
+    two.on_commit(Box::new(move |newest| {
+        let _ = heard.send(newest);
+    }));
+    submit(&one, batch(event(1, 1))).recv().unwrap().unwrap();
+    while hears.recv_timeout(Duration::from_secs(10)).unwrap() < 1 {}
+}
+
+#[test]
+fn snapshots_and_the_outbox_are_each_nodes_own() {
+    let database = database();
+    let (one, two) = (node(&database, "a"), node(&database, "b"));
+    let mut row = batch(event(1, 1));
+    row.snapshots = vec![(CallKey(1), Some(vec![7]))];
+    submit(&one, row).recv().unwrap().unwrap();
+    for (store, own) in [(&one, 1), (&two, 0)] {
+        let mut kept = 0;
+        store
+            .read(|db| snapshots::each(db, |_, _, _| kept += 1))
+            .unwrap();
+        assert_eq!(kept, own);
+        assert_eq!(store.read(events::backlog).unwrap().len(), own);
+    }
+    let seen = two.read(|db| events::of_call(db, CallKey(1))).unwrap();
+    assert_eq!(seen.len(), 1, "what happened is everybody's");
+}
+
+#[test]
+fn a_text_with_nul_is_kept_and_found() {
+    let database = database();
+    let store = node(&database, "a");
+    store.write(|db| settings::put(db, "a\0b", "c\0d")).unwrap();
+    let found = store.read(|db| settings::find(db, "a\0b")).unwrap();
+    assert_eq!(found.as_deref(), Some("c\u{2400}d"));
+}
+
+#[test]
+fn a_database_that_goes_away_delays_what_was_promised_and_refuses_changes() {
+    let server = Server::start().unwrap();
+    let database = server.database().unwrap();
+    let options = Options {
+        busy_timeout: Duration::from_millis(500),
+        ..of_node("a")
+    };
+    let store = Store::connect(database.url(), options).unwrap();
+    add_domain(&store);
+    server.pause().unwrap();
+    let promised: Vec<_> = (1..=3)
+        .map(|call| submit(&store, batch(event(call, 1))))
+        .collect();
+    while store.writer().health().away_since.is_none() {
+        thread::yield_now();
+    }
+    let refused = store.write(|db| settings::put(db, "a", "1")).unwrap_err();
+    assert!(
+        refused.is_transient() && matches!(refused, Error::Away(_)),
+        "{refused}"
+    );
+    let refused = store.read(|db| settings::find(db, "a")).unwrap_err();
+    assert!(
+        refused.is_transient() && matches!(refused, Error::Away(_)),
+        "{refused}"
+    );
+    assert!(promised.iter().all(|outcome| outcome.try_recv().is_err()));
+    server.resume().unwrap();
+    for outcome in promised {
+        outcome.recv().unwrap().unwrap();
+    }
+    assert_eq!(store.writer().health().away_since, None);
+    store.write(|db| settings::put(db, "b", "2")).unwrap();
+    let found = store.read(|db| Ok((settings::find(db, "a")?, settings::find(db, "b")?)));
+    assert_eq!(
+        found.unwrap(),
+        (None, Some("2".to_owned())),
+        "what was refused is never made"
+    );
+    let stored = store
+        .read(|db| events::after(db, "example.com", 0, 9))
+        .unwrap();
+    assert_eq!(stored.len(), 3);
+}
+
+#[test]
+fn connections_that_break_at_any_moment_lose_nothing_and_double_nothing() {
+    const CALLS: u128 = 3_000;
+    let database = database();
+    let store = node(&database, "a");
+    add_domain(&store);
+    let outcomes: Vec<_> = (0..CALLS)
+        .map(|call| {
+            if call % 300 == 0 {
+                psql(
+                    &database,
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()",
+                );
+            }
+            submit(&store, batch(event(call, 1)))
+        })
+        .collect();
+    for outcome in outcomes {
+        outcome.recv().unwrap().unwrap();
+    }
+    let count = psql(&database, "SELECT count(*) FROM events");
+    assert_eq!(count.trim(), CALLS.to_string());
+}
