@@ -6,6 +6,7 @@
 //! decides a policy.
 
 pub mod api_keys;
+pub mod backup;
 pub mod calls;
 pub mod documents;
 pub mod domains;
