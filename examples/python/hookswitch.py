@@ -127,7 +127,7 @@ class Authorize(TypedDict, total=False):
     """Its password."""
 
 
-class Authorized(TypedDict, total=False):
+class AuthorizeReply(TypedDict, total=False):
     """Reply with the token."""
 
     expiresIn: Required[int]
@@ -138,6 +138,19 @@ class Authorized(TypedDict, total=False):
 
     token: Required[Secret]
     """A JWT for the header `X-JWTAuth` of REGISTER and INVITE; it does not open REST."""
+
+
+class Authorized(TypedDict, total=False):
+    """What a `userid` device may do."""
+
+    domain: Union[str, None]
+    """The SIP domain it may use."""
+
+    invite: Union[str, None]
+    """The regular expression of the destinations it may call."""
+
+    register: Union[bool, None]
+    """Whether it may register."""
 
 
 class Call(TypedDict, total=False):
@@ -1408,9 +1421,9 @@ class Hookswitch:
     def authorize(
         self,
         body: Authorize,
-    ) -> Authorized:
+    ) -> AuthorizeReply:
         """Gives an end user a token for SIP"""
-        return cast("Authorized", json.loads(self._send("POST", "/provisioning/authorize", body=body)))
+        return cast("AuthorizeReply", json.loads(self._send("POST", "/provisioning/authorize", body=body)))
 
     def list_cloud_sip_uas(
         self,

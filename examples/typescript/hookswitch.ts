@@ -109,13 +109,23 @@ export interface Authorize {
 }
 
 /** Reply with the token. */
-export interface Authorized {
+export interface AuthorizeReply {
   /** Seconds until it expires. */
   expiresIn: number;
   /** Always true. */
   success: boolean;
   /** A JWT for the header `X-JWTAuth` of REGISTER and INVITE; it does not open REST. */
   token: Secret;
+}
+
+/** What a `userid` device may do. */
+export interface Authorized {
+  /** The SIP domain it may use. */
+  domain?: string | null;
+  /** The regular expression of the destinations it may call. */
+  invite?: string | null;
+  /** Whether it may register. */
+  register?: boolean | null;
 }
 
 /** A call as lists show it. Times are milliseconds since 1970. */
@@ -957,9 +967,9 @@ export class Hookswitch {
   }
 
   /** Gives an end user a token for SIP */
-  async authorize(body: Authorize): Promise<Authorized> {
+  async authorize(body: Authorize): Promise<AuthorizeReply> {
     const response = await this.send("POST", `/provisioning/authorize`, { body });
-    return (await response.json()) as Authorized;
+    return (await response.json()) as AuthorizeReply;
   }
 
   /** Lists the services */

@@ -46,7 +46,7 @@ impl Authorize {
 /// Reply with the token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Authorized {
+pub struct AuthorizeReply {
     /// Always true.
     #[schema(example = true)]
     pub success: bool,

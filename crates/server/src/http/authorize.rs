@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::extract::State;
 use axum::response::Response;
-use hookswitch_api::authorize::{Authorize, Authorized};
+use hookswitch_api::authorize::{Authorize, AuthorizeReply};
 use hookswitch_api::device::{AuthType, Device};
 use hookswitch_api::secret::Secret;
 use hookswitch_store::documents::{self as stored, Key};
@@ -32,7 +32,7 @@ static NOBODY: LazyLock<String> = LazyLock::new(|| password::hash_password(&rand
 #[utoipa::path(
     post, path = "/provisioning/authorize", tag = "Devices", operation_id = "authorize",
     request_body = Authorize,
-    responses((status = 200, description = "The token", body = Authorized)),
+    responses((status = 200, description = "The token", body = AuthorizeReply)),
 )]
 pub(super) async fn authorize(
     State(rest): State<Arc<Rest>>,
@@ -66,7 +66,7 @@ pub(super) async fn authorize(
         .sip_tokens
         .mint(&domain, &body.device_id, permissions, unix_seconds())
         .map_err(|error| ApiError::internal(&error))?;
-    reply(&Authorized {
+    reply(&AuthorizeReply {
         success: true,
         token: Secret::from(token),
         expires_in: LIFE,
