@@ -2,9 +2,11 @@
 //!
 //! A failing step prints what its program said; the steps after it still run.
 
+mod contract;
 mod peers;
 pub(crate) mod postgres;
 mod runner;
+mod tools;
 
 use std::time::Instant;
 
@@ -24,7 +26,7 @@ pub(crate) struct Options {
 
 type Step = (&'static str, fn() -> Verdict);
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     ("fmt", || {
         run_command(workspace::cargo(&["fmt", "--all", "--", "--check"]))
     }),
@@ -52,6 +54,7 @@ const STEPS: [Step; 11] = [
     }),
     ("openapi.json", || Verdict::of(openapi::check())),
     ("clients", || Verdict::of(clients::check())),
+    ("conformance", contract::conformance),
     ("licences", licences),
     ("peers", || Verdict::of(peers::install_missing())),
     (SURFACE, surface_tests),
