@@ -22,11 +22,14 @@ pub(crate) struct Options {
     /// Leave out the surface tests (SIPp, baresip, Kamailio); the gate then says so.
     #[arg(long)]
     no_surface: bool,
+    /// Run this step alone, by its name in the report.
+    #[arg(long, value_name = "STEP")]
+    only: Option<String>,
 }
 
 type Step = (&'static str, fn() -> Verdict);
 
-const STEPS: [Step; 12] = [
+const STEPS: &[Step] = &[
     ("fmt", || {
         run_command(workspace::cargo(&["fmt", "--all", "--", "--check"]))
     }),
@@ -68,7 +71,19 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
     let mut tests = Tests::default();
     let mut failed_steps = Vec::new();
-    for (name, step) in STEPS {
+    let steps = STEPS
+        .iter()
+        .copied()
+        .filter(|(name, _)| match &options.only {
+            Some(only) => only == name,
+            None => true,
+        });
+    let steps: Vec<Step> = steps.collect();
+    if steps.is_empty() {
+        let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
+        bail!("there is no such step: these are {}", names.join(", "));
+    }
+    for &(name, step) in &steps {
         let began = Instant::now();
         let verdict = if options.no_surface && (name == SURFACE || name == "peers") {
             Verdict::Skipped("left out by --no-surface".to_owned())
@@ -97,7 +112,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         tests.passed,
         tests.failed,
         failed_steps.len(),
-        STEPS.len(),
+        steps.len(),
         started.elapsed().as_secs_f64()
     );
     if !failed_steps.is_empty() {
