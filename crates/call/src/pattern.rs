@@ -1,8 +1,12 @@
 //! `destinationMatch`: regular expressions that run in linear time.
 
+mod index;
+
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
+
+pub use index::PatternIndex;
 
 /// Longest pattern in characters.
 pub const MAX_PATTERN: usize = 1_024;
@@ -14,7 +18,8 @@ const MAX_COMPILED: usize = 256 * 1_024;
 pub struct Pattern {
     source: Box<str>,
     regex: Regex,
-    literal_prefix: usize,
+    literal: Box<str>,
+    is_anchored: bool,
 }
 
 impl Pattern {
@@ -42,7 +47,8 @@ impl Pattern {
         Ok(Self {
             source: source.into(),
             regex,
-            literal_prefix: literal_prefix(expression),
+            literal: literal_prefix(expression).into(),
+            is_anchored: expression.starts_with('^'),
         })
     }
 
@@ -52,8 +58,13 @@ impl Pattern {
     }
 
     /// How many literal characters the pattern begins with; the longer, the more specific.
-    pub const fn literal_prefix(&self) -> usize {
-        self.literal_prefix
+    pub fn literal_prefix(&self) -> usize {
+        self.literal.chars().count()
+    }
+
+    /// The text every match begins with, in the case it was written in, and whether that is the beginning of the whole.
+    fn literal(&self) -> (&str, bool) {
+        (&self.literal, self.is_anchored)
     }
 
     /// The pattern as it was written.
@@ -142,38 +153,41 @@ fn split_literal(source: &str) -> Result<(&str, bool), PatternError> {
     }
 }
 
-/// Counts the literal characters every match must begin with; 0 when there is a choice at the top.
-fn literal_prefix(expression: &str) -> usize {
+/// The literal characters every match must begin with; none when there is a choice at the top.
+fn literal_prefix(expression: &str) -> String {
+    let mut literal = String::new();
     if has_top_level_choice(expression) {
-        return 0;
+        return literal;
     }
     let mut characters = expression
         .strip_prefix('^')
         .unwrap_or(expression)
         .chars()
         .peekable();
-    let mut count = 0;
     while let Some(character) = characters.next() {
-        match character {
+        let character = match character {
             '\\' => match characters.next() {
                 Some(escaped)
-                    if !escaped.is_ascii_alphanumeric() && !matches!(escaped, '<' | '>') => {}
+                    if !escaped.is_ascii_alphanumeric() && !matches!(escaped, '<' | '>') =>
+                {
+                    escaped
+                }
                 _ => break,
             },
             '.' | '[' | ']' | '(' | ')' | '{' | '}' | '*' | '+' | '?' | '|' | '^' | '$' => break,
-            _ => {}
-        }
+            plain => plain,
+        };
         match characters.peek() {
             // The character just read may be absent.
             Some('*' | '?' | '{') => break,
             Some('+') => {
-                count += 1;
+                literal.push(character);
                 break;
             }
-            _ => count += 1,
+            _ => literal.push(character),
         }
     }
-    count
+    literal
 }
 
 fn has_top_level_choice(expression: &str) -> bool {
