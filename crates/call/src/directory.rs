@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-pub use self::devices::{AuthType, Device, Devices};
-use crate::pattern::Pattern;
+pub use self::devices::{AuthType, Device, Devices, Mac};
+use crate::pattern::{Pattern, PatternIndex};
 use crate::token::Tokens;
 
 /// Every tenant of the node and the networks the operator granted them.
@@ -129,6 +129,7 @@ pub struct Tenant {
     /// The provisioned devices.
     pub devices: Devices,
     services: Vec<Arc<CloudSipUa>>,
+    patterns: PatternIndex,
 }
 
 impl Tenant {
@@ -153,6 +154,7 @@ impl Tenant {
             domain: domain.to_ascii_lowercase().into(),
             settings,
             devices,
+            patterns: PatternIndex::new(services.iter().map(|service| &service.destination_match)),
             services,
         }
     }
@@ -169,9 +171,11 @@ impl Tenant {
 
     /// The first service whose pattern matches a user.
     pub fn service_for(&self, user: &str) -> Option<&Arc<CloudSipUa>> {
-        self.services
-            .iter()
-            .find(|service| service.destination_match.is_match(user))
+        let is_match = |place: usize| self.services[place].destination_match.is_match(user);
+        let place = self
+            .patterns
+            .first_match(user, self.services.len(), is_match)?;
+        self.services.get(place)
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Destined<'r> {
     pub unix_seconds: u64,
     /// Whether the node runs with `--dev`: loopback callers are let in.
     pub dev: bool,
+    /// The device that the caller proved to be.
+    pub device: Option<&'r str>,
 }
 
 /// A decision and how it came about.
@@ -172,6 +174,11 @@ fn admit(
     trace: &mut Vec<TraceStep>,
 ) -> Result<(), Refusal> {
     let source = request.source;
+    if let Some(device) = request.device {
+        let why = format!("the device {device} signed in by digest");
+        trace.push(TraceStep::new("caller", "passed", why));
+        return Ok(());
+    }
     if let Some(token) = request.token {
         match admit_token(directory, tenant, request, token) {
             Ok(why) => {

@@ -82,9 +82,7 @@ pub fn directory(setup: Setup) -> Arc<Directory> {
         open: vec!["198.51.100.0/24".parse().expect("it is a network")],
         ..Settings::default()
     };
-    let behind_rest = Device {
-        auth_type: AuthType::Disabled,
-    };
+    let behind_rest = Device::of(AuthType::Disabled);
     let devices: Devices = [("1001", behind_rest)].into_iter().collect();
     let mut directory = Directory::new([Place::Engine.address().ip().to_string().as_str()]);
     let tenant = Tenant::new(DOMAIN, settings, devices, vec![Arc::new(service)]);

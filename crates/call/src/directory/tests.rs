@@ -1,3 +1,5 @@
+use hookswitch_sip::auth::{ALGORITHMS, Algorithm, Ha1};
+
 use super::*;
 
 fn service(id: &str, name: &str, pattern: &str) -> Arc<CloudSipUa> {
@@ -89,21 +91,59 @@ fn a_granted_network_names_each_of_its_tenants_once() {
 
 #[test]
 fn versions_of_the_devices_do_not_disturb_each_other() {
-    let disabled = Device {
-        auth_type: AuthType::Disabled,
-    };
-    let digest = Device {
-        auth_type: AuthType::Credentials,
-    };
-    let first: Devices = [("1001", disabled), ("1002", disabled)]
+    let disabled = || Device::of(AuthType::Disabled);
+    let digest = || Device::of(AuthType::Credentials);
+    let first: Devices = [("1001", disabled()), ("1002", disabled())]
         .into_iter()
         .collect();
-    let second = first.with("1001", digest).with("1003", digest);
+    let second = first.with("1001", digest()).with("1003", digest());
     let third = second.without("1002");
-    assert_eq!(first.find("1001"), Some(&disabled));
-    assert_eq!(second.find("1001"), Some(&digest));
+    assert_eq!(first.find("1001"), Some(&disabled()));
+    assert_eq!(second.find("1001"), Some(&digest()));
     assert_eq!((first.len(), second.len(), third.len()), (2, 3, 2));
     assert_eq!(third.find("1002"), None);
     assert!(Devices::default().is_empty());
     assert_eq!(Devices::default().find("1001"), None);
+}
+
+#[test]
+fn devices_are_asked_to_sign_in_by_what_all_of_them_know() {
+    let device = |ha1: &str| Device {
+        ha1: Some(Arc::new(Ha1::parse(ha1).unwrap())),
+        ..Device::of(AuthType::Credentials)
+    };
+    let whole = device(&Ha1::of("a", "a.example", "biloxi").write());
+    let md5 = device(&"0".repeat(32));
+    let sha256 = device(&"0".repeat(64));
+    let none = Devices::default().with("1", Device::of(AuthType::Disabled));
+    assert_eq!(none.algorithms(), []);
+    let one = none.with("1", whole.clone());
+    assert_eq!(one.algorithms(), ALGORITHMS);
+    let two = one.with("2", md5.clone()).with("2", md5);
+    assert_eq!(two.algorithms(), [Algorithm::Md5]);
+    let three = two.with("3", sha256);
+    assert_eq!(three.algorithms(), ALGORITHMS, "nothing is common to all");
+    assert_eq!(three.without("2").algorithms(), [Algorithm::Sha256]);
+    assert_eq!(one.without("1").without("1").algorithms(), []);
+}
+
+#[test]
+fn a_device_is_found_by_the_mac_address_of_its_gateway() {
+    let gateway = |mac| Device {
+        mac: Some(mac),
+        ..Device::of(AuthType::Disabled)
+    };
+    let (one, other) = ([0, 11, 130, 0, 0, 1], [0, 11, 130, 0, 0, 2]);
+    let devices: Devices = [
+        ("b", gateway(one)),
+        ("a", gateway(one)),
+        ("c", gateway(other)),
+    ]
+    .into_iter()
+    .collect();
+    assert_eq!(devices.with_mac(one), Some("a"), "the lowest id");
+    assert_eq!(devices.with_mac(other), Some("c"));
+    assert_eq!(devices.without("a").with_mac(one), Some("b"));
+    assert_eq!(devices.with("c", gateway(one)).with_mac(other), None);
+    assert_eq!(devices.with_mac([0; 6]), None);
 }

@@ -41,6 +41,7 @@ mod offer;
 mod output;
 mod place;
 mod restore;
+mod sign_in;
 mod timeout;
 mod write;
 
@@ -51,6 +52,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookswitch_sip::auth::Nonces;
 use hookswitch_sip::deadlines::Deadlines;
 use hookswitch_sip::event::{LegId, Output as AgentOutput};
 use hookswitch_sip::hash::{HashedMap, KeyedHash};
@@ -91,6 +93,7 @@ pub struct EngineConfig {
 pub struct Engine {
     config: EngineConfig,
     key: KeyedHash,
+    nonces: Nonces,
     agent: UserAgent,
     directory: Arc<Directory>,
     admission: Admission,
@@ -147,6 +150,8 @@ impl Engine {
     pub fn new(config: EngineConfig, directory: Arc<Directory>) -> Self {
         Self {
             key: KeyedHash::new(&config.key),
+            // Of this run only: which nonces were used is not remembered over a restart.
+            nonces: Nonces::new(KeyedHash::new(&config.agent.key)),
             agent: UserAgent::new(config.agent.clone()),
             admission: Admission::new(config.limits.clone(), config.shards),
             directory,

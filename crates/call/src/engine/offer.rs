@@ -10,13 +10,14 @@ use hookswitch_sip::time::Now;
 
 use super::admission::Full;
 use super::drill::DrillKind;
+use super::sign_in::SignIn;
 use super::{Change, Engine, Output};
 use crate::call::Call;
 use crate::directory::{CloudSipUa, Tenant};
 use crate::event::EventKind;
 use crate::outcome::Class;
 use crate::record::{Direction, Identity};
-use crate::route::{Destined, Refusal, TraceStep, route};
+use crate::route::{Destined, Refusal, TraceStep, route as routed};
 
 impl Engine {
     /// An INVITE that passed the protocol checks of the user agent.
@@ -49,8 +50,28 @@ impl Engine {
             token: message.other("X-JWTAuth"),
             unix_seconds: now.unix_micros / 1_000_000,
             dev: self.config.dev,
+            device: None,
         };
-        let route = route(&self.directory, destined);
+        let mut route = routed(&self.directory, destined);
+        if let (Err(Refusal::UnknownCaller), Some(tenant), None) =
+            (&route.destination, &route.tenant, full)
+        {
+            match self.sign_in(now, tenant, source, message) {
+                SignIn::NotAsked => {}
+                SignIn::Challenged(rejection) => {
+                    self.counters.challenged += 1;
+                    return self.refuse_offer(now, leg, &rejection, None);
+                }
+                SignIn::Refused(step) => route.trace.push(step),
+                SignIn::Device(device) => {
+                    let known = Destined {
+                        device: Some(&device),
+                        ..destined
+                    };
+                    route = routed(&self.directory, known);
+                }
+            }
+        }
         let Some(tenant) = route.tenant else {
             self.counters.refused_domain += 1;
             let status = route.destination.err().map_or(404, Refusal::status);

@@ -107,6 +107,8 @@ pub struct Counters {
     pub ended: [u64; Class::ALL.len()],
     /// INVITEs refused for want of a tenant.
     pub refused_domain: u64,
+    /// INVITEs whose caller was asked to sign in.
+    pub challenged: u64,
     /// INVITEs of strangers refused.
     pub refused_caller: u64,
     /// INVITEs refused because nothing matches the user.

@@ -6,6 +6,7 @@ mod limits;
 mod media;
 mod outbound;
 mod restart;
+mod sign_in;
 mod walks;
 mod world;
 mod writes;

@@ -28,24 +28,9 @@ fn directory() -> Directory {
         ..Settings::default()
     };
     let devices: Devices = [
-        (
-            "1001",
-            Device {
-                auth_type: AuthType::Disabled,
-            },
-        ),
-        (
-            "anna",
-            Device {
-                auth_type: AuthType::UserId,
-            },
-        ),
-        (
-            "desk",
-            Device {
-                auth_type: AuthType::Credentials,
-            },
-        ),
+        ("1001", Device::of(AuthType::Disabled)),
+        ("anna", Device::of(AuthType::UserId)),
+        ("desk", Device::of(AuthType::Credentials)),
     ]
     .into_iter()
     .collect();
@@ -80,6 +65,7 @@ fn routed(user: &str, host: &str, source: &str, dev: bool) -> Route {
             token: None,
             unix_seconds: NOW,
             dev,
+            device: None,
         },
     )
 }

@@ -85,9 +85,7 @@ pub(super) fn directory(disabled: bool) -> Arc<Directory> {
         open: vec!["198.51.100.0/24".parse().expect("it is a network")],
         ..Settings::default()
     };
-    let behind_rest = Device {
-        auth_type: AuthType::Disabled,
-    };
+    let behind_rest = Device::of(AuthType::Disabled);
     let devices: Devices = [("1001", behind_rest)].into_iter().collect();
     let mut directory = Directory::new(["203.0.113.1"]);
     let tenant = Tenant::new("a.example", settings, devices, vec![Arc::new(service)]);

@@ -87,6 +87,19 @@ pub(super) fn settings() -> Settings {
 }
 
 pub(super) fn directory(settings: Settings, disabled: bool) -> Arc<Directory> {
+    directory_with(
+        settings,
+        disabled,
+        &[("1001", Device::of(AuthType::Disabled))],
+    )
+}
+
+/// A directory with these devices.
+pub(super) fn directory_with(
+    settings: Settings,
+    disabled: bool,
+    devices: &[(&str, Device)],
+) -> Arc<Directory> {
     let service = CloudSipUa {
         id: "alarms".into(),
         callback_id: "cb".into(),
@@ -96,10 +109,7 @@ pub(super) fn directory(settings: Settings, disabled: bool) -> Arc<Directory> {
         callback_timeout: Duration::from_secs(15),
         disabled,
     };
-    let behind_rest = Device {
-        auth_type: AuthType::Disabled,
-    };
-    let devices: Devices = [("1001", behind_rest)].into_iter().collect();
+    let devices: Devices = devices.iter().cloned().collect();
     let mut directory = Directory::new(["192.0.2.1"]);
     let tenant = Tenant::new("a.example", settings, devices, vec![Arc::new(service)]);
     directory.put_tenant(Arc::new(tenant));
