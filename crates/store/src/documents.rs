@@ -201,7 +201,15 @@ fn check(db: &Write<'_>, key: Key<'_>, expected: Expected) -> Result<Option<u64>
 
 /// The next number of the store-wide sequence of versions.
 pub(crate) fn next_revision(db: &Write<'_>) -> Result<u64> {
-    db.only("UPDATE revision SET value = value + 1 RETURNING value", &[])
+    take_revisions(db, 1)
+}
+
+/// The first of the next `count` numbers of that sequence; all of them are taken.
+pub(crate) fn take_revisions(db: &Write<'_>, count: u32) -> Result<u64> {
+    db.only(
+        "UPDATE revision SET value = value + ?1 RETURNING value + 1 - ?1",
+        values![count],
+    )
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 pub mod api_keys;
 pub mod backup;
+pub mod bulk;
 pub mod calls;
 pub mod documents;
 pub mod domains;

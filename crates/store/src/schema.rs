@@ -18,6 +18,10 @@ const STEPS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0002_api_key_use.sql"),
         include_str!("migrations/postgres/0002_api_key_use.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0003_bulk.sql"),
+        include_str!("migrations/postgres/0003_bulk.sql"),
+    ),
 ];
 
 /// How long a node waits for another one that is at it.
