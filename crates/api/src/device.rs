@@ -97,14 +97,16 @@ pub struct Device {
     /// What kind of device it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_type: Option<DeviceType>,
-    /// Required for `userid`; for `credentials` made by the platform.
+    /// Required for `userid`. For `credentials` the platform makes one, which the reply of that write carries once.
+    /// Never read back.
     #[serde(
         default,
         deserialize_with = "lenient::secret",
         skip_serializing_if = "Option::is_none"
     )]
     pub password: Option<Secret>,
-    /// For `credentials`: a digest hash given instead of a password, MD5 or SHA-256 in hexadecimal.
+    /// For `credentials`: a digest hash given instead of a password, `H(deviceId:domain:password)` in hexadecimal,
+    /// by MD5 (32 digits) or SHA-256 (64 digits). Never read back.
     #[serde(
         default,
         deserialize_with = "lenient::secret",
@@ -141,10 +143,14 @@ pub struct Device {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub service_data: Option<Map<String, Value>>,
+    /// The password as it was given or made, until it is hashed; never part of the document.
+    #[serde(skip)]
+    pub new_password: Option<Secret>,
 }
 
 impl Device {
-    /// What is wrong with the device; whether `authorized.invite` compiles is not checked here.
+    /// What is wrong with the device. Whether `authorized.invite` compiles is not checked here, nor that a `userid`
+    /// device has a password, for it may keep the one it has.
     pub fn validate(&self) -> Vec<FieldError> {
         let mut faults = Faults::new();
         faults.required("/deviceId", Some(&self.device_id), MAX_ID);
@@ -158,8 +164,8 @@ impl Device {
         let password = self.password.as_ref().map(Secret::expose);
         faults.line("/password", password, MAX_PASSWORD);
         if self.auth_type == AuthType::UserId {
-            if password.unwrap_or_default().is_empty() {
-                faults.add("/password", "is required for authType userid");
+            if password.is_some_and(str::is_empty) {
+                faults.add("/password", "must not be empty");
             }
             if self.authorized.is_none() {
                 faults.add("/authorized", "is required for authType userid");
@@ -176,7 +182,8 @@ impl Device {
         }
         faults.line("/deviceCLI", self.device_cli.as_deref(), MAX_NUMBER);
         if let Some(mac) = self.mac_address.as_deref().filter(|mac| !mac.is_empty()) {
-            faults.check("/macAddress", check_mac(mac));
+            let checked = parse_mac(mac).map(|_| ());
+            faults.check("/macAddress", checked.ok_or("must be a MAC address"));
         }
         let description = self.description.as_deref();
         faults.length("/description", description, MAX_DESCRIPTION);
@@ -203,15 +210,21 @@ fn check_ha1(ha1: &str) -> Result<(), &'static str> {
         .ok_or("must have 32 hexadecimal digits (MD5) or 64 (SHA-256)")
 }
 
-fn check_mac(mac: &str) -> Result<(), &'static str> {
-    let digits = mac.bytes().filter(u8::is_ascii_hexdigit).count();
-    let others = mac
-        .bytes()
-        .filter(|byte| !byte.is_ascii_hexdigit())
-        .all(|byte| b":-.".contains(&byte));
-    (digits == 12 && others && mac.len() <= 17)
-        .then_some(())
-        .ok_or("must be a MAC address")
+/// The six octets of a MAC address: twelve hexadecimal digits, with `:`, `-` or `.` between them or nothing.
+pub fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let is_known = |byte: u8| byte.is_ascii_hexdigit() || b":-.".contains(&byte);
+    if text.len() > 17 || !text.bytes().all(is_known) {
+        return None;
+    }
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    if digits.len() != 12 {
+        return None;
+    }
+    let mut mac = [0; 6];
+    for (place, byte) in mac.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&digits[2 * place..2 * place + 2], 16).ok()?;
+    }
+    Some(mac)
 }
 
 fn check_service_data(service_data: &Map<String, Value>, faults: &mut Faults) {
@@ -266,7 +279,7 @@ pub struct DeviceWritten {
     /// Always true.
     #[schema(example = true)]
     pub success: bool,
-    /// The SIP password that was made for a `credentials` device.
+    /// The SIP password that was made for a `credentials` device: only this reply has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
     /// Members of the request that were ignored.

@@ -6,6 +6,7 @@
 
 pub mod api_key;
 pub mod authorize;
+pub mod bulk;
 pub mod call;
 pub mod callback;
 pub mod cloudsipua;

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use hookswitch_call::engine::{Engine, EngineConfig, Limits};
+use hookswitch_sip::flow::Transport;
 use hookswitch_sip::hash::KeyedHash;
 use hookswitch_sip::user_agent::{self, Timing};
 use hookswitch_store::{MasterKey, Options, Store, settings};
@@ -28,7 +29,7 @@ use crate::config::Config;
 use crate::control::{self, FolderLock, Operator, Taken};
 use crate::directory::Publisher;
 use crate::guard::Guard;
-use crate::http::{self, AtWork, Crowd, Failures, Readiness, Rest, Room, Signed};
+use crate::http::{self, AtWork, BulkJobs, Crowd, Failures, Readiness, Rest, Room, Signed};
 use crate::net::{self, Inboxes, Locator, Sockets, Sources};
 use crate::outlet::{CallbackLog, Outlet, Writer};
 use crate::password::Hashing;
@@ -44,6 +45,15 @@ const INBOX: usize = 8_192;
 const RESULTS: usize = 4_096;
 /// The Server and User-Agent value.
 const PRODUCT: &str = concat!("Hookswitch/", env!("CARGO_PKG_VERSION"));
+
+/// The listener that gateways are told: the safest one they know.
+fn for_gateways(listeners: &[user_agent::Listener]) -> Option<(Transport, SocketAddr)> {
+    let known = [Transport::Tls, Transport::Udp, Transport::Tcp];
+    known.into_iter().find_map(|transport| {
+        let mut fit = listeners.iter().filter(|it| it.transport == transport);
+        fit.next().map(|listener| (transport, listener.advertised))
+    })
+}
 
 /// The running program.
 pub struct App {
@@ -91,6 +101,7 @@ impl App {
             .chain(sockets.addresses().map(|(_, bound)| bound.ip()))
             .map(|address| address.to_string())
             .collect();
+        http::resume_bulk(&store, &config.node)?;
         let publisher = Arc::new(Publisher::load(
             store.clone(),
             Arc::clone(&master_key),
@@ -238,6 +249,8 @@ impl App {
             failures: Failures::default(),
             sip_tokens,
             signed: Signed::since(clock.now().unix_micros / 1_000_000),
+            bulk: BulkJobs::new(&config.node),
+            sip_address: for_gateways(&listeners),
             hashing: Hashing::default(),
             at_work: AtWork::default(),
             room: Arc::new(Room::new(Arc::clone(&brakes))),

@@ -92,7 +92,7 @@ impl Publisher {
         };
         store.read(|db| {
             for row in load::all_domains(db)? {
-                let devices = load::devices(db, &row.domain)?;
+                let devices = load::devices(db, &master_key, &row.domain)?;
                 published.put(load::tenant(db, &master_key, &row, devices)?);
             }
             published.put_grants(&load::grants(db)?);
@@ -136,7 +136,7 @@ impl Publisher {
             };
             let devices = match working.directory.tenant(domain) {
                 Some(tenant) => tenant.devices.clone(),
-                None => load::devices(db, domain)?,
+                None => load::devices(db, &self.master_key, domain)?,
             };
             load::tenant(db, &self.master_key, &row, devices).map(Some)
         })?;
@@ -159,7 +159,10 @@ impl Publisher {
         };
         let found = self.store.read(|db| documents::find(db, key))?;
         if let Some(tenant) = working.directory.tenant(domain) {
-            let devices = match found.as_ref().map(load::device) {
+            let devices = match found
+                .as_ref()
+                .map(|document| load::device(&self.master_key, document))
+            {
                 Some(device) => tenant.devices.with(id, device),
                 None => tenant.devices.without(id),
             };
@@ -174,7 +177,9 @@ impl Publisher {
     /// Takes up that many devices were written or deleted.
     pub fn refresh_devices(&self, domain: &str) -> Result<()> {
         let mut working = self.lock();
-        let devices = self.store.read(|db| load::devices(db, domain))?;
+        let devices = self
+            .store
+            .read(|db| load::devices(db, &self.master_key, domain))?;
         if let Some(tenant) = working.directory.tenant(domain) {
             let mut changed = Tenant::clone(tenant);
             changed.devices = devices;

@@ -5,6 +5,7 @@ mod allowed;
 mod api_keys;
 mod authorize;
 mod body;
+mod bulk;
 mod call_control;
 mod callbacks;
 mod calls;
@@ -19,6 +20,7 @@ mod documents;
 mod error;
 mod events;
 mod explain;
+mod grandstream;
 mod health;
 mod idempotency;
 mod ladder;
@@ -35,6 +37,7 @@ mod trace;
 mod webhook_secret;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,6 +47,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use hookswitch_sip::flow::Transport;
 use hookswitch_store::{MasterKey, Store};
 use ipnet::IpNet;
 use serde::Serialize;
@@ -51,6 +55,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use bulk::{BulkJobs, resume as resume_bulk};
 pub use call_control::{CallControl, Pending};
 pub use commands::endpoint;
 pub use document::document;
@@ -105,10 +110,14 @@ pub struct Rest {
     pub room: Arc<Room>,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Devices provisioned by file.
+    pub bulk: BulkJobs,
     /// Where passwords of end users are hashed.
     pub hashing: Hashing,
     /// Private networks that callbacks may reach, also in the clear.
     pub callback_allow: Vec<IpNet>,
+    /// Where gateways send their SIP, when the node has a listener for them.
+    pub sip_address: Option<(Transport, SocketAddr)>,
     /// Whether loopback callers reach services, for `explain`.
     pub dev: bool,
 }
@@ -134,6 +143,8 @@ fn routes() -> OpenApiRouter<Arc<Rest>> {
             devices::delete_all
         ))
         .routes(routes!(devices::find, devices::delete, devices::patch))
+        .routes(routes!(bulk::find, bulk::put))
+        .routes(routes!(grandstream::show))
         .routes(routes!(api_keys::list, api_keys::create, api_keys::put))
         .routes(routes!(api_keys::delete))
         .routes(routes!(authorize::authorize))

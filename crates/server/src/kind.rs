@@ -46,8 +46,9 @@ pub static DEVICE: Kind = Kind {
     single: None,
     id: "deviceId",
     noun: "device",
-    secrets: &[&["password"], &["ha1"]],
-    hidden: &[],
+    secrets: &[],
+    // What is kept of them: a device's password is shown once, by the write that made it.
+    hidden: &[&["password"], &["ha1"]],
 };
 
 /// A document's members.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Hashes that may wait for their turn: at 30 ms each, two at a time, the last of them waits for a second.
 const WAITING: usize = 64;
@@ -42,6 +42,12 @@ pub struct Hashing {
     room: Arc<Semaphore>,
 }
 
+/// Leave to hash.
+#[derive(Debug)]
+pub struct Turn {
+    _places: [OwnedSemaphorePermit; 2],
+}
+
 /// The queue before the pool is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are being hashed; try again in a few seconds")]
@@ -69,13 +75,21 @@ impl Hashing {
         self.run(move || verify_password(&stored, &given)).await
     }
 
+    /// A turn for [`hash_password`], for who hashes on a thread of its own; it is given back when dropped.
+    pub async fn turn(&self) -> Result<Turn, Busy> {
+        let room = self.room.clone().try_acquire_owned().map_err(|_| Busy)?;
+        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
+        let turn = turn.map_err(|_| Busy)?.map_err(|_| Busy)?;
+        Ok(Turn {
+            _places: [room, turn],
+        })
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
-        let _room: SemaphorePermit<'_> = self.room.try_acquire().map_err(|_| Busy)?;
-        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
-        let turn = turn.map_err(|_| Busy)?.map_err(|_| Busy)?;
+        let turn = self.turn().await?;
         // The work keeps its turn when nobody waits for it any more.
         let working = tokio::task::spawn_blocking(move || {
             let _turn = turn;

@@ -84,7 +84,7 @@ fn each_wrong_member_is_named() {
         (json!({"macAddress": "00:1A"}), "/macAddress"),
         (json!({"macAddress": "00:1A:2b:3c:4d:5g"}), "/macAddress"),
         (json!({"deviceCLI": "1".repeat(65)}), "/deviceCLI"),
-        (json!({"authType": "userid", "password": null}), "/password"),
+        (json!({"authType": "userid", "password": ""}), "/password"),
         (
             json!({"authType": "userid", "authorized": null}),
             "/authorized",
@@ -106,6 +106,31 @@ fn each_wrong_member_is_named() {
     }
     let within = changed(&json!({"description": "å".repeat(200), "deviceId": "aZ09-._:~+"}));
     assert_eq!(pointers(&within), [""; 0]);
+}
+
+#[test]
+fn a_mac_address_may_be_written_in_every_usual_way() {
+    for text in [
+        "000b82Aabbcc",
+        "00:0b:82:aa:bb:cc",
+        "00-0B-82-AA-BB-CC",
+        "000b.82aa.bbcc",
+    ] {
+        assert_eq!(
+            parse_mac(text),
+            Some([0, 0x0b, 0x82, 0xaa, 0xbb, 0xcc]),
+            "{text}"
+        );
+    }
+    for text in [
+        "",
+        "000b82aabbc",
+        "000b82aabbccd",
+        "000b82aabbcg",
+        "00 0b 82 aa bb cc",
+    ] {
+        assert_eq!(parse_mac(text), None, "{text}");
+    }
 }
 
 #[test]

@@ -127,6 +127,11 @@ impl Collector for Node {
             count(|c| c.refused_domain),
         )?;
         out.counter(
+            "calls_challenged",
+            "INVITEs whose caller was asked to sign in",
+            count(|c| c.challenged),
+        )?;
+        out.counter(
             "calls_refused_caller",
             "INVITEs of strangers refused",
             count(|c| c.refused_caller),
@@ -240,6 +245,11 @@ impl Collector for Node {
             "store_last_commit",
             "How long the last commit took",
             store.last_commit.as_secs_f64(),
+        )?;
+        out.seconds(
+            "store_longest_commit",
+            "How long the longest commit since the start took",
+            store.longest_commit.as_secs_f64(),
         )
     }
 }

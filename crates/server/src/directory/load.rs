@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookswitch_api::device::parse_mac;
 use hookswitch_api::secret::Secret;
 use hookswitch_api::{cloudsipua, settings};
 use hookswitch_call::directory::{
     AuthType, CloudSipUa, Device, Devices, OutboundPolicy, Settings, Tenant,
 };
 use hookswitch_call::pattern::Pattern;
+use hookswitch_sip::auth::Ha1;
 use hookswitch_store::documents::{self, Document, Page};
 use hookswitch_store::domains::{self, Domain};
 use hookswitch_store::{MasterKey, Read, Result, networks};
@@ -66,26 +68,37 @@ fn each_of_kind(
 }
 
 /// A tenant's devices.
-pub(super) fn devices(db: &Read<'_>, domain: &str) -> Result<Devices> {
+pub(super) fn devices(db: &Read<'_>, master_key: &MasterKey, domain: &str) -> Result<Devices> {
     let mut found: Vec<(String, Device)> = Vec::new();
     each_of_kind(db, domain, DEVICE.name, |document| {
-        found.push((document.id.clone(), device(document)));
+        found.push((document.id.clone(), device(master_key, document)));
     })?;
     Ok(found
         .iter()
-        .map(|(id, device)| (id.as_str(), *device))
+        .map(|(id, device)| (id.as_str(), device.clone()))
         .collect())
 }
 
 /// What routing needs of a stored device.
-pub(super) fn device(document: &Document) -> Device {
-    let auth_type = match kind::parse(document)["authType"].as_str() {
+pub(super) fn device(master_key: &MasterKey, document: &Document) -> Device {
+    let members = DEVICE.open(master_key, document).unwrap_or_else(|error| {
+        tracing::error!(domain = document.domain, %error, "what a device signs in with cannot be opened");
+        kind::Members::new()
+    });
+    let text = |name: &str| members.get(name).and_then(Value::as_str);
+    let auth_type = match text("authType") {
         Some("credentials") => AuthType::Credentials,
         Some("userid") => AuthType::UserId,
         Some("deviceid") => AuthType::DeviceId,
         _ => AuthType::Disabled,
     };
-    Device { auth_type }
+    let kept = text("ha1").or(text("password"));
+    let ha1 = kept.filter(|_| auth_type == AuthType::Credentials);
+    Device {
+        auth_type,
+        ha1: ha1.and_then(Ha1::parse).map(Arc::new),
+        mac: text("macAddress").and_then(parse_mac),
+    }
 }
 
 /// The networks the operator granted, with their tenants.

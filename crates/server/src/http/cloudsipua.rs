@@ -19,7 +19,7 @@ use hookswitch_store::{Error, Write};
 
 use super::allowed::{Allowed, Change, Look};
 use super::body::Json;
-use super::documents::{self, Missing, Provisioned, Target, tagged};
+use super::documents::{self, Form, Missing, Provisioned, Target, tagged};
 use super::error::ApiError;
 use super::query::{Id, Query};
 use super::{Rest, reply};
@@ -51,12 +51,18 @@ impl Provisioned for CloudSipUa {
         faults
     }
 
-    fn complete(&mut self, id: &str, previous: Option<&Self>) {
-        self.id = Some(id.to_owned());
+    fn complete(
+        &mut self,
+        target: &Target,
+        previous: Option<&Self>,
+        _: Form,
+    ) -> Result<Vec<FieldError>, FieldError> {
+        self.id = Some(target.id.clone());
         self.callback_id = previous
             .and_then(|previous| previous.callback_id.clone())
             .or_else(|| Some(uuid()));
         self.callback_disabled = None;
+        Ok(Vec::new())
     }
 
     fn show(rest: &Rest, domain: &str, id: &str, members: &mut Members) {

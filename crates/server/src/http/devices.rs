@@ -1,5 +1,7 @@
 //! `/provisioning/device/{domain}`: the devices of a tenant.
 
+pub(super) mod provisioned;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -9,73 +11,26 @@ use hookswitch_api::device::{
     AuthType, DeleteAllDevices, Device, DeviceList, DeviceReply, DeviceWritten, DevicesDeleted,
 };
 use hookswitch_api::done::Done;
-use hookswitch_api::error::FieldError;
 use hookswitch_api::page::{DocumentQuery, ListQuery};
-use hookswitch_api::patch::Patch;
-use hookswitch_api::secret::Secret;
-use hookswitch_call::pattern::Pattern;
-use hookswitch_store::{Error, documents as stored};
+use hookswitch_api::patch::{Patch, PatchOperation};
+use hookswitch_store::documents as stored;
 
 use super::allowed::{Allowed, Change, Look};
 use super::body::{Json, OptionalJson};
-use super::documents::{self, Missing, Provisioned, Target, tagged, work_off_the_loop};
+use super::documents::{self, Missing, Target, Written, tagged, work_off_the_loop};
 use super::error::ApiError;
 use super::idempotency::CarriesSecret;
 use super::query::{Id, Query};
 use super::{Rest, reply};
-use crate::kind::{DEVICE, Kind, Members};
-use crate::random;
+use crate::kind::DEVICE;
+use crate::password::Turn;
 
-/// Bytes of a password the platform makes.
-const PASSWORD_BYTES: usize = 24;
-
-impl Provisioned for Device {
-    const KIND: &'static Kind = &DEVICE;
-
-    fn check(&self, _: &Rest) -> Vec<FieldError> {
-        let mut faults = self.validate();
-        let invite = self
-            .authorized
-            .as_ref()
-            .and_then(|authorized| authorized.invite.as_deref());
-        if let Some(pattern) = invite.filter(|pattern| !pattern.is_empty())
-            && let Err(why) = Pattern::compile(pattern)
-        {
-            faults.push(FieldError::new("/authorized/invite", why.to_string()));
-        }
-        faults
+/// A turn in the pool of hashing, where the write may bring a password that argon2 is for.
+async fn turn_to_hash(rest: &Rest, may_hash: bool) -> Result<Option<Turn>, ApiError> {
+    if !may_hash {
+        return Ok(None);
     }
-
-    /// A `credentials` device has a password of ours, kept while it stays one, or the hash it was given.
-    fn complete(&mut self, id: &str, previous: Option<&Self>) {
-        id.clone_into(&mut self.device_id);
-        match self.auth_type {
-            AuthType::Credentials if self.ha1.is_some() => self.password = None,
-            AuthType::Credentials => {
-                let kept = previous
-                    .filter(|previous| previous.auth_type == AuthType::Credentials)
-                    .and_then(|previous| previous.password.clone());
-                let made = || Secret::from(random::secret(PASSWORD_BYTES));
-                self.password = Some(kept.unwrap_or_else(made));
-            }
-            AuthType::UserId => self.ha1 = None,
-            AuthType::DeviceId | AuthType::Disabled => {
-                self.password = None;
-                self.ha1 = None;
-            }
-        }
-    }
-
-    /// The password of an end user is its own secret; nobody reads it back.
-    fn show(_: &Rest, _: &str, _: &str, members: &mut Members) {
-        if members.get("authType").and_then(|value| value.as_str()) == Some("userid") {
-            members.remove("password");
-        }
-    }
-
-    fn publish(rest: &Rest, domain: &str, id: &str) -> Result<(), Error> {
-        rest.publisher.refresh_device(domain, id)
-    }
+    rest.hashing.turn().await.map(Some).map_err(ApiError::from)
 }
 
 /// Lists the devices
@@ -98,8 +53,9 @@ pub(super) async fn list(
 
 /// Adds or modifies a device
 ///
-/// A `credentials` device without `ha1` gets a SIP password, which the reply carries; modifying it keeps
-/// the password.
+/// A `credentials` device without `ha1` gets a SIP password, which this reply carries and no other: only its hashes
+/// are kept. Modifying the device keeps the password; a PATCH that removes `/password` or `/ha1` makes a new one. A
+/// `userid` device keeps its password when none is given.
 #[utoipa::path(
     put, path = "/provisioning/device/{domain}", tag = "Devices", operation_id = "putDevice",
     params(("domain" = String, Path, description = "The tenant's SIP domain"), DocumentQuery),
@@ -116,9 +72,16 @@ pub(super) async fn put(
     let mut target = Target::new(&caller, body.value.device_id.clone(), &query, &headers)?;
     target.draft = false;
     let strict = query.strict.unwrap_or(false);
+    let may_hash = body.value.auth_type == AuthType::UserId && body.value.password.is_some();
+    let _turn = turn_to_hash(&rest, may_hash).await?;
     let written = documents::put(&rest, target, body, strict, Missing::Create).await?;
+    answer(written)
+}
+
+/// The reply to a write; a password that was made is in no other.
+fn answer(written: Written<Device>) -> Result<Response, ApiError> {
     let password = match written.value.auth_type {
-        AuthType::Credentials => written.value.password,
+        AuthType::Credentials => written.value.new_password,
         _ => None,
     };
     let carries_secret = password.is_some();
@@ -177,9 +140,10 @@ pub(super) async fn delete_all(
             return Ok(count);
         }
         let name = domain.clone();
-        let count = rest
-            .store
-            .write(move |db| stored::delete_all(db, &name, DEVICE.name, false))?;
+        let count = rest.store.write(move |db| {
+            stored::delete_all(db, &name, provisioned::CONFIGURED, false)?;
+            stored::delete_all(db, &name, DEVICE.name, false)
+        })?;
         rest.publisher.refresh_devices(&domain)?;
         Ok(count as u64)
     })
@@ -237,12 +201,13 @@ pub(super) async fn delete(
 /// Patches a device (RFC 6902)
 ///
 /// All operations or none: a failed test, or a result that is no device, changes nothing. Members that a
-/// device does not have are left out and told in `warnings`.
+/// device does not have are left out and told in `warnings`. Removing `/password` or `/ha1` of a `credentials`
+/// device makes a new password, which the reply carries.
 #[utoipa::path(
     patch, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "patchDevice",
     params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, description = "The device"), DocumentQuery),
     request_body = Patch,
-    responses((status = 200, description = "It is patched", body = Done)),
+    responses((status = 200, description = "It is patched", body = DeviceWritten)),
 )]
 pub(super) async fn patch(
     State(rest): State<Arc<Rest>>,
@@ -255,7 +220,12 @@ pub(super) async fn patch(
     let mut target = Target::new(&caller, id, &query, &headers)?;
     target.draft = false;
     let strict = query.strict.unwrap_or(false);
-    let written = documents::patch::<Device>(&rest, target, body, strict).await?;
-    let body = Done::new().warning(written.warnings);
-    Ok(tagged(reply(&body)?, written.version))
+    let may_hash = body.value.iter().any(touches_password);
+    let _turn = turn_to_hash(&rest, may_hash).await?;
+    answer(documents::patch::<Device>(&rest, target, body, strict).await?)
+}
+
+/// Whether an operation may bring a new password, or make a device one that needs it hashed.
+fn touches_password(operation: &PatchOperation) -> bool {
+    matches!(operation.path.as_str(), "" | "/password" | "/authType")
 }

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::body::{Json, tolerate};
 use super::error::ApiError;
-use super::{Rest, blocking, reply};
+use super::{Rest, reply};
 use crate::auth::{Caller, Scope};
 use crate::kind::{Kind, Members};
 
@@ -35,8 +35,17 @@ pub(super) trait Provisioned: Serialize + DeserializeOwned + Send + Sync + 'stat
     /// What is wrong with it.
     fn check(&self, rest: &Rest) -> Vec<FieldError>;
 
-    /// Gives it its id and what the platform generates; `previous` is what it replaces.
-    fn complete(&mut self, id: &str, previous: Option<&Self>);
+    /// Gives it its id and what the platform generates; `previous` is what it replaces. Says what it leaves unused,
+    /// or which member is missing.
+    fn complete(
+        &mut self,
+        target: &Target,
+        previous: Option<&Self>,
+        form: Form,
+    ) -> Result<Vec<FieldError>, FieldError>;
+
+    /// Puts what is kept of a secret in its place, once all is checked; it may take tens of milliseconds.
+    fn protect(&mut self, _target: &Target) {}
 
     /// Adds what only the platform knows, takes out what nobody reads back.
     fn show(_rest: &Rest, _domain: &str, _id: &str, _members: &mut Members) {}
@@ -46,8 +55,22 @@ pub(super) trait Provisioned: Serialize + DeserializeOwned + Send + Sync + 'stat
         Ok(())
     }
 
+    /// What is deleted along with a document in force.
+    fn delete_along(db: &Write<'_>, domain: &str, id: &str) -> Result<(), Error> {
+        Self::write_along(db, domain, id)
+    }
+
     /// Lets the calls see a document that was written or deleted.
     fn publish(rest: &Rest, domain: &str, id: &str) -> Result<(), Error>;
+}
+
+/// How a document came to its new form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// It was given whole: a secret that is not there is kept.
+    Whole,
+    /// It was patched: what is not there was taken away.
+    Patched,
 }
 
 /// Which form of a document is meant, and what the caller believes of it.
@@ -95,8 +118,8 @@ pub(super) async fn list<K: Provisioned>(
         .map_err(|error| ApiError::fields(vec![error]))?;
     let filter = query.filter.clone();
     let draft = query.provisory.unwrap_or(false);
-    let (reader, domain) = (rest.clone(), caller.domain.clone());
-    let (limit, mut found) = blocking(move || {
+    let (reader, caller) = (rest.clone(), caller.clone());
+    let body = work_off_the_loop(move || {
         // One more than asked for shows whether there is a next page.
         let wanted = Page {
             limit: page.limit + 1,
@@ -105,20 +128,20 @@ pub(super) async fn list<K: Provisioned>(
         };
         let found = reader
             .store
-            .read(|db| documents::list(db, &domain, K::KIND.name, draft, wanted))?;
-        Ok((page.limit as usize, found))
+            .read(|db| documents::list(db, &caller.domain, K::KIND.name, draft, wanted))?;
+        let limit = page.limit as usize;
+        let on_page = &found[..found.len().min(limit)];
+        let rows: Vec<Members> = on_page
+            .iter()
+            .map(|document| shown::<K>(&reader, &caller, document))
+            .collect::<Result<_, _>>()?;
+        let mut body = json!({ "success": true, K::KIND.list: rows });
+        if let (true, Some(last)) = (found.len() > limit, on_page.last()) {
+            body["nextToken"] = next_token(&last.id).into();
+        }
+        Ok(body)
     })
     .await?;
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let rows: Vec<Members> = found
-        .iter()
-        .map(|document| shown::<K>(rest, caller, document))
-        .collect::<Result<_, _>>()?;
-    let mut body = json!({ "success": true, K::KIND.list: rows });
-    if let (true, Some(last)) = (has_more, found.last()) {
-        body["nextToken"] = next_token(&last.id).into();
-    }
     reply(&body)
 }
 
@@ -128,16 +151,15 @@ pub(super) async fn find<K: Provisioned>(
     caller: &Caller,
     target: Target,
 ) -> Result<Response, ApiError> {
-    let reader = rest.clone();
-    let (target, found) = blocking(move || {
+    let (reader, caller) = (rest.clone(), caller.clone());
+    let (version, members) = work_off_the_loop(move || {
         let found = reader
             .store
             .read(|db| documents::find(db, target.key(K::KIND)))?;
-        Ok((target, found))
+        let document = found.ok_or_else(|| missing(K::KIND, &target))?;
+        Ok((document.version, shown::<K>(&reader, &caller, &document)?))
     })
     .await?;
-    let document = found.ok_or_else(|| missing(K::KIND, &target))?;
-    let members = shown::<K>(rest, caller, &document)?;
     let mut body = Map::new();
     match K::KIND.single {
         Some(name) => {
@@ -146,7 +168,7 @@ pub(super) async fn find<K: Provisioned>(
         None => body = members,
     }
     body.insert("success".to_owned(), true.into());
-    Ok(tagged(reply(&body)?, document.version))
+    Ok(tagged(reply(&body)?, version))
 }
 
 /// What a write left behind.
@@ -181,10 +203,16 @@ pub(super) async fn put<K: Provisioned + Clone>(
     let work = rest.clone();
     work_off_the_loop(move || {
         change(&work, &target, missing_is, |previous| {
-            let mut value = value.clone();
-            value.complete(&target.id, previous);
-            refuse_faults(value.check(&work))?;
-            Ok((value, warnings.clone()))
+            let (mut value, mut warnings) = (value.clone(), warnings.clone());
+            finish(
+                &mut value,
+                &work,
+                &target,
+                previous,
+                Form::Whole,
+                &mut warnings,
+            )?;
+            Ok((value, warnings))
         })
     })
     .await
@@ -217,13 +245,36 @@ pub(super) async fn patch<K: Provisioned>(
             let parsed = lenient::parse_value::<K>(document)
                 .map_err(|error| ApiError::fields(vec![error]))?;
             tolerate(&parsed.unknown, strict)?;
-            let mut value = parsed.value;
-            value.complete(&target.id, Some(previous));
-            refuse_faults(value.check(&work))?;
-            Ok((value, parsed.unknown))
+            let (mut value, mut warnings) = (parsed.value, parsed.unknown);
+            let form = Form::Patched;
+            finish(
+                &mut value,
+                &work,
+                &target,
+                Some(previous),
+                form,
+                &mut warnings,
+            )?;
+            Ok((value, warnings))
         })
     })
     .await
+}
+
+/// Makes a document what is stored of it.
+fn finish<K: Provisioned>(
+    value: &mut K,
+    rest: &Rest,
+    target: &Target,
+    previous: Option<&K>,
+    form: Form,
+    warnings: &mut Vec<FieldError>,
+) -> Result<(), ApiError> {
+    let unused = value.complete(target, previous, form);
+    warnings.extend(unused.map_err(|fault| ApiError::fields(vec![fault]))?);
+    refuse_faults(value.check(rest))?;
+    value.protect(target);
+    Ok(())
 }
 
 /// Applies one operation after the other, so that no chain of copies grows without bound.
@@ -259,7 +310,7 @@ pub(super) async fn delete<K: Provisioned>(
                 draft,
             };
             if !draft {
-                K::write_along(db, &domain, &id)?;
+                K::delete_along(db, &domain, &id)?;
             }
             documents::delete(db, key, expected)
         });

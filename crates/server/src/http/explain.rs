@@ -132,6 +132,7 @@ fn inbound(rest: &Rest, domain: &str, request: &ExplainRequest) -> Result<Explai
         token: None,
         unix_seconds: unix_seconds(),
         dev: rest.dev,
+        device: None,
     };
     let Route {
         tenant,

@@ -20,6 +20,7 @@ macro_rules! over_udp_and_tcp {
 }
 
 mod baresip;
+mod bulk;
 mod called;
 mod calling;
 mod clients;

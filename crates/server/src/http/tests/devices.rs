@@ -1,6 +1,10 @@
+use hookswitch_sip::auth::{Algorithm, Ha1};
+use hookswitch_store::documents as stored;
 use serde_json::json;
 
 use super::*;
+use crate::kind::DEVICE;
+use crate::password::verify_password;
 
 const LIST: &str = "/provisioning/device/acme.example.com";
 
@@ -40,22 +44,110 @@ async fn a_device_is_added_by_put_or_post_found_and_deleted() {
     assert_eq!(world.delete(&format!("{LIST}/1001")).await.refusal().0, 404);
 }
 
+/// What calls compare a device's digest with.
+fn ha1_of(world: &World, id: &str) -> Option<Ha1> {
+    let directory = world.rest.publisher.current().directory.clone();
+    let device = directory.tenant(ACME).unwrap().devices.find(id).cloned();
+    device.unwrap().ha1.map(|ha1| *ha1)
+}
+
+/// What the database holds of a device.
+fn stored_body(world: &World, id: &str) -> Value {
+    let key = stored::Key {
+        domain: ACME,
+        kind: "device",
+        id,
+        draft: false,
+    };
+    let document = world.rest.store.read(|db| stored::find(db, key)).unwrap();
+    let opened = DEVICE.open(&world.rest.master_key, &document.unwrap());
+    Value::Object(opened.unwrap())
+}
+
 #[tokio::test]
-async fn a_credentials_device_gets_a_password_and_keeps_it() {
+async fn a_credentials_device_is_told_its_password_once_and_keeps_it() {
     let world = World::new();
     let device = json!({"deviceId": "desk", "authType": "credentials"});
-    let password = world.put(LIST, device.clone()).await.ok()["password"].clone();
-    assert!(password.as_str().unwrap().len() >= 24);
+    let made = world.put(LIST, device.clone()).await.ok();
+    let password = made["password"].as_str().unwrap();
+    assert!(password.len() >= 24);
+    let expected = Ha1::of("desk", ACME, password);
+    assert_eq!(ha1_of(&world, "desk"), Some(expected));
+    assert!(!stored_body(&world, "desk").to_string().contains(password));
+
     let modified = json!({"deviceId": "desk", "authType": "credentials", "description": "moved"});
-    assert_eq!(world.put(LIST, modified).await.ok()["password"], password);
     assert_eq!(
-        world.get(&format!("{LIST}/desk")).await.ok()["password"],
-        password
+        world.put(LIST, modified).await.ok(),
+        json!({"success": true})
     );
-    let hashed = json!({"deviceId": "desk", "authType": "credentials", "ha1": "0".repeat(32)});
-    assert!(world.put(LIST, hashed).await.ok().get("password").is_none());
-    let fresh = world.put(LIST, device).await.ok()["password"].clone();
-    assert_ne!(fresh, password);
+    assert_eq!(ha1_of(&world, "desk"), Some(expected));
+    let found = world.get(&format!("{LIST}/desk")).await;
+    assert!(
+        !found.text.contains(password) && !found.text.contains("MD5"),
+        "{}",
+        found.text
+    );
+}
+
+#[tokio::test]
+async fn a_hash_of_the_customers_own_takes_the_place_of_a_password_in_both_forms() {
+    let world = World::new();
+    let whole = Ha1::of("desk", ACME, "biloxi");
+    for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+        let hash = whole.hex(algorithm).unwrap();
+        let device =
+            json!({"deviceId": "desk", "authType": "credentials", "ha1": hash.to_uppercase()});
+        assert_eq!(world.put(LIST, device).await.ok(), json!({"success": true}));
+        let kept = ha1_of(&world, "desk").unwrap();
+        assert_eq!(kept, Ha1::parse(&hash).unwrap());
+        let plain = json!({"deviceId": "desk", "authType": "credentials"});
+        world.put(LIST, plain).await.ok();
+        assert_eq!(
+            ha1_of(&world, "desk"),
+            Some(kept),
+            "not given again, it is kept"
+        );
+    }
+    let wrong = json!({"deviceId": "desk", "authType": "credentials", "ha1": "0".repeat(40)});
+    assert_eq!(world.put(LIST, wrong).await.pointers(), ["/ha1"]);
+}
+
+#[tokio::test]
+async fn a_patch_that_takes_the_secret_away_gets_a_new_password() {
+    let world = World::new();
+    let path = format!("{LIST}/desk");
+    let device = json!({"deviceId": "desk", "authType": "credentials"});
+    let first = world.put(LIST, device).await.ok()["password"].clone();
+    let other = json!([{"op": "add", "path": "/description", "value": "moved"}]);
+    assert!(
+        world
+            .patch(&path, other)
+            .await
+            .ok()
+            .get("password")
+            .is_none()
+    );
+    let remove = json!([{"op": "remove", "path": "/password"}]);
+    let second = world.patch(&path, remove).await.ok()["password"].clone();
+    assert_ne!(first, second);
+    let expected = Ha1::of("desk", ACME, second.as_str().unwrap());
+    assert_eq!(ha1_of(&world, "desk"), Some(expected));
+}
+
+#[tokio::test]
+async fn a_secret_that_the_kind_of_device_does_not_use_is_told_in_a_warning() {
+    let world = World::new();
+    for (auth_type, member, value) in [
+        ("credentials", "password", "of my own"),
+        ("deviceid", "password", "of my own"),
+        ("disabled", "ha1", "0123456789abcdef0123456789abcdef"),
+    ] {
+        let device = json!({"deviceId": auth_type, "authType": auth_type, member: value});
+        let told = world.put(LIST, device).await.ok();
+        assert_eq!(told["warnings"][0]["pointer"], format!("/{member}"));
+        let kept = stored_body(&world, auth_type).to_string();
+        assert!(!kept.contains(value), "{kept}");
+    }
 }
 
 #[tokio::test]
@@ -71,21 +163,39 @@ async fn a_userid_device_needs_a_password_that_nobody_reads_back() {
         world.put(LIST, device.clone()).await.ok(),
         json!({"success": true})
     );
-    let found = world.get(&format!("{LIST}/anna")).await;
-    assert!(!found.text.contains("horse"), "{}", found.text);
-    assert!(!world.get(LIST).await.text.contains("horse"));
+    let fits = |given: &str| {
+        let kept = stored_body(&world, "anna")["password"].clone();
+        verify_password(kept.as_str().unwrap(), given)
+    };
+    assert!(fits("correct horse"));
+    for path in [LIST.to_owned(), format!("{LIST}/anna")] {
+        let found = world.get(&path).await.text;
+        assert!(
+            !found.contains("horse") && !found.contains("argon2"),
+            "{found}"
+        );
+    }
     device["authorized"]["invite"] = "(?=x)".into();
     assert_eq!(
         world.put(LIST, device).await.pointers(),
         ["/authorized/invite"]
     );
+    let kept = json!({"deviceId": "anna", "authType": "userid", "authorized": {}});
+    world.put(LIST, kept).await.ok();
+    let path = format!("{LIST}/anna");
     let patch = json!([{"op": "replace", "path": "/description", "value": "x"}]);
-    assert_eq!(
-        world.patch(&format!("{LIST}/anna"), patch).await.status,
-        422
-    );
+    assert_eq!(world.patch(&path, patch).await.status, 422);
     let patch = json!([{"op": "add", "path": "/description", "value": "x"}]);
-    world.patch(&format!("{LIST}/anna"), patch).await.ok();
+    world.patch(&path, patch).await.ok();
+    assert!(
+        fits("correct horse"),
+        "neither a write nor a patch without it changes it"
+    );
+    let patch = json!([{"op": "add", "path": "/password", "value": "battery staple"}]);
+    world.patch(&path, patch).await.ok();
+    assert!(fits("battery staple"));
+    let remove = json!([{"op": "remove", "path": "/password"}]);
+    assert_eq!(world.patch(&path, remove).await.pointers(), ["/password"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The whole router against a store in a temporary folder, and calls that are made up.
 
 mod authorize;
+mod bulk;
 mod calls;
 mod commands;
 mod deliveries;
@@ -8,6 +9,7 @@ mod devices;
 mod errors;
 mod events;
 mod isolation;
+mod grandstream;
 mod keys;
 mod limits;
 mod openapi;
@@ -16,7 +18,6 @@ mod services;
 mod signatures;
 mod tenant;
 
-use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use ::http::{HeaderMap, Method, Request, StatusCode};
@@ -182,6 +183,8 @@ impl World {
             at_work: AtWork::default(),
             room: Arc::default(),
             trusted_proxies: Vec::new(),
+            bulk: BulkJobs::new("node-1"),
+            sip_address: Some((Transport::Udp, ([192, 0, 2, 1], 5060).into())),
             hashing: Hashing::default(),
             callback_allow: callback_allow
                 .iter()
