@@ -13,6 +13,7 @@ mod load;
 mod outbox;
 mod overload;
 mod process;
+mod provisioning;
 mod refreshed;
 mod report;
 mod restart;
@@ -78,6 +79,12 @@ enum Measurement {
     Outbox,
     /// 100,000 calls held and refreshed by their session timers; eight minutes.
     Refreshed,
+    /// Single reads and writes of devices over REST.
+    Provisioning,
+    /// 100,000 devices from a file, beside live calls.
+    Bulk,
+    /// Routing in a domain with 100,000 devices and 1,000 services.
+    Route,
     /// What a good peer notices of 4,000 INVITEs a second from strangers.
     Strangers,
 }
@@ -89,6 +96,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut report = Report::default();
     if wants(Measurement::Parse) {
         report.add_all(parse()?);
+    }
+    if wants(Measurement::Route) {
+        report.add_all(route()?);
+    }
+    if wants(Measurement::Provisioning) {
+        let server = Server::start(&program, &["--log", "warn"])?;
+        report.add_all(provisioning::single(&server, options.seconds)?);
+    }
+    if wants(Measurement::Bulk) {
+        let server = Server::start(&program, &["--log", "warn"])?;
+        report.add_all(provisioning::files(&server)?);
     }
     if wants(Measurement::Signalling) {
         let server = Server::start(&program, &["--shards", "1", "--log", "warn"])?;
@@ -151,13 +169,33 @@ fn build() -> Result<PathBuf> {
         .context("cargo names no executable")
 }
 
-/// The parser's own measurement, an example of its crate.
-fn parse() -> Result<Vec<Row>> {
-    let example = ["--package", "hookswitch-sip", "--example", "parse_speed"];
+/// What an example prints that measures a crate by itself.
+fn example(package: &str, name: &str) -> Result<String> {
+    let example = ["--package", package, "--example", name];
     let mut command: Command = workspace::cargo(&["run", "--quiet", "--release", "--locked"]);
     let output = command.args(example).stderr(Stdio::inherit()).output()?;
-    ensure!(output.status.success(), "parse_speed failed");
-    let text = String::from_utf8(output.stdout)?;
+    ensure!(output.status.success(), "{name} failed");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The router's own measurement, an example of its crate.
+fn route() -> Result<Vec<Row>> {
+    let text = example("hookswitch-call", "route_speed")?;
+    let rows = text.lines().filter_map(|line| {
+        let (what, figure) = line.rsplit_once(": ")?;
+        let row = Row::new(what, micros(figure)?, "µs");
+        Some(if what.starts_with("routing") {
+            row.at_most(50.0)
+        } else {
+            row
+        })
+    });
+    Ok(rows.collect())
+}
+
+/// The parser's own measurement, an example of its crate.
+fn parse() -> Result<Vec<Row>> {
+    let text = example("hookswitch-sip", "parse_speed")?;
     let rows = text.lines().filter_map(|line| {
         let (what, figure) = line.rsplit_once(": ")?;
         let micros = micros(figure)?;
