@@ -108,6 +108,8 @@ fn routed(directory: &Directory, user: &str) -> bool {
         user,
         host: "acme.example",
         source: "198.51.100.7".parse().expect("an address"),
+        token: None,
+        unix_seconds: 0,
         dev: false,
         device: None,
     };

@@ -36,6 +36,7 @@ fn carrying(token: &str, source: &str) -> Route {
             token: Some(token),
             unix_seconds: NOW,
             dev: false,
+            device: None,
         },
     )
 }

@@ -117,13 +117,15 @@ pub(super) fn add(method: &Method, path: &str, access: Option<Access>, operation
     let is_held = matches!(access, Some(Access::AnyOf(_)));
     let has_body = operation.request_body.is_some();
     let takes_body = has_body || method == Method::POST;
-    let asks = is_held || takes_body;
+    // Its key stands in the query.
+    let is_keyed = path.starts_with("/provisioning/grandstream/");
+    let asks = is_held || is_keyed || takes_body;
     let is_document = path.starts_with("/provisioning/") || path.ends_with("/settings");
     for refusal in &REFUSALS {
         let applies = match refusal.status {
             400 | 429 | 503 => asks,
             401 => asks,
-            403 | 404 => is_held,
+            403 | 404 => is_held || is_keyed,
             408 | 413 => takes_body,
             415 => has_body,
             409 => is_held && (method != Method::GET),
