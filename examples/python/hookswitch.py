@@ -153,6 +153,70 @@ class Authorized(TypedDict, total=False):
     """Whether it may register."""
 
 
+class BulkError(TypedDict, total=False):
+    """What is wrong with one line of the file."""
+
+    detail: Required[str]
+    """What is wrong with it."""
+
+    line: Required[int]
+    """The line, counted from 1, which is the header."""
+
+    pointer: Required[str]
+    """The member of the device, as a JSON pointer; empty for the whole line."""
+
+
+class BulkReply(TypedDict, total=False):
+    """Reply with a bulk job."""
+
+    status: Required[BulkStatus]
+    """The job."""
+
+    success: Required[bool]
+    """Always true: the job is known. Whether it is well says its `status`."""
+
+
+BulkState = Literal["STARTED", "COMPLETED", "FAILED"]
+"""How far a bulk job is."""
+
+
+class BulkStatus(TypedDict, total=False):
+    """A bulk job."""
+
+    bulkId: Required[str]
+    """The id that the caller chose."""
+
+    checked: Required[int]
+    """Devices found good so far."""
+
+    domain: Required[str]
+    """The tenant."""
+
+    errors: list[BulkError]
+    """What is wrong, line by line: the first hundred."""
+
+    lines: Required[int]
+    """Lines of the file, the header included."""
+
+    progress: Required[str]
+    """What it is doing, for a person."""
+
+    reason: Union[str, None]
+    """Why it failed."""
+
+    startedAt: Required[int]
+    """When it was taken, in milliseconds since 1970."""
+
+    status: Required[BulkState]
+    """How far it is."""
+
+    stoppedAt: Union[int, None]
+    """When it ended, in milliseconds since 1970."""
+
+    written: Required[int]
+    """Devices written so far; calls see all of them at once, at the end."""
+
+
 class Call(TypedDict, total=False):
     """A call as lists show it. Times are milliseconds since 1970."""
 
@@ -1536,6 +1600,23 @@ class Hookswitch:
         """Deletes all devices"""
         return cast("DevicesDeleted", json.loads(self._send("DELETE", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}", body=body)))
 
+    def get_device_bulk(
+        self,
+        domain: str,
+        bulk_id: str,
+    ) -> BulkReply:
+        """Shows how a bulk job goes"""
+        return cast("BulkReply", json.loads(self._send("GET", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}/bulk/{urllib.parse.quote(bulk_id, safe='')}")))
+
+    def put_device_bulk(
+        self,
+        domain: str,
+        bulk_id: str,
+        body: str,
+    ) -> BulkReply:
+        """Provisions many devices from a file"""
+        return cast("BulkReply", json.loads(self._send("PUT", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}/bulk/{urllib.parse.quote(bulk_id, safe='')}", body=body, media_type="text/csv")))
+
     def get_device(
         self,
         domain: str,
@@ -1560,9 +1641,19 @@ class Hookswitch:
         *,
         provisory: bool | None = None,
         strict: bool | None = None,
-    ) -> Done:
+    ) -> DeviceWritten:
         """Patches a device (RFC 6902)"""
-        return cast("Done", json.loads(self._send("PATCH", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(device_id, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+        return cast("DeviceWritten", json.loads(self._send("PATCH", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(device_id, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def get_grandstream_configuration(
+        self,
+        domain: str,
+        mac: str,
+        *,
+        k: str | None = None,
+    ) -> str:
+        """Shows a gateway its configuration"""
+        return self._send("GET", f"/provisioning/grandstream/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(mac, safe='')}", query={"k": k})
 
     def readyz(
         self,

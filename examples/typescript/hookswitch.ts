@@ -128,6 +128,53 @@ export interface Authorized {
   register?: boolean | null;
 }
 
+/** What is wrong with one line of the file. */
+export interface BulkError {
+  /** What is wrong with it. */
+  detail: string;
+  /** The line, counted from 1, which is the header. */
+  line: number;
+  /** The member of the device, as a JSON pointer; empty for the whole line. */
+  pointer: string;
+}
+
+/** Reply with a bulk job. */
+export interface BulkReply {
+  /** The job. */
+  status: BulkStatus;
+  /** Always true: the job is known. Whether it is well says its `status`. */
+  success: boolean;
+}
+
+/** How far a bulk job is. */
+export type BulkState = "STARTED" | "COMPLETED" | "FAILED";
+
+/** A bulk job. */
+export interface BulkStatus {
+  /** The id that the caller chose. */
+  bulkId: string;
+  /** Devices found good so far. */
+  checked: number;
+  /** The tenant. */
+  domain: string;
+  /** What is wrong, line by line: the first hundred. */
+  errors?: BulkError[];
+  /** Lines of the file, the header included. */
+  lines: number;
+  /** What it is doing, for a person. */
+  progress: string;
+  /** Why it failed. */
+  reason?: string | null;
+  /** When it was taken, in milliseconds since 1970. */
+  startedAt: number;
+  /** How far it is. */
+  status: BulkState;
+  /** When it ended, in milliseconds since 1970. */
+  stoppedAt?: number | null;
+  /** Devices written so far; calls see all of them at once, at the end. */
+  written: number;
+}
+
 /** A call as lists show it. Times are milliseconds since 1970. */
 export interface Call {
   /** When it was answered. */
@@ -1032,6 +1079,18 @@ export class Hookswitch {
     return (await response.json()) as DevicesDeleted;
   }
 
+  /** Shows how a bulk job goes */
+  async getDeviceBulk(domain: string, bulkId: string): Promise<BulkReply> {
+    const response = await this.send("GET", `/provisioning/device/${encodeURIComponent(domain)}/bulk/${encodeURIComponent(bulkId)}`, {});
+    return (await response.json()) as BulkReply;
+  }
+
+  /** Provisions many devices from a file */
+  async putDeviceBulk(domain: string, bulkId: string, body: string): Promise<BulkReply> {
+    const response = await this.send("PUT", `/provisioning/device/${encodeURIComponent(domain)}/bulk/${encodeURIComponent(bulkId)}`, { body, mediaType: "text/csv" });
+    return (await response.json()) as BulkReply;
+  }
+
   /** Shows one device */
   async getDevice(domain: string, deviceId: string): Promise<DeviceReply> {
     const response = await this.send("GET", `/provisioning/device/${encodeURIComponent(domain)}/${encodeURIComponent(deviceId)}`, {});
@@ -1045,9 +1104,15 @@ export class Hookswitch {
   }
 
   /** Patches a device (RFC 6902) */
-  async patchDevice(domain: string, deviceId: string, body: Vec, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
+  async patchDevice(domain: string, deviceId: string, body: Vec, query: { provisory?: boolean; strict?: boolean } = {}): Promise<DeviceWritten> {
     const response = await this.send("PATCH", `/provisioning/device/${encodeURIComponent(domain)}/${encodeURIComponent(deviceId)}`, { body, query });
-    return (await response.json()) as Done;
+    return (await response.json()) as DeviceWritten;
+  }
+
+  /** Shows a gateway its configuration */
+  async getGrandstreamConfiguration(domain: string, mac: string, query: { k?: string } = {}): Promise<string> {
+    const response = await this.send("GET", `/provisioning/grandstream/${encodeURIComponent(domain)}/${encodeURIComponent(mac)}`, { query });
+    return response.text();
   }
 
   /** Whether the node takes new calls: 503 while it starts, drains or has no database. */

@@ -253,6 +253,7 @@ fn tell(
     listeners: &Mutex<Vec<Listener>>,
     announce: impl Fn(i64),
 ) {
+    let mut announced = 0;
     while let Some(heard) = news.next() {
         let changes = if heard.everything {
             vec![Change::Everything]
@@ -268,7 +269,11 @@ fn tell(
             let session = Session::new(Arc::clone(cluster), Role::Reader);
             let sql = Sql::Postgres(&session);
             match events::newest_cursor(&Read { sql }) {
-                Ok(newest) => announce(newest),
+                Ok(newest) if newest > announced => {
+                    announced = newest;
+                    announce(newest);
+                }
+                Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "new events could not be announced"),
             }
         }
