@@ -236,9 +236,13 @@ impl Store {
 
     /// Has `listener` told what other nodes change; it may ask questions and take its time, but must not write.
     ///
-    /// It hears of nothing on SQLite, which one process has for itself.
+    /// The first it hears is [`Change::Everything`]: what was read before may be old. On SQLite, which one process has for
+    /// itself, it hears of nothing.
     pub fn on_change(&self, listener: Box<dyn Fn(&Change) + Send + Sync>) {
         locked(&self.inner.listeners).push(Listener(listener));
+        if let Database::Postgres { news, .. } = &self.inner.database {
+            news.greet();
+        }
     }
 }
 

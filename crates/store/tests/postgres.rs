@@ -245,16 +245,16 @@ fn a_node_hears_whose_provisioning_another_one_changed() {
     let began = Instant::now();
     add_domain(&one);
     put_device(&one, "a");
-    assert_eq!(
-        hears.recv_timeout(wait).unwrap(),
-        Change::Domain("example.com".to_owned())
-    );
+    let next = || {
+        let mut all = std::iter::repeat_with(|| hears.recv_timeout(wait).unwrap());
+        all.find(|change| *change != Change::Everything)
+    };
+    assert_eq!(next(), Some(Change::Domain("example.com".to_owned())));
     assert!(began.elapsed() < Duration::from_secs(1));
     while hears.recv_timeout(Duration::ZERO).is_ok() {}
     put_device(&two, "b");
     put_device(&one, "c");
-    let other = hears.recv_timeout(wait).unwrap();
-    assert_eq!(other, Change::Domain("example.com".to_owned()));
+    assert_eq!(next(), Some(Change::Domain("example.com".to_owned())));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ const AGAIN: Duration = Duration::from_millis(200);
 pub(crate) struct News {
     heard: Mutex<Heard>,
     bell: Condvar,
+    /// It was listened at least once.
+    begun: AtomicBool,
 }
 
 /// What somebody else committed.
@@ -48,6 +50,13 @@ impl News {
     /// Ends the wait of whoever waits for more.
     pub(crate) fn close(&self) {
         self.add(|heard| heard.closed = true);
+    }
+
+    /// Has a new listener hear that everything may have changed, as the first notifications may have passed it by.
+    pub(crate) fn greet(&self) {
+        if self.begun.load(Ordering::SeqCst) {
+            self.add(|heard| heard.everything = true);
+        }
     }
 
     fn add(&self, note: impl FnOnce(&mut Heard)) {
@@ -82,6 +91,7 @@ impl Cluster {
                         tokio::select! {
                             Ok(()) = &mut listening, if !listens => {
                                 listens = true;
+                                news.begun.store(true, Ordering::SeqCst);
                                 news.add(|heard| (heard.everything, heard.events) = (true, true));
                             }
                             message = message => match message {
