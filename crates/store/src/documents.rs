@@ -76,7 +76,7 @@ macro_rules! select {
     };
 }
 
-fn document(row: &Row<'_>) -> Result<Document> {
+pub(crate) fn document(row: &Row<'_>) -> Result<Document> {
     Ok(Document {
         domain: row.get(0)?,
         kind: row.get(1)?,

@@ -20,6 +20,7 @@ const PREFIX: &str = "v1.";
 /// The key that seals every secret of a node.
 pub struct MasterKey {
     key: RandomizedNonceKey,
+    fingerprint: String,
 }
 
 /// Where a secret belongs; a sealed text opens only there.
@@ -97,10 +98,17 @@ impl MasterKey {
     }
 
     fn from_bytes(bytes: &[u8; KEY_LEN]) -> Self {
+        let named = [b"hookswitch master key ".as_slice(), bytes].concat();
         Self {
             key: RandomizedNonceKey::new(&AES_256_GCM, bytes)
                 .expect("the key has AES-256's length"),
+            fingerprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, &named)),
         }
+    }
+
+    /// Tells one key from another and nothing of what it is.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Encrypts `plaintext` for `place`, as text.
