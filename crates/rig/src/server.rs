@@ -305,6 +305,24 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// The same tenant, seen through another node.
+    #[must_use]
+    pub fn at(&self, node: &Server) -> Self {
+        Self {
+            http: node.http,
+            ..self.clone()
+        }
+    }
+
+    /// The same tenant with another token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// One authenticated REST request.
     ///
     /// # Errors

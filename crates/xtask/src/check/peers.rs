@@ -7,13 +7,14 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 
 /// A program the surface tests need, and the Debian package that brings it.
-const PEERS: [(&str, &str); 6] = [
+const PEERS: [(&str, &str); 7] = [
     ("sipp", "sip-tester"),
     ("baresip", "baresip-core"),
     ("kamailio", "kamailio"),
     ("curl", "curl"),
     ("tsc", "node-typescript"),
     ("mypy", "mypy"),
+    ("pg_ctlcluster", "postgresql"),
 ];
 
 /// dpkg asks this file before it starts a daemon; 101 forbids it.

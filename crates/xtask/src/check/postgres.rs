@@ -9,6 +9,10 @@ use super::peers;
 use super::runner::{Verdict, run_command};
 use crate::workspace;
 
+/// The store's tests, and those of the program that have a store.
+const ON_BOTH: &str = "package(hookswitch-store) or (package(hookswitch-server) and kind(lib) \
+    and test(/^(app|auth|database|directory|http::tests|master_key|secrets)::/))";
+
 /// A server in a temporary folder; as root the package is installed where it is missing.
 fn server() -> Result<Server> {
     if !Server::is_installed() {
@@ -17,7 +21,7 @@ fn server() -> Result<Server> {
     Server::start()
 }
 
-/// Every test whose store can lie on PostgreSQL, and those that are about PostgreSQL.
+/// The tests whose store can lie on PostgreSQL, and those that are about PostgreSQL.
 pub(crate) fn tests() -> Verdict {
     let server = match server() {
         Ok(server) => server,
@@ -34,7 +38,7 @@ pub(crate) fn tests() -> Verdict {
         command
             .args(packages)
             .args(["--color", "never", "--no-fail-fast"]);
-        command.args(["-E", "not binary(surface)"]);
+        command.args(["-E", ON_BOTH]);
         command
     } else {
         let mut command = workspace::cargo(&["test", "--locked", "--no-fail-fast"]);
