@@ -17,7 +17,7 @@ use hookswitch_call::engine::{Engine, EngineConfig, Limits};
 use hookswitch_sip::flow::Transport;
 use hookswitch_sip::hash::KeyedHash;
 use hookswitch_sip::user_agent::{self, Timing};
-use hookswitch_store::{MasterKey, Options, Store, settings};
+use hookswitch_store::{Options, Store, settings};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -27,9 +27,11 @@ use crate::callback::{self, Callbacks, Resolve, SystemNames};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, FolderLock, Operator, Taken};
+use crate::database;
 use crate::directory::Publisher;
 use crate::guard::Guard;
 use crate::http::{self, AtWork, BulkJobs, Crowd, Failures, Readiness, Rest, Room, Signed};
+use crate::master_key;
 use crate::net::{self, Inboxes, Locator, Sockets, Sources};
 use crate::outlet::{CallbackLog, Outlet, Writer};
 use crate::password::Hashing;
@@ -85,12 +87,12 @@ impl App {
                 config.data.folder.display()
             ),
         };
-        let store = Store::open(&config.data.folder, store_options())
-            .with_context(|| format!("--data {} cannot be opened", config.data.folder.display()))?;
-        let master_key = Arc::new(MasterKey::load_or_create(&config.data.master_key_file)?);
+        let store = database::open(&config.data, store_options(&config))?;
+        let master_key = Arc::new(master_key::load(&config.data.master_key_file, &store)?);
 
-        let sockets = Sockets::bind(&config.sip, |place| remembered_port(&store, place))?;
-        remember_ports(&store, &sockets.ports())?;
+        let ports = port_names(&config);
+        let sockets = Sockets::bind(&config.sip, |place| remembered_port(&store, &ports[place]))?;
+        remember_ports(&store, &ports, &sockets.ports())?;
         let listeners = sockets.listeners(config.advertise);
         let node_address = listeners
             .first()
@@ -114,6 +116,7 @@ impl App {
             "sip-tokens",
         )?));
         publisher.take_tokens(sip_tokens.clone(), &config.sip_allow);
+        database::follow(&store, &keys, &publisher);
 
         let shard_key: [u8; 16] = secrets::of_node(&store, &master_key, "shards")?;
         let agent_key: [u8; 16] = hookswitch_store::seal::random_bytes();
@@ -291,6 +294,7 @@ impl App {
         }
         let operator = Arc::new(Operator::live(
             store.clone(),
+            config.data.folder.clone(),
             master_key,
             Arc::clone(&keys),
             publisher,
@@ -406,8 +410,9 @@ fn println_ready(app: &App) -> anyhow::Result<()> {
 }
 
 /// A call waits for two commits before its 200: groups gather for less than they may.
-fn store_options() -> Options {
+fn store_options(config: &Config) -> Options {
     Options {
+        node: config.node.clone(),
         gather: Duration::from_micros(500),
         ..Options::default()
     }
@@ -430,22 +435,33 @@ fn key_of_shard(key: &[u8; 16], shard: u16) -> [u8; 16] {
         .to_le_bytes()
 }
 
+/// The settings that remember the ports; nodes that share a database have each their own.
+fn port_names(config: &Config) -> Vec<String> {
+    let node = match &config.data.database {
+        None => String::new(),
+        Some(_) => format!("{}.", config.node),
+    };
+    let places = 0..config.sip.len();
+    places
+        .map(|place| format!("{node}sip.port.{place}"))
+        .collect()
+}
+
 /// Ports that were any free one stay what they were, because restored calls name them.
-fn remembered_port(store: &Store, place: usize) -> Option<u16> {
-    let name = format!("sip.port.{place}");
+fn remembered_port(store: &Store, name: &str) -> Option<u16> {
     store
-        .read(|db| settings::find(db, &name))
+        .read(|db| settings::find(db, name))
         .ok()
         .flatten()?
         .parse()
         .ok()
 }
 
-fn remember_ports(store: &Store, ports: &[u16]) -> anyhow::Result<()> {
-    let ports = ports.to_vec();
+fn remember_ports(store: &Store, names: &[String], ports: &[u16]) -> anyhow::Result<()> {
+    let named: Vec<_> = names.iter().cloned().zip(ports.to_vec()).collect();
     store.write(move |db| {
-        for (place, port) in ports.iter().enumerate() {
-            settings::put(db, &format!("sip.port.{place}"), &port.to_string())?;
+        for (name, port) in &named {
+            settings::put(db, name, &port.to_string())?;
         }
         Ok(())
     })?;

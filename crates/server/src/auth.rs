@@ -9,7 +9,7 @@ mod sip_tokens;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use hookswitch_store::api_keys::{ApiKey, Credential};
 use hookswitch_store::seal::TokenHash;
@@ -66,11 +66,71 @@ struct Key {
 }
 
 enum Proof {
-    Token { hash: TokenHash, sealed: SealedText },
-    Signature(PublicKey),
+    Token {
+        hash: TokenHash,
+        sealed: SealedText,
+    },
+    /// With the hash of its text.
+    Signature(PublicKey, TokenHash),
+}
+
+fn scopes(row: &ApiKey) -> Scopes {
+    Scopes::from_words(row.scopes.split_whitespace()).unwrap_or(Scopes::NONE)
+}
+
+fn expires_at(row: &ApiKey) -> Option<u64> {
+    row.expires_at.map(|at| at.0 / MICROS)
 }
 
 impl Key {
+    /// A stored key; `None`, with a word in the log, when it cannot be used.
+    fn new(row: &ApiKey) -> Option<Self> {
+        let proof = match &row.credential {
+            Credential::Opaque {
+                token_hash,
+                sealed_token,
+            } => Proof::Token {
+                hash: *token_hash,
+                sealed: sealed_token.clone(),
+            },
+            Credential::Pem(pem) => match PublicKey::parse(pem) {
+                Ok(key) => Proof::Signature(key, TokenHash::of(pem)),
+                Err(why) => {
+                    tracing::error!(sk = row.sk, %why, "a stored public key cannot be used");
+                    return None;
+                }
+            },
+        };
+        Some(Self {
+            domain: row.domain.as_str().into(),
+            sk: row.sk.as_str().into(),
+            scopes: scopes(row),
+            proof,
+            expires_at: expires_at(row),
+            last_used_at: AtomicU64::new(0),
+            noted_use: AtomicU64::new(0),
+        })
+    }
+
+    /// Whether it is what was made of this row.
+    fn is_of(&self, row: &ApiKey) -> bool {
+        let is_proof = match (&self.proof, &row.credential) {
+            (
+                Proof::Token { hash, sealed },
+                Credential::Opaque {
+                    token_hash,
+                    sealed_token,
+                },
+            ) => hash == token_hash && sealed == sealed_token,
+            (Proof::Signature(_, text), Credential::Pem(pem)) => *text == TokenHash::of(pem),
+            _ => false,
+        };
+        is_proof
+            && *self.domain == *row.domain
+            && self.scopes == scopes(row)
+            && self.expires_at == expires_at(row)
+    }
+
     /// Its caller at `now` (Unix seconds), unless it is of another domain or has expired.
     fn open(&self, domain: &str, now: u64) -> Result<Caller, Denied> {
         if *self.domain != *domain {
@@ -133,6 +193,8 @@ struct Index {
     by_token: HashMap<TokenHash, Arc<Key>>,
     by_domain: HashMap<Arc<str>, Vec<Arc<Key>>>,
     by_sk: HashMap<Arc<str>, Arc<Key>>,
+    /// Rises with every key that is added or removed.
+    changes: u64,
 }
 
 impl Keys {
@@ -161,58 +223,34 @@ impl Keys {
 
     /// Takes up a key that was stored, in the place of what was known of it.
     pub fn add(&self, row: &ApiKey) {
-        let proof = match &row.credential {
-            Credential::Opaque {
-                token_hash,
-                sealed_token,
-            } => Proof::Token {
-                hash: *token_hash,
-                sealed: sealed_token.clone(),
-            },
-            Credential::Pem(pem) => match PublicKey::parse(pem) {
-                Ok(key) => Proof::Signature(key),
-                Err(why) => {
-                    tracing::error!(sk = row.sk, %why, "a stored public key cannot be used");
-                    return;
-                }
-            },
-        };
-        let scopes = Scopes::from_words(row.scopes.split_whitespace()).unwrap_or(Scopes::NONE);
-        let mut index = self.index.write().expect("no panic while the lock is held");
-        let domain: Arc<str> = row.domain.as_str().into();
-        let sk: Arc<str> = row.sk.as_str().into();
-        let key = Arc::new(Key {
-            domain,
-            sk,
-            scopes,
-            proof,
-            expires_at: row.expires_at.map(|at| at.0 / MICROS),
-            last_used_at: AtomicU64::new(0),
-            noted_use: AtomicU64::new(0),
-        });
-        index.remove(&row.domain, &row.sk);
-        if let Proof::Token { hash, .. } = &key.proof {
-            index.by_token.insert(*hash, key.clone());
+        self.write().add(row);
+    }
+
+    /// Takes up a domain's keys as they are stored now; those that did not change keep what is known of them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn refresh_domain(&self, store: &Store, domain: &str) -> Result<()> {
+        loop {
+            let before = self.read().changes;
+            let rows = store.read(|db| api_keys::of_domain(db, domain))?;
+            let mut index = self.write();
+            // A key that this node added or deleted meanwhile may not be in what was read.
+            if index.changes == before {
+                index.replace_domain(domain, &rows);
+                return Ok(());
+            }
         }
-        index.by_sk.insert(key.sk.clone(), key.clone());
-        index
-            .by_domain
-            .entry(key.domain.clone())
-            .or_default()
-            .push(key);
     }
 
     /// Forgets a key that was deleted; what it signed before opens nothing any more.
     pub fn remove(&self, domain: &str, sk: &str) {
-        let mut index = self.index.write().expect("no panic while the lock is held");
-        index.remove(domain, sk);
+        self.write().remove(domain, sk);
     }
 
     /// Forgets every key of a domain.
     pub fn remove_domain(&self, domain: &str) {
-        let mut index = self.index.write().expect("no panic while the lock is held");
-        index.by_domain.remove(domain);
-        index.forget(|key| &*key.domain == domain);
+        self.write().remove_domain(domain);
     }
 
     /// Who presents `credential`, the text after `Bearer `, for `domain` (lower case) at `now` (Unix
@@ -229,7 +267,7 @@ impl Keys {
         let key = match jwt::parse(credential) {
             Some(token) => self.signer(&token, domain, now)?,
             None => {
-                let index = self.index.read().expect("no panic while the lock is held");
+                let index = self.read();
                 let key = index.by_token.get(&TokenHash::of(credential)).cloned();
                 key.ok_or(Denied::Unknown("the API token is not known"))?
             }
@@ -250,7 +288,7 @@ impl Keys {
 
     /// The domain a credential is of, as far as it says so by itself; nothing of it is proven.
     fn domain_of(&self, credential: &str) -> Option<Arc<str>> {
-        let index = self.index.read().expect("no panic while the lock is held");
+        let index = self.read();
         let Some(token) = jwt::parse(credential) else {
             let key = index.by_token.get(&TokenHash::of(credential))?;
             return Some(key.domain.clone());
@@ -263,27 +301,27 @@ impl Keys {
 
     /// The secret with which a holder of the key `sk` signs; public keys have none here.
     pub fn secret(&self, sk: &str) -> Option<Secret> {
-        let index = self.index.read().expect("no panic while the lock is held");
+        let index = self.read();
         let key = index.by_sk.get(sk)?;
         match &key.proof {
             Proof::Token { sealed, .. } => Some(Secret {
                 key: key.clone(),
                 sealed: sealed.clone(),
             }),
-            Proof::Signature(_) => None,
+            Proof::Signature(..) => None,
         }
     }
 
     /// When a key was used last since the program started.
     pub fn last_use(&self, sk: &str) -> Option<UnixMicros> {
-        let index = self.index.read().expect("no panic while the lock is held");
+        let index = self.read();
         let at = index.by_sk.get(sk)?.last_used_at.load(Ordering::Relaxed);
         (at > 0).then_some(UnixMicros(at * MICROS))
     }
 
     /// The keys used since this was asked last, with the time of their last use.
     pub fn take_uses(&self) -> Vec<Use> {
-        let index = self.index.read().expect("no panic while the lock is held");
+        let index = self.read();
         let keys = index.by_sk.values().filter_map(|key| {
             let at = key.last_used_at.load(Ordering::Relaxed);
             let is_news = key.noted_use.swap(at, Ordering::Relaxed) != at;
@@ -305,7 +343,7 @@ impl Keys {
             Some(key) => key,
             None => {
                 let signed_by = |key: &Arc<Key>| match &key.proof {
-                    Proof::Signature(public) => token.is_signed_by(public),
+                    Proof::Signature(public, _) => token.is_signed_by(public),
                     Proof::Token { .. } => false,
                 };
                 let kid = token.kid.as_deref();
@@ -338,15 +376,23 @@ impl Keys {
 
     /// Whether a key that once verified a token was not deleted since.
     fn holds(&self, key: &Arc<Key>) -> bool {
-        let index = self.index.read().expect("no panic while the lock is held");
+        let index = self.read();
         index
             .by_sk
             .get(&key.sk)
             .is_some_and(|held| Arc::ptr_eq(held, key))
     }
 
+    fn read(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().expect("no panic while the lock is held")
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().expect("no panic while the lock is held")
+    }
+
     fn candidates(&self, kid: Option<&str>, domain: &str) -> Vec<Arc<Key>> {
-        let index = self.index.read().expect("no panic while the lock is held");
+        let index = self.read();
         if let Some(kid) = kid {
             return index.by_sk.get(kid).cloned().into_iter().collect();
         }
@@ -360,11 +406,48 @@ impl Keys {
 }
 
 impl Index {
+    fn add(&mut self, row: &ApiKey) {
+        let known = self.by_sk.get(row.sk.as_str()).cloned();
+        if known.as_ref().is_some_and(|key| key.is_of(row)) {
+            return;
+        }
+        let Some(key) = Key::new(row).map(Arc::new) else {
+            return;
+        };
+        if known.is_some() {
+            self.remove(&row.domain, &row.sk);
+        }
+        self.changes += 1;
+        if let Proof::Token { hash, .. } = &key.proof {
+            self.by_token.insert(*hash, key.clone());
+        }
+        self.by_sk.insert(key.sk.clone(), key.clone());
+        let of_domain = self.by_domain.entry(key.domain.clone()).or_default();
+        of_domain.push(key);
+    }
+
+    fn replace_domain(&mut self, domain: &str, rows: &[ApiKey]) {
+        let known = self.by_domain.get(domain).cloned().unwrap_or_default();
+        for key in known {
+            if rows.iter().all(|row| *row.sk != *key.sk) {
+                self.remove(domain, &key.sk);
+            }
+        }
+        rows.iter().for_each(|row| self.add(row));
+    }
+
     fn remove(&mut self, domain: &str, sk: &str) {
+        self.changes += 1;
         if let Some(keys) = self.by_domain.get_mut(domain) {
             keys.retain(|key| &*key.sk != sk);
         }
         self.forget(|key| &*key.domain == domain && &*key.sk == sk);
+    }
+
+    fn remove_domain(&mut self, domain: &str) {
+        self.changes += 1;
+        self.by_domain.remove(domain);
+        self.forget(|key| &*key.domain == domain);
     }
 
     fn forget(&mut self, gone: impl Fn(&Key) -> bool) {

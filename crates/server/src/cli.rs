@@ -1,7 +1,9 @@
 //! The command line: what it is called, what it takes, and help that teaches.
 
+mod backup;
 pub mod demo;
 mod domain;
+mod rekey;
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -65,6 +67,15 @@ pub enum Command {
     Demo(demo::DemoOptions),
     /// Make, list and remove tenants; works while `serve` runs
     Domain(DomainCommand),
+    /// Write all tables into one file; works while `serve` runs
+    #[command(after_help = backup::BACKUP_HELP)]
+    Backup(backup::BackupOptions),
+    /// Bring back what is configured, or everything, from such a file
+    #[command(after_help = backup::RESTORE_HELP)]
+    Restore(backup::RestoreOptions),
+    /// Change the master key, and seal every secret anew
+    #[command(after_help = rekey::HELP)]
+    Rekey(rekey::RekeyOptions),
     /// Print the OpenAPI 3.1 document of the REST interface and its callbacks
     Openapi,
 }
@@ -138,6 +149,21 @@ pub enum NetworkAction {
 /// Runs a command on tenants.
 pub fn domain(command: &DomainCommand) -> anyhow::Result<()> {
     domain::run(command)
+}
+
+/// Backs up.
+pub fn backup(options: &backup::BackupOptions) -> anyhow::Result<()> {
+    backup::backup(options)
+}
+
+/// Restores.
+pub fn restore(options: &backup::RestoreOptions) -> anyhow::Result<()> {
+    backup::restore(options)
+}
+
+/// Changes the master key.
+pub fn rekey(options: &rekey::RekeyOptions) -> anyhow::Result<()> {
+    rekey::run(options)
 }
 
 /// Prints the OpenAPI document.

@@ -22,8 +22,27 @@ use sources::{Given, Sources};
 pub struct Folder {
     /// The folder of database, keys, lock and control socket.
     pub folder: PathBuf,
+    /// The PostgreSQL database, when it is not the one in the folder.
+    pub database: Option<DatabaseUrl>,
     /// The file of the key that seals secrets.
     pub master_key_file: PathBuf,
+}
+
+/// The address of a PostgreSQL database; it may hold a password and is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The address, password and all.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseUrl(…)")
+    }
 }
 
 /// Everything `serve` was told, checked.
@@ -111,6 +130,8 @@ impl Folder {
             || Ok(PathBuf::from(DEFAULT_DATA)),
             |given| given.parse(value::path),
         )?;
+        let database = sources.one("database", flags.database.as_deref())?;
+        let database = parse(database, value::database)?;
         let master_key_file =
             match sources.one("master-key-file", flags.master_key_file.as_deref())? {
                 Some(given) => given.parse(value::path)?,
@@ -118,6 +139,7 @@ impl Folder {
             };
         Ok(Self {
             folder,
+            database,
             master_key_file,
         })
     }

@@ -5,6 +5,7 @@
 
 mod lock;
 mod operator;
+mod restore;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -59,6 +60,13 @@ pub enum Request {
         /// The network.
         network: IpNet,
     },
+    /// Brings a backup back.
+    Restore {
+        /// The file, absolute.
+        file: PathBuf,
+        /// Not only what is configured.
+        everything: bool,
+    },
 }
 
 /// What the operator gets.
@@ -69,6 +77,11 @@ pub enum Reply {
     DomainAdded(NewDomain),
     /// The tenants.
     Domains(Vec<DomainRow>),
+    /// So much was brought back.
+    Restored {
+        /// Rows.
+        rows: u64,
+    },
     /// Done, nothing more to say.
     Done,
     /// Not done.
@@ -188,10 +201,19 @@ async fn converse(stream: tokio::net::UnixStream, operator: Arc<Operator>) -> st
 
 /// Asks a running server.
 pub fn ask(socket: &Path, request: &Request) -> anyhow::Result<Reply> {
+    ask_patiently(socket, request, PATIENCE)
+}
+
+/// The same, waiting so long for the answer.
+pub fn ask_patiently(
+    socket: &Path,
+    request: &Request,
+    patience: Duration,
+) -> anyhow::Result<Reply> {
     let short = ShortPath::of(socket)?;
     let stream = std::os::unix::net::UnixStream::connect(&short.path)
         .with_context(|| format!("nobody answers at {}", socket.display()))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');

@@ -4,7 +4,7 @@
 
 mod load;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -115,6 +115,11 @@ impl Publisher {
         self.announce(&working);
     }
 
+    /// Where it reads.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The newest version.
     pub fn current(&self) -> Arc<Published> {
         self.current.load_full()
@@ -187,6 +192,16 @@ impl Publisher {
             self.announce(&working);
         }
         Ok(())
+    }
+
+    /// The tenants there are, and those that were removed and are not forgotten yet.
+    pub fn all_domains(&self) -> Result<Vec<String>> {
+        let stored = self.store.read(load::all_domains)?;
+        let stored = stored.into_iter().map(|row| row.domain);
+        let known = self.current();
+        let known = known.domains().map(ToString::to_string);
+        let all: BTreeSet<String> = stored.chain(known).collect();
+        Ok(all.into_iter().collect())
     }
 
     /// Takes up which networks the operator granted.

@@ -51,6 +51,14 @@ pub static DEVICE: Kind = Kind {
     hidden: &[&["password"], &["ha1"]],
 };
 
+/// Every kind there is: what is not here can be neither sealed anew under another master key nor exported.
+pub static ALL: &[&Kind] = &[&CLOUD_SIP_UA, &DEVICE];
+
+/// The kind of that name.
+pub fn find(name: &str) -> Option<&'static Kind> {
+    ALL.iter().copied().find(|kind| kind.name == name)
+}
+
 /// A document's members.
 pub type Members = Map<String, Value>;
 
@@ -63,6 +71,7 @@ impl Kind {
         id: &str,
         members: &Members,
     ) -> String {
+        debug_assert_eq!(find(self.name), Some(self), "list it in `ALL`");
         let mut sealed = Value::Object(members.clone());
         let kind = self.sealed_kind(id);
         for path in self.secrets.iter().chain(self.hidden) {

@@ -19,6 +19,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Domain(command) => cli::domain(&command),
+        Command::Backup(options) => cli::backup(&options),
+        Command::Restore(options) => cli::restore(&options),
+        Command::Rekey(options) => cli::rekey(&options),
         Command::Openapi => cli::openapi(),
         Command::Serve(options) => serve(&options),
         Command::Demo(options) => demo(&options),

@@ -6,18 +6,26 @@ use hookswitch_store::{MasterKey, Result, SealedText, Store, UnixMicros, domains
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+/// What the names of settings begin with that hold secrets of the node.
+pub const OF_NODE: &str = "secret.";
+
+/// Where a secret of the node itself is sealed.
+pub fn node_place(name: &str) -> Place<'_> {
+    Place {
+        domain: "",
+        kind: "node",
+        field: name,
+    }
+}
+
 /// A secret of the node itself, drawn on first use and the same ever after: `reply-id`, `shards`, …
 pub fn of_node<const N: usize>(
     store: &Store,
     master_key: &MasterKey,
     name: &'static str,
 ) -> Result<[u8; N]> {
-    let place = Place {
-        domain: "",
-        kind: "node",
-        field: name,
-    };
-    let setting = format!("secret.{name}");
+    let place = node_place(name);
+    let setting = format!("{OF_NODE}{name}");
     let fresh = master_key
         .seal(place, &random_bytes::<N>())
         .as_str()
@@ -73,12 +81,10 @@ pub fn webhook_secrets(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hookswitch_store::Options;
 
     #[test]
     fn a_secret_of_the_node_is_drawn_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Options::default()).unwrap();
+        let (_home, store) = crate::database::home::store();
         let master_key = MasterKey::ephemeral();
         let first: [u8; 32] = of_node(&store, &master_key, "reply-id").unwrap();
         assert_eq!(of_node(&store, &master_key, "reply-id").unwrap(), first);

@@ -92,7 +92,7 @@ fn give_up(store: &Store, before: UnixMicros) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use hookswitch_store::seal::Place;
-    use hookswitch_store::{Batch, CallKey, LadderRow, MasterKey, Options, calls, ladder};
+    use hookswitch_store::{Batch, CallKey, LadderRow, MasterKey, calls, ladder};
 
     use super::*;
 
@@ -100,8 +100,7 @@ mod tests {
 
     #[test]
     fn each_domain_keeps_its_calls_and_ladders_as_long_as_its_settings_say() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let (_home, store) = crate::database::home::store();
         let place = Place {
             domain: "",
             kind: "test",

@@ -409,3 +409,52 @@ fn a_jwt_for_sip_or_of_any_size_opens_nothing() {
         ))
     );
 }
+
+/// A store with the domain of these tests.
+fn store() -> (crate::database::home::Home, Store) {
+    let (home, store) = crate::database::home::store();
+    let secret = SealedText::from(String::new());
+    let add = move |db: &hookswitch_store::Write<'_>| {
+        domains::add(db, ACME, "{}", &secret, UnixMicros(1))
+    };
+    store.write(add).unwrap();
+    (home, store)
+}
+
+#[test]
+fn keys_that_another_node_added_or_deleted_are_taken_up() {
+    let (_home, store) = store();
+    let keys = Keys::load(&store).unwrap();
+    let row = token_row(ACME, "sk-1", "hs_theirs");
+    store.write(move |db| api_keys::add(db, &row)).unwrap();
+    keys.add(&token_row("other.example.com", "sk-2", "hs_other"));
+    keys.refresh_domain(&store, ACME).unwrap();
+    assert!(keys.authenticate("hs_theirs", ACME, NOW).is_ok());
+    store
+        .write(|db| api_keys::delete(db, ACME, "sk-1"))
+        .unwrap();
+    keys.refresh_domain(&store, ACME).unwrap();
+    assert!(keys.authenticate("hs_theirs", ACME, NOW).is_err());
+    assert!(
+        keys.authenticate("hs_other", "other.example.com", NOW)
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_key_that_did_not_change_keeps_the_time_of_its_use() {
+    let (_home, store) = store();
+    let row = token_row(ACME, "sk-1", "hs_ours");
+    let stored = row.clone();
+    store.write(move |db| api_keys::add(db, &stored)).unwrap();
+    let keys = Keys::load(&store).unwrap();
+    keys.authenticate("hs_ours", ACME, NOW).unwrap();
+    keys.refresh_domain(&store, ACME).unwrap();
+    assert_eq!(keys.last_use("sk-1"), Some(UnixMicros(NOW * MICROS)));
+    keys.add(&ApiKey {
+        scopes: "read".to_owned(),
+        ..row
+    });
+    let scopes = keys.authenticate("hs_ours", ACME, NOW).unwrap().scopes;
+    assert!(!scopes.has(Scope::Provisioning), "what changed is taken up");
+}

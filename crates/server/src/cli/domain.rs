@@ -55,6 +55,7 @@ pub(super) fn run(command: &DomainCommand) -> anyhow::Result<()> {
             .try_for_each(|row| print(&serde_json::to_string(row)?)),
         Reply::Done => Ok(()),
         Reply::Refused(refusal) => Err(refusal.into()),
+        Reply::Restored { .. } => anyhow::bail!("the server's answer is not understood"),
     }
 }
 

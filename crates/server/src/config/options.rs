@@ -3,8 +3,9 @@
 use clap::Args;
 
 /// Every option that a file or the environment may set.
-pub(super) const NAMES: [&str; 19] = [
+pub(super) const NAMES: [&str; 20] = [
     "data",
+    "database",
     "master-key-file",
     "http",
     "https",
@@ -33,6 +34,11 @@ pub struct FolderOptions {
     /// only [default: ./hookswitch-data]
     #[arg(long, value_name = "DIR", global = true)]
     pub data: Option<String>,
+    /// PostgreSQL database instead of the embedded one, such as
+    /// postgres://user:password@host/hookswitch; several nodes may share it. The password is better
+    /// given in HOOKSWITCH_DATABASE or the file, as others may see flags
+    #[arg(long, value_name = "URL", global = true, hide_env_values = true)]
+    pub database: Option<String>,
     /// File of the key that seals every stored secret; made on first run [default: master.key in
     /// the data folder]
     #[arg(long, value_name = "FILE", global = true)]

@@ -7,13 +7,25 @@ use std::time::Duration;
 use hookswitch_sip::flow::Transport;
 use ipnet::IpNet;
 
-use super::{Advertise, SipListen};
+use super::{Advertise, DatabaseUrl, SipListen};
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() {
         Err("is empty".to_owned())
     } else {
         Ok(PathBuf::from(text))
+    }
+}
+
+pub(super) fn database(text: &str) -> Result<DatabaseUrl, String> {
+    // The text itself may hold a password.
+    if ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
+    {
+        Ok(DatabaseUrl(text.to_owned()))
+    } else {
+        Err("is no URL such as postgres://user:password@host/hookswitch".to_owned())
     }
 }
 

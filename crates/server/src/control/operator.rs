@@ -1,20 +1,25 @@
 //! What an operator may do: tenants and their networks. The same code serves the control socket of a
 //! running server and a command that works on the database by itself.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookswitch_api::secret::Secret;
 use hookswitch_store::api_keys::{ApiKey, Credential};
 use hookswitch_store::seal::TokenHash;
-use hookswitch_store::{Error, MasterKey, Options, Store, UnixMicros, api_keys, domains, networks};
+use hookswitch_store::{
+    Change, Error, MasterKey, Options, Store, UnixMicros, api_keys, domains, networks,
+};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
+use super::restore::restore;
 use super::{DomainRow, NewDomain, Refusal, Reply, Request};
 use crate::auth::{Keys, Scopes};
 use crate::config::Folder;
+use crate::database;
 use crate::directory::Publisher;
-use crate::secrets;
+use crate::{master_key, secrets};
 
 /// Tenants read at a time.
 const BATCH: u32 = 1_000;
@@ -27,6 +32,8 @@ const MAX_DOMAIN: usize = 253;
 pub struct Operator {
     store: Store,
     master_key: Arc<MasterKey>,
+    /// Has room for copies.
+    folder: PathBuf,
     live: Option<Live>,
 }
 
@@ -36,19 +43,20 @@ struct Live {
     publisher: Arc<Publisher>,
 }
 
-/// Whether the folder holds a database, so that opening it makes no new installation.
+/// Whether there is a database already, so that opening it makes no new installation.
 pub fn is_installed(folder: &Folder) -> bool {
-    folder.folder.join(DATABASE).exists()
+    folder.database.is_some() || folder.folder.join(DATABASE).exists()
 }
 
 impl Operator {
     /// On the database of a folder whose lock the caller holds.
     pub fn open(folder: &Folder) -> anyhow::Result<Self> {
-        let store = Store::open(&folder.folder, Options::default())?;
-        let master_key = MasterKey::load_or_create(&folder.master_key_file)?;
+        let store = database::open(folder, Options::default())?;
+        let master_key = master_key::load(&folder.master_key_file, &store)?;
         Ok(Self {
             store,
             master_key: Arc::new(master_key),
+            folder: folder.folder.clone(),
             live: None,
         })
     }
@@ -56,6 +64,7 @@ impl Operator {
     /// Inside a running server.
     pub fn live(
         store: Store,
+        folder: PathBuf,
         master_key: Arc<MasterKey>,
         keys: Arc<Keys>,
         publisher: Arc<Publisher>,
@@ -63,6 +72,7 @@ impl Operator {
         Self {
             store,
             master_key,
+            folder,
             live: Some(Live { keys, publisher }),
         }
     }
@@ -83,6 +93,9 @@ impl Operator {
             Request::NetworkRemove { domain, network } => self
                 .revoke(&domain_name(domain)?, *network)
                 .map(|()| Reply::Done),
+            Request::Restore { file, everything } => self
+                .restore(file, *everything)
+                .map(|rows| Reply::Restored { rows }),
         }
     }
 
@@ -216,6 +229,17 @@ impl Operator {
             ));
         }
         self.networks_changed()
+    }
+
+    fn restore(&self, file: &Path, everything: bool) -> Result<u64, Refusal> {
+        let paths = (file, self.folder.as_path());
+        let live = self.live.is_some();
+        let rows = restore(&self.store, &self.master_key, paths, everything, live)?;
+        if let Some(live) = &self.live {
+            database::take_up(&live.keys, &live.publisher, &Change::Everything)
+                .map_err(|error| internal(&error))?;
+        }
+        Ok(rows)
     }
 
     fn networks_changed(&self) -> Result<(), Refusal> {

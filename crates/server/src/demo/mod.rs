@@ -39,6 +39,7 @@ pub async fn run(options: &DemoOptions) -> anyhow::Result<()> {
         .tempdir()?;
     let data = Folder {
         folder: folder.path().to_owned(),
+        database: None,
         master_key_file: folder.path().join("master.key"),
     };
     let (tap, lines) = mpsc::unbounded_channel();

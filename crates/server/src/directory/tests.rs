@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use hookswitch_store::documents::{Expected, Key};
-use hookswitch_store::{Options, domains, networks};
+use hookswitch_store::{domains, networks};
 use serde_json::json;
 
 use super::*;
@@ -13,13 +13,12 @@ const ACME: &str = "acme.example.com";
 struct World {
     store: Store,
     master_key: Arc<MasterKey>,
-    _folder: tempfile::TempDir,
+    _folder: crate::database::home::Home,
 }
 
 impl World {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Options::default()).unwrap();
+        let (folder, store) = crate::database::home::store();
         let world = Self {
             store,
             master_key: Arc::new(MasterKey::ephemeral()),

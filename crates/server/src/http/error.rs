@@ -91,10 +91,16 @@ impl From<hookswitch_store::Error> for ApiError {
             Error::NoSuchDomain => Self::not_found("the domain was removed"),
             error if error.is_transient() => {
                 tracing::warn!(%error, "the database cannot be used");
+                let why = match &error {
+                    // What the system or the database says may name hosts and files.
+                    Error::Away(_) => "it is away".to_owned(),
+                    Error::DiskFailed(_) => "its disk fails".to_owned(),
+                    error => error.to_string(),
+                };
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "database_away",
-                    "the database cannot be used at the moment",
+                    format!("the database cannot be used at the moment: {why}"),
                 )
                 .retry_after(5)
             }

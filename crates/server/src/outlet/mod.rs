@@ -24,6 +24,7 @@ use hookswitch_store::{Batch, Error as StoreError, LadderRow, MasterKey, Store};
 use self::body::Keys;
 pub use self::body::Writer;
 pub use self::restore::{Leftover, Restored};
+pub(crate) use self::rows::{keys_place, snapshot_place};
 use self::targets::Targets;
 pub use self::watch::{CallbackCounts, CallbackLog};
 use crate::callback::{BaseUrl, CallKey, Callbacks, Delivery, EventCursor, Target, Tell, TraceId};

@@ -91,7 +91,7 @@ pub(super) fn event(
 }
 
 /// Where a call's snapshot is sealed: under the node, for only the snapshot itself tells its domain.
-pub(super) const fn snapshot_place(call: &str) -> Place<'_> {
+pub(crate) const fn snapshot_place(call: &str) -> Place<'_> {
     Place {
         domain: "",
         kind: "snapshot",
@@ -112,7 +112,7 @@ pub(super) fn read_snapshot(
 }
 
 /// Where an event's SRTP keys are sealed.
-pub(super) const fn keys_place<'p>(domain: &'p str, webhook_id: &'p str) -> Place<'p> {
+pub(crate) const fn keys_place<'p>(domain: &'p str, webhook_id: &'p str) -> Place<'p> {
     Place {
         domain,
         kind: "event",

@@ -54,14 +54,20 @@ impl World {
 
     /// An application that answers each call in its reply to the announcement.
     pub(crate) fn answering(transport: Transport) -> Self {
-        Self::with_script(transport, |callback: &Callback| {
+        Self::answering_with(transport, &[])
+    }
+
+    /// The same with further options of `serve`.
+    pub(crate) fn answering_with(transport: Transport, options: &[&str]) -> Self {
+        let script = |callback: &Callback| {
             if callback.name == "newRemoteCall" {
                 let reply = json!({"ringback": {}, "answer": device_media()});
                 Answer::Json(200, reply)
             } else {
                 Answer::ok()
             }
-        })
+        };
+        Self::with_options(transport, script, options, &json!({}))
     }
 
     /// An application that refuses each call with a SIP status of its own.

@@ -13,7 +13,7 @@ use hookswitch_media::{Codec, Endpoint};
 use hookswitch_sip::flow::{Flow, Transport};
 use hookswitch_sip::message::{HeaderName, Message};
 use hookswitch_sip::user_agent::{Config, Listener, Timing};
-use hookswitch_store::{Batch, CallKey, MasterKey, Options, Store, calls, events, snapshots};
+use hookswitch_store::{Batch, CallKey, MasterKey, Store, calls, events, snapshots};
 
 use super::*;
 use crate::directory::Publisher;
@@ -30,13 +30,12 @@ struct Node {
     store: Store,
     outlet: Arc<Outlet>,
     clock: Clock,
-    _folder: tempfile::TempDir,
+    _folder: crate::database::home::Home,
 }
 
 impl Node {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Options::default()).unwrap();
+        let (folder, store) = crate::database::home::store();
         let master_key = Arc::new(MasterKey::ephemeral());
         let publisher = Publisher::load(store.clone(), Arc::clone(&master_key), ["127.0.0.1"]);
         let writer = Writer {

@@ -100,7 +100,7 @@ const REFUSALS: [Refusal; 12] = [
         name: "Unavailable",
         description: "Draining, or the database is away; wait for Retry-After",
         code: "database_away",
-        reason: "the database cannot be used at the moment",
+        reason: "the database cannot be used at the moment: it is away",
     },
 ];
 

@@ -20,13 +20,13 @@ mod tenant;
 
 use std::sync::Mutex;
 
+use crate::database::home::{self, Home};
 use ::http::{HeaderMap, Method, Request, StatusCode};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hookswitch_api::ladder::LadderEntry;
 use hookswitch_call::command::{Command, CommandError, CommandReply};
 use hookswitch_call::id::CallId;
-use hookswitch_store::Options;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -88,7 +88,7 @@ struct World {
     outbox: Arc<Announced>,
     operator: Operator,
     token: String,
-    folder: tempfile::TempDir,
+    folder: Home,
 }
 
 /// An answer, read whole.
@@ -152,14 +152,14 @@ impl World {
 
     /// A world whose operator lists networks for callbacks.
     fn with_networks(callback_allow: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Options::default()).unwrap();
+        let (folder, store) = home::store();
         let master_key = Arc::new(MasterKey::ephemeral());
         let keys = Arc::new(Keys::load(&store).unwrap());
         let publisher =
             Arc::new(Publisher::load(store.clone(), master_key.clone(), ["192.0.2.1"]).unwrap());
         let operator = Operator::live(
             store.clone(),
+            folder.path().to_owned(),
             master_key.clone(),
             keys.clone(),
             publisher.clone(),

@@ -1,0 +1,47 @@
+//! `hookswitch rekey`: another master key, and everything that is sealed sealed anew.
+
+use clap::Args;
+
+use super::{environment, print};
+use crate::config::{Folder, FolderOptions};
+use crate::control::{FolderLock, Taken, is_installed};
+use crate::{database, master_key};
+
+pub(super) const HELP: &str = "\
+Draws a new master key, seals every secret with it in one transaction, and puts it into the place of
+the old one. No `serve` may run on the database. Should the command be ended in the middle, nothing or
+everything was done, and the next start finds out which: a new key that waits beside the old one as
+FILE.new is put into its place, or removed.
+
+Nodes that share a PostgreSQL database share the key: copy the file to each of them. A backup made
+before needs the old key: keep that file with it.
+
+Example:
+  hookswitch rekey --data /var/lib/hookswitch";
+
+/// What `rekey` takes.
+#[derive(Args, Debug)]
+pub struct RekeyOptions {
+    /// Where the data lives.
+    #[command(flatten)]
+    folder: FolderOptions,
+}
+
+pub(super) fn run(options: &RekeyOptions) -> anyhow::Result<()> {
+    let folder = Folder::read(&options.folder, &environment)?;
+    anyhow::ensure!(
+        is_installed(&folder),
+        "--data {} holds no database",
+        folder.folder.display()
+    );
+    let Taken::ByUs(_lock) = FolderLock::take(&folder)? else {
+        anyhow::bail!("a server runs on the database: stop it first");
+    };
+    let store = database::open(&folder, hookswitch_store::Options::default())?;
+    anyhow::ensure!(
+        store.nodes()? == 0,
+        "a server runs on the database: stop it first"
+    );
+    master_key::change(&folder.master_key_file, &store)?;
+    print(&serde_json::json!({ "masterKeyFile": folder.master_key_file }).to_string())
+}
