@@ -1,5 +1,5 @@
-//! The database is locked by somebody else, or its disk is full: calls under way go on, promises wait, new calls are
-//! told to come again, and afterwards everything is told, once.
+//! The database is locked by somebody else, its disk is full, or it is a PostgreSQL that is stopped: calls under way go on,
+//! promises wait, new calls are told to come again, and afterwards everything is told, once.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hookswitch_rig::postgres;
 use hookswitch_rig::sipp::Transport;
 use rusqlite::Connection;
+use serde_json::json;
 
 use crate::world::World;
 
@@ -67,6 +69,42 @@ fn while_somebody_locks_the_database_calls_go_on_and_promises_wait() {
         database.execute_batch("BEGIN EXCLUSIVE").unwrap();
         database
     });
+}
+
+#[test]
+fn while_postgresql_is_stopped_calls_go_on_and_promises_wait() {
+    let server = postgres::Server::start().unwrap();
+    let database = server.database().unwrap();
+    let world = World::answering_with(Transport::Udp, &["--database", database.url()]);
+    let service = json!({"name": "x", "destinationMatch": "x", "callbackBaseUrl": world.application.base_url()});
+    let provisions = || {
+        let path = "/provisioning/cloudsipua/acme.test";
+        world.tenant.request("POST", path, Some(&service)).unwrap()
+    };
+    goes_on_without_its_database(&world, |_| {
+        let stopped = Stopped::new(&server);
+        let refused = provisions();
+        assert_eq!(refused.status, 503, "{}", refused.body);
+        assert_eq!(refused.body["code"], "database_away");
+        stopped
+    });
+    assert_eq!(provisions().status, 200);
+}
+
+/// A PostgreSQL that is stopped, until this is dropped.
+struct Stopped<'a>(&'a postgres::Server);
+
+impl<'a> Stopped<'a> {
+    fn new(server: &'a postgres::Server) -> Self {
+        server.pause().unwrap();
+        Self(server)
+    }
+}
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.resume().unwrap();
+    }
 }
 
 #[test]
