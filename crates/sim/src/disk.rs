@@ -75,8 +75,8 @@ impl Disk {
     }
 
     /// How old that is.
-    pub fn lag(&self, now: Instant) -> Duration {
-        self.oldest().map_or(Duration::ZERO, |began| now - began)
+    pub fn lag(&self, now: Instant) -> Option<Duration> {
+        self.oldest().map(|began| now - began)
     }
 
     /// Nothing becomes durable until then.

@@ -84,8 +84,8 @@ impl Node {
             .is_some_and(|began| began.max(self.lag_told_at) + LAG_EVERY <= now)
     }
 
-    /// How long its oldest write has waited.
-    pub fn lag(&self, now: Instant) -> Duration {
+    /// How long its oldest write has waited; nothing when none is under way.
+    pub fn lag(&self, now: Instant) -> Option<Duration> {
         self.disk.lag(now)
     }
 }

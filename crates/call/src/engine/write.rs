@@ -161,12 +161,12 @@ impl Engine {
         }
     }
 
-    /// How old the oldest write without receipt is, zero when there is none. The shell tells it when it changes, and
-    /// at least every 100 ms while it is above zero.
-    pub fn handle_store_lag(&mut self, lag: Duration) {
-        self.admission.handle_store_lag(lag);
+    /// How old the oldest write without receipt is, nothing when there is none. The shell tells it when it changes,
+    /// and at least every 100 ms while there is one.
+    pub fn handle_store_lag(&mut self, lag: Option<Duration>) {
+        self.admission.handle_store_lag(lag.unwrap_or_default());
         let present = self.present;
-        let is_settled = |old: &mut Outstanding| lag.is_zero() || old.since + lag < present;
+        let is_settled = |old: &mut Outstanding| lag.is_none_or(|lag| old.since + lag < present);
         while self.outstanding.pop_front_if(is_settled).is_some() {}
     }
 

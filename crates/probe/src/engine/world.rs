@@ -251,7 +251,7 @@ impl World {
         let oldest = self.pending.front().map(|(_, since, _)| *since);
         let now = self.now().instant;
         let lag = oldest.map(|since| now.saturating_since(since));
-        self.engine.handle_store_lag(lag.unwrap_or_default());
+        self.engine.handle_store_lag(lag);
     }
 
     /// The write that was handed out last is never made.

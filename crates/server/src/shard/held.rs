@@ -86,10 +86,10 @@ impl Held {
         self.unsettled.push_back((commit, now));
     }
 
-    /// How long the oldest write has been under way.
-    pub(super) fn lag(&self, now: Instant) -> Duration {
+    /// How long the oldest write has been under way; nothing when none is.
+    pub(super) fn lag(&self, now: Instant) -> Option<Duration> {
         let oldest = self.unsettled.front();
-        oldest.map_or(Duration::ZERO, |(_, since)| now.saturating_since(*since))
+        oldest.map(|(_, since)| now.saturating_since(*since))
     }
 
     pub(super) fn is_durable(&self, after: Commit) -> bool {

@@ -251,7 +251,7 @@ fn a_write_that_was_made_is_not_mourned() {
     let mut world = World::new();
     let mut caller = Caller::new("1001");
     world.receives(&caller.invite(OFFER));
-    world.engine.handle_store_lag(Duration::ZERO);
+    world.engine.handle_store_lag(None);
     world.answers(device(30_000)).unwrap();
     caller.learns(&world);
     let now = world.now();
@@ -261,11 +261,27 @@ fn a_write_that_was_made_is_not_mourned() {
 }
 
 #[test]
+fn a_write_of_this_very_microsecond_is_none_that_was_made() {
+    let mut world = World::new();
+    let mut caller = Caller::new("1001");
+    world.receives(&caller.invite(OFFER));
+    world.engine.handle_store_lag(Some(Duration::ZERO));
+    let now = world.now();
+    world.engine.handle_not_written(now, Commit(1));
+    world.pumps();
+    let heard = world.heard();
+    let last = heard.last().map(String::as_str);
+    assert_eq!(last, Some("SIP/2.0 500 Server Internal Error"));
+}
+
+#[test]
 fn while_the_store_is_away_no_call_begins_and_those_there_go_on() {
     let mut world = World::new();
     let mut caller = Caller::new("1001");
     world.receives(&caller.invite(OFFER));
-    world.engine.handle_store_lag(Duration::from_millis(1_500));
+    world
+        .engine
+        .handle_store_lag(Some(Duration::from_millis(1_500)));
     world.sent.clear();
     world.receives(&Caller::named("1001", 2).invite(OFFER));
     let seconds: u64 = header(&world.last_sent(), "Retry-After").parse().unwrap();
@@ -290,7 +306,9 @@ fn while_the_store_is_away_no_call_begins_and_those_there_go_on() {
     caller.learns(&world);
     world.receives(&caller.ack(""));
     assert_eq!(world.names(), ["newRemoteCall", "callAnswered"]);
-    world.engine.handle_store_lag(Duration::from_millis(150));
+    world
+        .engine
+        .handle_store_lag(Some(Duration::from_millis(150)));
     world.receives(&Caller::named("1001", 3).invite(OFFER));
     assert_eq!(world.names().len(), 3, "it is back");
 }
