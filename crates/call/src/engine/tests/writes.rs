@@ -263,7 +263,7 @@ fn a_write_that_was_made_is_not_mourned() {
 #[test]
 fn a_write_of_this_very_microsecond_is_none_that_was_made() {
     let mut world = World::new();
-    let mut caller = Caller::new("1001");
+    let caller = Caller::new("1001");
     world.receives(&caller.invite(OFFER));
     world.engine.handle_store_lag(Some(Duration::ZERO));
     let now = world.now();
