@@ -25,6 +25,8 @@ pub struct Limits {
     pub retry_after: Duration,
     /// The most records of refused calls in a second; 100. More are only counted.
     pub refusals_per_second: u32,
+    /// The most messages of no call logged in a second; 500. More are only counted.
+    pub strays_per_second: u32,
 }
 
 impl Default for Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             ask_patience: Duration::from_secs(5),
             retry_after: Duration::from_secs(10),
             refusals_per_second: 100,
+            strays_per_second: 500,
         }
     }
 }
@@ -115,6 +118,7 @@ pub(super) struct Admission {
     calls: u32,
     rate: Bucket,
     refusals: Bucket,
+    strays: Bucket,
     domains: BTreeMap<Arc<str>, Load>,
 }
 
@@ -166,6 +170,7 @@ impl Admission {
             calls: 0,
             rate: Bucket::default(),
             refusals: Bucket::default(),
+            strays: Bucket::default(),
             domains: BTreeMap::new(),
         }
     }
@@ -251,6 +256,11 @@ impl Admission {
     /// Whether one more refused call may be recorded.
     pub(super) fn may_record_refusal(&mut self, now: Instant) -> bool {
         self.refusals.take(now, self.limits.refusals_per_second)
+    }
+
+    /// Whether one more message of no call may be logged.
+    pub(super) fn may_log_stray(&mut self, now: Instant) -> bool {
+        self.strays.take(now, self.limits.strays_per_second)
     }
 
     /// Forgets domains that are gone.

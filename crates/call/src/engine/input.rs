@@ -35,10 +35,12 @@ impl Engine {
         self.counters.received += 1;
         let leg = self.agent.handle_message(now, flow, message);
         self.settle(now, Some(message));
-        if let Some(leg) = leg {
-            self.log_received(now, flow, leg, message.bytes());
+        match leg {
+            Some(leg) => self.log_received(now, flow, leg, message.bytes()),
+            None => self.log_stray(now, flow, message),
         }
         self.collect(now);
+        self.named = None;
     }
 
     /// Where a host is, or why nobody knows.

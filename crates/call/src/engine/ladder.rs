@@ -1,4 +1,4 @@
-//! SIP messages of recorded calls for the log, without keys and credentials.
+//! SIP messages of recorded calls for the log, without keys and credentials; those of no call are in `stray.rs`.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use hookswitch_sip::hash::KeyedHash;
 use hookswitch_sip::time::Now;
 use memchr::{memchr, memmem};
 
-use super::{Engine, LogEntry, Output, Party};
+use super::{Engine, LogEntry, Output, Owner, Party};
 use crate::id::CallId;
 
 /// How many different messages of a call are told apart from their copies.
@@ -105,7 +105,7 @@ impl Engine {
             return;
         };
         let entry = LogEntry {
-            call: known.call,
+            owner: Owner::Call(known.call),
             at_unix_micros: now.unix_micros,
             flow,
             received: true,
@@ -116,12 +116,18 @@ impl Engine {
     }
 
     pub(super) fn log_sent(&mut self, now: Now, transmit: &Transmit) {
-        let party = transmit.leg.and_then(|leg| self.legs.get_mut(&leg.0));
-        let Some(known) = party.and_then(Party::known) else {
+        let owner = match transmit.leg {
+            Some(leg) => {
+                let known = self.legs.get_mut(&leg.0).and_then(Party::known);
+                known.map(|known| Owner::Call(known.call))
+            }
+            None => self.named.clone().map(Owner::Tenant),
+        };
+        let Some(owner) = owner else {
             return;
         };
         let entry = LogEntry {
-            call: known.call,
+            owner,
             at_unix_micros: now.unix_micros,
             flow: transmit.flow,
             received: false,
@@ -144,7 +150,7 @@ const SECRET: [&str; 4] = [
 ];
 
 /// The message with `***` for credentials and SRTP keys; the very bytes when there are none.
-fn redacted(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn redacted(bytes: &[u8]) -> Cow<'_, [u8]> {
     let end = memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
     let (head, body) = bytes.split_at(end);
     let has_secret = lines(head).any(is_secret);

@@ -23,6 +23,7 @@
 //! | `timeout.rs` | deadlines |
 //! | `admission.rs` | how many calls are let in |
 //! | `ladder.rs` | SIP messages for the log |
+//! | `stray.rs` | messages of no call for the log, by the tenant they name |
 //! | `write.rs` | what is written down when, and what if not |
 //! | `restore.rs` | calls of a former run |
 //! | `output.rs` | what comes out |
@@ -42,6 +43,7 @@ mod output;
 mod place;
 mod restore;
 mod sign_in;
+mod stray;
 mod timeout;
 mod write;
 
@@ -63,7 +65,7 @@ use self::admission::Admission;
 pub use self::admission::{Full, Limits};
 use self::drill::Drill;
 use self::ladder::Known;
-pub use self::output::{Census, Change, Counters, LogEntry, Output};
+pub use self::output::{Census, Change, Counters, LogEntry, Output, Owner};
 use self::place::Placing;
 pub use self::restore::RestoreError;
 use self::write::{Leisurely, Outstanding};
@@ -112,6 +114,8 @@ pub struct Engine {
     leisurely: Leisurely,
     /// Writes that may not have been made yet, in order.
     outstanding: VecDeque<Outstanding>,
+    /// The tenant that the message of no call in this very stack names.
+    named: Option<Arc<str>>,
     /// When the last input came.
     present: Instant,
     /// Which axis instants are on, where it outlasts the program.
@@ -165,6 +169,7 @@ impl Engine {
             placing: VecDeque::new(),
             leisurely: Leisurely::default(),
             outstanding: VecDeque::new(),
+            named: None,
             present: Instant::default(),
             axis: None,
             counters: Counters::default(),
@@ -221,7 +226,7 @@ impl Engine {
         }
     }
 
-    /// Takes what the user agent wants sent, and logs it for calls that have a record.
+    /// Takes what the user agent wants sent, and logs it for calls that have a record and tenants that are named.
     fn collect(&mut self, now: Now) {
         while let Some(output) = self.agent.poll_output() {
             match output {

@@ -1,16 +1,16 @@
 //! A new INVITE: limits, routing, media, and the question to the application.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use hookswitch_media::Remote;
 use hookswitch_sip::event::{LegId, Rejection};
-use hookswitch_sip::message::{HeaderName, Host, Message, Uri};
+use hookswitch_sip::message::{HeaderName, Message, Uri};
 use hookswitch_sip::time::Now;
 
 use super::admission::Full;
 use super::drill::DrillKind;
 use super::sign_in::SignIn;
+use super::stray::name_of;
 use super::{Change, Engine, Output};
 use crate::call::Call;
 use crate::directory::{CloudSipUa, Tenant};
@@ -38,11 +38,7 @@ impl Engine {
         let Some(source) = self.agent.leg(leg).map(|view| view.flow.peer.ip()) else {
             return;
         };
-        let host = match uri.host {
-            Host::Name(name) => Cow::Borrowed(name),
-            Host::V4(address) => Cow::Owned(address.to_string()),
-            Host::V6(address) => Cow::Owned(address.to_string()),
-        };
+        let host = name_of(&uri);
         let destined = Destined {
             user: &user,
             host: &host,

@@ -47,7 +47,7 @@ pub enum Output {
         /// Not before this write is durable.
         after: Commit,
     },
-    /// One line of a call's ladder.
+    /// One message for the SIP log.
     Log(LogEntry),
 }
 
@@ -67,11 +67,20 @@ pub enum Change {
     Event(Arc<Event>),
 }
 
-/// A SIP message of a recorded call. Keys and credentials are blanked.
+/// What a logged message belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// A recorded call.
+    Call(CallId),
+    /// No call, but this tenant is named by it.
+    Tenant(Arc<str>),
+}
+
+/// A SIP message of a recorded call, or of none but with a tenant's name. Keys and credentials are blanked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEntry {
-    /// The call.
-    pub call: CallId,
+    /// What it belongs to.
+    pub owner: Owner,
     /// When, in microseconds since 1970.
     pub at_unix_micros: u64,
     /// Between whom.
@@ -121,6 +130,8 @@ pub struct Counters {
     pub refused_full: [u64; Full::ALL.len()],
     /// Refused INVITEs left out of the records, because there were too many.
     pub unrecorded: u64,
+    /// Messages of no call left out of the log, because there were too many.
+    pub unlogged: u64,
     /// Commands taken.
     pub commands: u64,
     /// Commands refused.

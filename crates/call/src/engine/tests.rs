@@ -7,6 +7,7 @@ mod media;
 mod outbound;
 mod restart;
 mod sign_in;
+mod strays;
 mod walks;
 mod world;
 mod writes;

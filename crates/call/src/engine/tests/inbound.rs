@@ -4,6 +4,7 @@ use super::world::*;
 use crate::command::{
     Accepted, Answer, AskAnswer, Command, CommandErrorKind, CommandReply, Hangup,
 };
+use crate::engine::Owner;
 use crate::event::EventKind;
 use crate::outcome::{Class, EndedBy};
 use crate::record::{CallState, Direction};
@@ -549,7 +550,12 @@ fn the_ladder_shows_every_message_once_and_copies_as_copies() {
         ladder,
         [(true, false), (false, false), (true, true), (false, true)]
     );
-    assert!(world.log.iter().all(|entry| entry.call == world.call()));
+    assert!(
+        world
+            .log
+            .iter()
+            .all(|entry| entry.owner == Owner::Call(world.call()))
+    );
 }
 
 #[test]
