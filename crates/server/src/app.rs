@@ -94,6 +94,7 @@ impl App {
         let sockets = Sockets::bind(&config.sip, |place| remembered_port(&store, &ports[place]))?;
         remember_ports(&store, &ports, &sockets.ports())?;
         let listeners = sockets.listeners(config.advertise);
+        let addresses: Arc<[SocketAddr]> = listeners.iter().map(|l| l.advertised).collect();
         let node_address = listeners
             .first()
             .map_or_else(String::new, |l| l.advertised.ip().to_string());
@@ -221,6 +222,7 @@ impl App {
                 inputs,
                 own,
                 egress: Arc::clone(&egress),
+                addresses: Arc::clone(&addresses),
                 locator: Arc::clone(&locator),
                 outlet: Arc::clone(&outlet),
                 tap: tap.clone(),

@@ -53,8 +53,13 @@ fn batches(number: u64, step: u32) -> [Batch; 2] {
         lazy.deliveries
             .push(DeliveryUpdate::delivered(id, step, at));
     }
-    let (call, rows) = (id, vec![1; 1_500]);
-    lazy.ladder.push(LadderRow { call, at, rows });
+    let (call, domain, rows) = (id, None, vec![1; 1_500]);
+    lazy.ladder.push(LadderRow {
+        call,
+        domain,
+        at,
+        rows,
+    });
     lazy.ladder.truncate(step as usize % 2);
     [promised, lazy]
 }

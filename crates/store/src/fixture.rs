@@ -117,6 +117,7 @@ pub(crate) fn delivered(call: u128, sequence: u32) -> DeliveryUpdate {
 pub(crate) fn ladder_row(call: u128, at: u64) -> LadderRow {
     LadderRow {
         call: CallKey(call),
+        domain: None,
         at: UnixMicros(at),
         rows: vec![1, 2, 3],
     }

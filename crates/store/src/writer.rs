@@ -138,10 +138,15 @@ impl Writer {
         batch: Batch,
         done: impl FnOnce(Result<()>) + Send + 'static,
     ) -> Result<()> {
-        if batch.is_log() && self.counts.waiting.load(Ordering::Relaxed) >= self.room / 2 {
+        if batch.is_log() && !self.has_room_for_logs() {
             return Err(Error::QueueFull);
         }
         self.queue(Work::Batch(batch, Box::new(done)))
+    }
+
+    /// Whether log rows and delivery results would be taken now; who has them may keep them meanwhile.
+    pub fn has_room_for_logs(&self) -> bool {
+        self.counts.waiting.load(Ordering::Relaxed) < self.room / 2
     }
 
     fn queue(&self, work: Work) -> Result<()> {

@@ -185,6 +185,16 @@ impl Collector for Node {
             "Outputs that wait for the database",
             gauge(|g| g.held),
         )?;
+        out.counter(
+            "sip_log_lines_dropped",
+            "Lines of the SIP log and of ladders dropped for want of room",
+            shards.iter().map(|shard| shard.lines_dropped).sum(),
+        )?;
+        out.counter(
+            "sip_log_strays_unlogged",
+            "SIP messages of no call left out of the log, for there were too many",
+            count(|c| c.unlogged),
+        )?;
         let (waiting, trying) = self.outlet.load();
         out.gauge(
             "callbacks_waiting",

@@ -133,6 +133,7 @@ mod tests {
             });
             batch.ladder.push(LadderRow {
                 call: CallKey(id),
+                domain: None,
                 at,
                 rows: vec![1],
             });

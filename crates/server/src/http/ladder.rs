@@ -63,7 +63,7 @@ pub(super) async fn show(
     let key = CallKey(call.as_u128());
     let rows = blocking(move || reader.store.read(|db| ladder::of_call(db, key))).await?;
     for row in &rows {
-        entries.extend(decode_ladder(&row.rows).iter().map(Line::entry));
+        entries.extend(decode_ladder(row).iter().map(Line::entry));
     }
     arrange(&mut entries);
     let wants_text = match query.format {

@@ -165,15 +165,22 @@ impl Outlet {
         }
     }
 
-    /// Writes ladder lines; they may be lost.
-    pub fn log(&self, ladder: Vec<LadderRow>) {
+    /// Whether the writer would take ladder lines now.
+    pub fn has_room_for_lines(&self) -> bool {
+        self.store.writer().has_room_for_logs()
+    }
+
+    /// Writes ladder lines; says whether the writer takes them.
+    pub fn log(&self, ladder: Vec<LadderRow>) -> bool {
         let batch = Batch {
             ladder,
             ..Batch::default()
         };
-        if let Err(error) = self.store.writer().submit(batch, |_| ()) {
+        let taken = self.store.writer().submit(batch, |_| ());
+        if let Err(error) = &taken {
             tracing::warn!(%error, "ladder lines were lost");
         }
+        taken.is_ok()
     }
 
     fn callback_id(&self, event: &Event) -> String {

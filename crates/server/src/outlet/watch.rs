@@ -64,6 +64,7 @@ impl Observer for CallbackLog {
             received: false,
             peer: report.url(),
             transport: None,
+            local: None,
             retransmission: false,
             text: report.error.map(ToString::to_string).unwrap_or_default(),
             status: report.status.map(|status| status.as_u16()),

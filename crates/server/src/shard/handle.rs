@@ -10,7 +10,7 @@ use hookswitch_sip::flow::Flow;
 use tokio::sync::{mpsc, oneshot};
 
 use super::held::Held;
-use super::ladder::Line;
+use super::ladder::{Ladders, Line};
 
 /// Ladder lines that wait for the shard's next look.
 const LINES: usize = 65_536;
@@ -84,14 +84,17 @@ pub struct Gauges {
     pub census: Census,
     /// Outputs that wait for the store.
     pub held: usize,
+    /// Lines of the SIP log and of ladders that were dropped since the start.
+    pub lines_dropped: u64,
 }
 
 impl Gauges {
-    pub(super) fn of(engine: &Engine, held: &Held) -> Self {
+    pub(super) fn of(engine: &Engine, held: &Held, ladders: &Ladders) -> Self {
         Self {
             counters: engine.counters().clone(),
             census: engine.census(),
             held: held.len(),
+            lines_dropped: ladders.dropped(),
         }
     }
 }
@@ -102,7 +105,14 @@ pub struct ShardHandle {
     inputs: mpsc::UnboundedSender<Input>,
     gauges: Arc<Mutex<Gauges>>,
     /// Ladder lines of REST commands and callbacks until the shard next looks: none of them is worth waking it.
-    lines: Arc<Mutex<Vec<(CallId, Line)>>>,
+    lines: Arc<Mutex<Lines>>,
+}
+
+/// Lines that wait, and how many there was no room for.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) waiting: Vec<(CallId, Line)>,
+    pub(super) lost: u64,
 }
 
 impl ShardHandle {
@@ -128,13 +138,15 @@ impl ShardHandle {
     /// Keeps a ladder line for the shard's next look, which comes within a second; lines may be lost.
     pub fn log(&self, call: CallId, line: Line) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() < LINES {
-            lines.push((call, line));
+        if lines.waiting.len() < LINES {
+            lines.waiting.push((call, line));
+        } else {
+            lines.lost += 1;
         }
     }
 
     /// The lines since the last look.
-    pub(super) fn take_lines(&self) -> Vec<(CallId, Line)> {
+    pub(super) fn take_lines(&self) -> Lines {
         std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

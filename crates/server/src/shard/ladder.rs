@@ -1,17 +1,20 @@
-//! Ladder lines on their way to the store, by call, in a compact form of their own.
+//! Lines of ladders and of the SIP log on their way to the store, in a compact form of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 
 use hookswitch_api::ladder::{LadderDirection, LadderEntry, LadderKind};
-use hookswitch_call::engine::LogEntry;
+use hookswitch_call::engine::{LogEntry, Owner};
 use hookswitch_call::id::CallId;
 use hookswitch_store::{CallKey, LadderRow, UnixMicros};
 use serde::{Deserialize, Serialize};
 
-/// Octets of lines one call may have waiting; what is more is dropped and said so.
-const MOST_PER_CALL: usize = 256 * 1024;
-/// Octets of lines a call has room for at first.
-const USUAL_PER_CALL: usize = 2 * 1024;
+/// Octets of lines that may wait in all, for a shard; the oldest are dropped first.
+const MOST_WAITING: usize = 32 << 20;
+/// Octets of one row of the store, about.
+const LARGEST_ROW: usize = 256 << 10;
+/// Octets of lines a row has room for at first.
+const USUAL_ROW: usize = 2 << 10;
 
 /// One line of a ladder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +29,8 @@ pub struct Line {
     pub peer: String,
     /// Our transport, for SIP.
     pub transport: Option<String>,
+    /// Our address, for SIP.
+    pub local: Option<SocketAddr>,
     /// Whether the same was seen before.
     pub retransmission: bool,
     /// The whole message, or what is to be known of the exchange.
@@ -48,14 +53,15 @@ pub enum LineKind {
 }
 
 impl Line {
-    /// The line of a SIP message.
-    pub fn from_sip(entry: &LogEntry) -> Self {
+    /// The line of a SIP message; `local` is our side of it.
+    pub fn from_sip(entry: &LogEntry, local: Option<SocketAddr>) -> Self {
         Self {
             at: entry.at_unix_micros,
             kind: LineKind::Sip,
             received: entry.received,
             peer: entry.flow.peer.to_string(),
             transport: Some(entry.flow.transport.to_string()),
+            local,
             retransmission: entry.retransmission,
             text: text_of(&entry.bytes),
             status: None,
@@ -114,6 +120,7 @@ impl Line {
             received: entry.direction == LadderDirection::In,
             peer: entry.summary,
             transport: None,
+            local: None,
             retransmission: entry.repeated,
             text: entry.error.unwrap_or_default(),
             status: entry.status,
@@ -150,52 +157,144 @@ fn text_of(bytes: &[u8]) -> String {
     }
 }
 
-/// The lines that wait.
-#[derive(Debug, Default)]
+/// The lines that wait for the store. Those of the last second are gathered by owner; older ones, which the store had
+/// no room for, lie in a queue. When there are too many, the oldest are dropped and counted.
+#[derive(Debug)]
 pub(super) struct Ladders {
-    waiting: BTreeMap<CallId, (u64, Vec<u8>)>,
+    gathering: BTreeMap<Owner, Rows>,
+    sealed: VecDeque<(Owner, Rows)>,
+    /// Octets of both.
+    octets: usize,
+    most: usize,
+    dropped: u64,
     /// Room to encode one line in.
     encoded: Vec<u8>,
 }
 
+/// Lines of one owner.
+#[derive(Debug)]
+struct Rows {
+    /// Time of the earliest.
+    at: u64,
+    lines: u64,
+    encoded: Vec<u8>,
+}
+
+impl Default for Ladders {
+    fn default() -> Self {
+        Self::with_room(MOST_WAITING)
+    }
+}
+
 impl Ladders {
-    pub(super) fn push(&mut self, call: CallId, line: &Line) {
-        let (_, rows) = self
-            .waiting
-            .entry(call)
-            .or_insert_with(|| (line.at, Vec::with_capacity(USUAL_PER_CALL)));
-        if rows.len() > MOST_PER_CALL {
-            return;
+    fn with_room(most: usize) -> Self {
+        Self {
+            gathering: BTreeMap::new(),
+            sealed: VecDeque::new(),
+            octets: 0,
+            most,
+            dropped: 0,
+            encoded: Vec::new(),
         }
+    }
+
+    pub(super) fn push(&mut self, owner: Owner, line: &Line) {
         let mut encoded = std::mem::take(&mut self.encoded);
         encoded.clear();
         match postcard::to_extend(line, encoded) {
             Ok(encoded) => {
-                let length = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
-                rows.extend_from_slice(&length.to_le_bytes());
-                rows.extend_from_slice(&encoded);
+                self.append(owner, line.at, &encoded);
                 self.encoded = encoded;
             }
             Err(error) => tracing::error!(%error, "a ladder line cannot be encoded"),
         }
     }
 
-    pub(super) fn of_call(&self, call: CallId) -> Vec<Line> {
-        self.waiting
-            .get(&call)
-            .map(|(_, rows)| decode(rows))
-            .unwrap_or_default()
+    fn append(&mut self, owner: Owner, at: u64, encoded: &[u8]) {
+        if let Some(rows) = self.gathering.get(&owner)
+            && rows.encoded.len() + encoded.len() > LARGEST_ROW
+        {
+            self.seal(&owner);
+        }
+        let rows = self.gathering.entry(owner).or_insert_with(|| Rows {
+            at,
+            lines: 0,
+            encoded: Vec::with_capacity(USUAL_ROW),
+        });
+        let length = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
+        rows.at = rows.at.min(at);
+        rows.lines += 1;
+        rows.encoded.extend_from_slice(&length.to_le_bytes());
+        rows.encoded.extend_from_slice(encoded);
+        self.octets += encoded.len() + 4;
+        while self.octets > self.most {
+            self.drop_oldest();
+        }
     }
 
-    pub(super) fn take(&mut self) -> Vec<LadderRow> {
-        std::mem::take(&mut self.waiting)
-            .into_iter()
-            .map(|(call, (at, rows))| LadderRow {
-                call: CallKey(call.as_u128()),
-                at: UnixMicros(at),
-                rows,
-            })
-            .collect()
+    fn seal(&mut self, owner: &Owner) {
+        if let Some(sealed) = self.gathering.remove_entry(owner) {
+            self.sealed.push_back(sealed);
+        }
+    }
+
+    /// Call ids are led by the clock, so the first of those that gather is the oldest call.
+    fn drop_oldest(&mut self) {
+        let oldest = self.sealed.pop_front();
+        if let Some((_, rows)) = oldest.or_else(|| self.gathering.pop_first()) {
+            self.octets -= rows.encoded.len();
+            self.dropped += rows.lines;
+        }
+    }
+
+    /// The lines of a call that are here.
+    pub(super) fn of_call(&self, call: CallId) -> Vec<Line> {
+        let owner = Owner::Call(call);
+        let sealed = self.sealed.iter().filter(|(of, _)| *of == owner);
+        let rows = sealed
+            .map(|(_, rows)| rows)
+            .chain(self.gathering.get(&owner));
+        rows.flat_map(|rows| decode(&rows.encoded)).collect()
+    }
+
+    /// The store takes nothing now: what was gathered is kept in the order of its time.
+    pub(super) fn keep(&mut self) {
+        self.sealed.extend(std::mem::take(&mut self.gathering));
+    }
+
+    /// Everything, for the store, and how many lines that is.
+    pub(super) fn take(&mut self) -> (Vec<LadderRow>, u64) {
+        self.keep();
+        self.octets = 0;
+        let sealed = std::mem::take(&mut self.sealed);
+        let lines = sealed.iter().map(|(_, rows)| rows.lines).sum();
+        let rows = sealed.into_iter().map(|(owner, rows)| rows.of(owner));
+        (rows.collect(), lines)
+    }
+
+    /// Counts lines that were lost elsewhere.
+    pub(super) const fn lost(&mut self, lines: u64) {
+        self.dropped += lines;
+    }
+
+    /// How many lines were dropped since the start.
+    pub(super) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+impl Rows {
+    fn of(self, owner: Owner) -> LadderRow {
+        let (call, domain) = match owner {
+            Owner::Call(call) => (CallKey(call.as_u128()), None),
+            Owner::Tenant(domain) => (CallKey(0), Some(domain)),
+        };
+        LadderRow {
+            call,
+            domain,
+            at: UnixMicros(self.at),
+            rows: self.encoded,
+        }
     }
 }
 
@@ -220,26 +319,101 @@ pub fn decode(mut rows: &[u8]) -> Vec<Line> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn lines_come_back_as_they_went_in() {
-        let line = |at| Line {
+    fn line(at: u64) -> Line {
+        Line {
             at,
             kind: LineKind::Rest,
             received: true,
             peer: "answerremotecalljwt".to_owned(),
             transport: None,
+            local: None,
             retransmission: false,
             text: "{}".to_owned(),
             status: Some(200),
             took: Some(1_500),
-        };
-        let call = CallId::from_u128(7);
+        }
+    }
+
+    fn call(number: u128) -> Owner {
+        Owner::Call(CallId::from_u128(number))
+    }
+
+    fn times(row: &LadderRow) -> Vec<u64> {
+        decode(&row.rows).iter().map(|line| line.at).collect()
+    }
+
+    #[test]
+    fn lines_come_back_as_they_went_in() {
         let mut ladders = Ladders::default();
-        ladders.push(call, &line(1));
-        ladders.push(call, &line(2));
-        let rows = ladders.take();
-        assert_eq!(rows.len(), 1);
-        assert_eq!(decode(&rows[0].rows), [line(1), line(2)]);
-        assert!(ladders.take().is_empty());
+        ladders.push(call(7), &line(2));
+        ladders.push(call(7), &line(1));
+        let (rows, lines) = ladders.take();
+        assert_eq!((rows.len(), lines), (1, 2));
+        assert_eq!(rows[0].at, UnixMicros(1), "the earliest");
+        assert_eq!(decode(&rows[0].rows), [line(2), line(1)]);
+        assert!(ladders.take().0.is_empty());
+    }
+
+    #[test]
+    fn lines_of_a_tenant_name_it_and_no_call() {
+        let mut ladders = Ladders::default();
+        ladders.push(Owner::Tenant("a.test".into()), &line(1));
+        let (rows, _) = ladders.take();
+        assert_eq!(
+            (rows[0].call.0, rows[0].domain.as_deref()),
+            (0, Some("a.test"))
+        );
+    }
+
+    #[test]
+    fn what_the_store_had_no_room_for_is_kept_in_order_and_still_read() {
+        let mut ladders = Ladders::default();
+        for at in 1..=3 {
+            ladders.push(call(7), &line(at));
+            ladders.keep();
+        }
+        ladders.push(call(7), &line(4));
+        let recent = ladders.of_call(CallId::from_u128(7));
+        assert_eq!(recent, [line(1), line(2), line(3), line(4)]);
+        let (rows, _) = ladders.take();
+        assert_eq!(
+            rows.iter().flat_map(times).collect::<Vec<_>>(),
+            [1, 2, 3, 4]
+        );
+    }
+
+    #[test]
+    fn the_oldest_lines_are_dropped_and_counted_when_there_are_too_many() {
+        let room = 4 + postcard::to_stdvec(&line(1)).unwrap().len();
+        let mut ladders = Ladders::with_room(3 * room);
+        for at in 1..=4 {
+            ladders.push(call(u128::from(at)), &line(at));
+            ladders.keep();
+        }
+        assert_eq!(ladders.dropped(), 1);
+        ladders.push(call(6), &line(6));
+        ladders.push(call(5), &line(5));
+        assert_eq!(ladders.dropped(), 3);
+        let (rows, _) = ladders.take();
+        assert_eq!(rows.iter().flat_map(times).collect::<Vec<_>>(), [4, 5, 6]);
+        ladders.push(call(7), &line(7));
+        assert_eq!(ladders.dropped(), 3, "there is room again");
+    }
+
+    #[test]
+    fn a_call_with_very_much_to_say_gets_several_rows() {
+        let long = Line {
+            text: "x".repeat(LARGEST_ROW / 3),
+            ..line(1)
+        };
+        let mut ladders = Ladders::default();
+        for _ in 0..5 {
+            ladders.push(call(7), &long);
+        }
+        let (rows, _) = ladders.take();
+        assert_eq!(
+            rows.iter().map(|row| times(row).len()).collect::<Vec<_>>(),
+            [2, 2, 1]
+        );
     }
 }

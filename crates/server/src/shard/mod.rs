@@ -10,12 +10,13 @@ mod held;
 mod ladder;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hookswitch_call::command::RequestId;
-use hookswitch_call::engine::{Engine, Output};
+use hookswitch_call::engine::{Engine, Output, Owner};
 use hookswitch_call::id::CallId;
 use hookswitch_sip::event::{Commit, Locate, Transmit};
 use hookswitch_sip::flow::Flow;
@@ -56,6 +57,8 @@ pub struct Shard {
     pub own: ShardHandle,
     /// Messages out.
     pub egress: Arc<Egress>,
+    /// Our addresses as peers see them, by listener.
+    pub addresses: Arc<[SocketAddr]>,
     /// Where hosts are.
     pub locator: Arc<Locator>,
     /// The store and the callbacks.
@@ -237,7 +240,7 @@ impl Running {
         if now.instant >= self.next_upkeep {
             self.next_upkeep = now.instant + LADDER_EVERY.min(GAUGES_EVERY);
             self.flush_ladders();
-            let gauges = Gauges::of(&self.shard.engine, &self.held);
+            let gauges = Gauges::of(&self.shard.engine, &self.held, &self.ladders);
             self.shard.own.set_gauges(gauges);
         }
     }
@@ -279,15 +282,19 @@ impl Running {
                 self.release_or_keep(now, after, Released::Reply { request, result });
             }
             Output::Locate(question) => self.locate(now, question),
-            Output::Log(entry) => self.log(entry.call, &Line::from_sip(&entry)),
+            Output::Log(entry) => {
+                let place = usize::from(entry.flow.listener);
+                let local = self.shard.addresses.get(place).copied();
+                self.log(entry.owner.clone(), &Line::from_sip(&entry, local));
+            }
         }
     }
 
-    fn log(&mut self, call: CallId, line: &Line) {
-        if let Some(tap) = &self.shard.tap {
-            let _ = tap.send((call, line.clone()));
+    fn log(&mut self, owner: Owner, line: &Line) {
+        if let (Some(tap), Owner::Call(call)) = (&self.shard.tap, &owner) {
+            let _ = tap.send((*call, line.clone()));
         }
-        self.ladders.push(call, line);
+        self.ladders.push(owner, line);
     }
 
     fn release_or_keep(&mut self, now: Now, after: Commit, output: Released) {
@@ -373,16 +380,22 @@ impl Running {
     }
 
     fn take_lines(&mut self) {
-        for (call, line) in self.shard.own.take_lines() {
-            self.log(call, &line);
+        let lines = self.shard.own.take_lines();
+        self.ladders.lost(lines.lost);
+        for (call, line) in lines.waiting {
+            self.log(Owner::Call(call), &line);
         }
     }
 
+    /// Hands every line to the store, or keeps them while it has no room.
     fn flush_ladders(&mut self) {
         self.take_lines();
-        let rows = self.ladders.take();
-        if !rows.is_empty() {
-            self.shard.outlet.log(rows);
+        if !self.shard.outlet.has_room_for_lines() {
+            return self.ladders.keep();
+        }
+        let (rows, lines) = self.ladders.take();
+        if !rows.is_empty() && !self.shard.outlet.log(rows) {
+            self.ladders.lost(lines);
         }
     }
 

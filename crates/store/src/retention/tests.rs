@@ -110,10 +110,10 @@ fn the_sweep_of_ladders_takes_old_rows_in_portions_by_the_domain_of_their_call()
     let swept_here = |limit| swept(&store, Kind::Ladder, "example.com", 4, limit);
     assert_eq!([swept_here(2), swept_here(2), swept_here(2)], [2, 1, 0]);
     let left = |call| store.read(|db| ladder::of_call(db, CallKey(call))).unwrap();
-    assert_eq!(left(1), [ladder_row(1, 4), ladder_row(1, 5)]);
-    assert_eq!(left(7), [ladder_row(7, 1)]);
+    assert_eq!(left(1), [[1, 2, 3]; 2]);
+    assert_eq!(left(7), [[1, 2, 3]]);
     assert_eq!(swept(&store, Kind::Ladder, "", 4, 9), 1);
-    assert_eq!(left(7), []);
+    assert!(left(7).is_empty());
 }
 
 #[test]

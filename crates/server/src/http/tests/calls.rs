@@ -102,6 +102,7 @@ fn line(at: u64, received: bool, text: &str) -> Line {
         received,
         peer: "198.51.100.7:5060".to_owned(),
         transport: Some("udp".to_owned()),
+        local: Some("192.0.2.1:5060".parse().unwrap()),
         retransmission: false,
         text: text.to_owned(),
         status: None,
@@ -220,6 +221,7 @@ async fn a_ladder_is_whole_in_order_and_readable_for_people() {
     ];
     let batch = LadderRow {
         call: CallKey(CALL.as_u128()),
+        domain: None,
         at: UnixMicros(START),
         rows: encoded(&stored),
     };
