@@ -23,6 +23,7 @@ pub mod patch;
 pub mod reply;
 pub mod secret;
 pub mod settings;
+pub mod sip_log;
 pub mod url;
 pub mod webhook_secret;
 

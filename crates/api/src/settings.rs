@@ -23,26 +23,28 @@ const COUNT: std::ops::RangeInclusive<u64> = 1..=1_000_000;
 const DAYS: std::ops::RangeInclusive<u64> = 1..=365;
 /// How long it is kept when nobody says, in days.
 const KEPT: u32 = 7;
+/// How long the SIP log is kept when nobody says, in days.
+const LOG_KEPT: u32 = 14;
 
-/// How long what has happened is kept, in days from 1 to 365; 7 where nothing is said.
+/// How long what has happened is kept, in days from 1 to 365.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Retention {
-    /// Calls, once they are over.
+    /// Calls, once they are over; 7 when absent.
     #[serde(
         deserialize_with = "lenient::number",
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(minimum = 1, maximum = 365)]
     pub calls: Option<u32>,
-    /// Events with their deliveries, once nothing of them waits.
+    /// Events with their deliveries, once nothing of them waits; 7 when absent.
     #[serde(
         deserialize_with = "lenient::number",
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(minimum = 1, maximum = 365)]
     pub events: Option<u32>,
-    /// Ladders.
+    /// The SIP log and ladders, which are made of the same rows; 14 when absent.
     #[serde(
         deserialize_with = "lenient::number",
         skip_serializing_if = "Option::is_none"
@@ -62,9 +64,9 @@ impl Retention {
         self.events.unwrap_or(KEPT)
     }
 
-    /// Days that ladders are kept.
+    /// Days that the SIP log and ladders are kept.
     pub fn ladder(&self) -> u32 {
-        self.ladder.unwrap_or(KEPT)
+        self.ladder.unwrap_or(LOG_KEPT)
     }
 }
 

@@ -30,7 +30,9 @@ use crate::control::{self, FolderLock, Operator, Taken};
 use crate::database;
 use crate::directory::Publisher;
 use crate::guard::Guard;
-use crate::http::{self, AtWork, BulkJobs, Crowd, Failures, Readiness, Rest, Room, Signed};
+use crate::http::{
+    self, AtWork, BulkJobs, Crowd, Failures, Readiness, Rest, Room, Searches, Signed,
+};
 use crate::master_key;
 use crate::net::{self, Inboxes, Locator, Sockets, Sources};
 use crate::outlet::{CallbackLog, Outlet, Writer};
@@ -259,6 +261,7 @@ impl App {
             hashing: Hashing::default(),
             at_work: AtWork::default(),
             room: Arc::new(Room::new(Arc::clone(&brakes))),
+            searches: Searches::default(),
             trusted_proxies: config.trusted_proxies.clone(),
             callback_allow: config.callback_allow.clone(),
             dev: config.dev,

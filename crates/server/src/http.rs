@@ -32,6 +32,7 @@ mod rate;
 mod scopes;
 mod settings;
 mod signed;
+mod sip_log;
 mod source;
 mod trace;
 mod webhook_secret;
@@ -69,6 +70,7 @@ pub use listen::{Crowd, serve, tls};
 pub use outbox::Outbox;
 pub use rate::Failures;
 pub use signed::Signed;
+pub use sip_log::Searches;
 
 use crate::auth::{Keys, SipTokens};
 use crate::directory::Publisher;
@@ -108,6 +110,8 @@ pub struct Rest {
     pub at_work: AtWork,
     /// Requests under way, by domain.
     pub room: Arc<Room>,
+    /// Searches of the SIP log under way.
+    pub searches: Searches,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Devices provisioned by file.
@@ -155,6 +159,7 @@ fn routes() -> OpenApiRouter<Arc<Rest>> {
         .routes(routes!(calls::list))
         .routes(routes!(calls::find))
         .routes(routes!(ladder::show))
+        .routes(routes!(sip_log::search))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::find))
         .routes(routes!(deliveries::replay))

@@ -122,6 +122,7 @@ mod tests {
             (3, "long.test", 31),
             (4, "plain.test", 6),
             (5, "plain.test", 8),
+            (6, "plain.test", 15),
         ] {
             let at = UnixMicros(now - age * DAY);
             batch.calls.push(hookswitch_store::CallRow {
@@ -151,6 +152,7 @@ mod tests {
         assert_eq!(kept(2, "long.test"), (true, false));
         assert_eq!(kept(3, "long.test"), (false, false));
         assert_eq!(kept(4, "plain.test"), (true, true));
-        assert_eq!(kept(5, "plain.test"), (false, false));
+        assert_eq!(kept(5, "plain.test"), (false, true));
+        assert_eq!(kept(6, "plain.test"), (false, false));
     }
 }

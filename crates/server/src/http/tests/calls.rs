@@ -59,7 +59,7 @@ fn row(record: &CallRecord, started_at: u64) -> CallRow {
     }
 }
 
-async fn store(world: &World, batch: Batch) {
+pub(super) async fn store(world: &World, batch: Batch) {
     let (told, done) = tokio::sync::oneshot::channel();
     world
         .rest
@@ -111,7 +111,7 @@ fn line(at: u64, received: bool, text: &str) -> Line {
 }
 
 /// Lines as the shards store them.
-fn encoded(lines: &[Line]) -> Vec<u8> {
+pub(super) fn encoded(lines: &[Line]) -> Vec<u8> {
     lines
         .iter()
         .flat_map(|line| {

@@ -16,6 +16,7 @@ mod openapi;
 mod scopes;
 mod services;
 mod signatures;
+mod sip_log;
 mod tenant;
 
 use std::sync::Mutex;
@@ -182,6 +183,7 @@ impl World {
             signed: Signed::since(0),
             at_work: AtWork::default(),
             room: Arc::default(),
+            searches: Searches::default(),
             trusted_proxies: Vec::new(),
             bulk: BulkJobs::new("node-1"),
             sip_address: Some((Transport::Udp, ([192, 0, 2, 1], 5060).into())),
