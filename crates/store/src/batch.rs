@@ -1,5 +1,6 @@
 //! What one step of the call path writes, as data.
 
+use crate::statistics::{self, Tally};
 use crate::{
     CallKey, CallRow, DeliveryUpdate, EventRow, LadderRow, Result, Write, calls, events, ladder,
     snapshots,
@@ -18,6 +19,8 @@ pub struct Batch {
     pub ladder: Vec<LadderRow>,
     /// What became of events on their way to the customer.
     pub deliveries: Vec<DeliveryUpdate>,
+    /// What is to be added to the counts.
+    pub tallies: Vec<Tally>,
 }
 
 impl Batch {
@@ -28,9 +31,11 @@ impl Batch {
             + self.events.len()
             + self.ladder.len()
             + self.deliveries.len()
+            + self.tallies.len()
     }
 
-    /// Whether it is only log rows and delivery results: a lost log row is a gap, a lost result a second delivery.
+    /// Whether it is only log rows, counts and delivery results: a lost log row is a gap, a lost result a second
+    /// delivery.
     pub(crate) fn is_log(&self) -> bool {
         self.calls.is_empty() && self.snapshots.is_empty() && self.events.is_empty()
     }
@@ -59,6 +64,9 @@ impl Batch {
         }
         for update in &self.deliveries {
             events::record_delivery(db, update)?;
+        }
+        for tally in &self.tallies {
+            statistics::add(db, tally)?;
         }
         Ok(())
     }

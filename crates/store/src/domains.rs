@@ -2,7 +2,7 @@
 
 use crate::documents::next_revision;
 use crate::sql::{Row, values};
-use crate::{Error, Read, Result, SealedText, UnixMicros, Write};
+use crate::{Error, Read, Result, SealedText, UnixMicros, Write, statistics};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,8 +115,9 @@ pub fn rotate_webhook_secret(
     }
 }
 
-/// Removes a tenant with its documents, networks and keys; its calls and events stay until their time is up.
+/// Removes a tenant with its documents, networks, keys and counts; its calls and events stay until their time is up.
 pub fn delete(db: &Write<'_>, name: &str) -> Result<bool> {
+    statistics::forget(db, name)?;
     Ok(db.execute("DELETE FROM domains WHERE domain = ?1", values![name])? > 0)
 }
 

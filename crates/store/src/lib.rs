@@ -20,6 +20,7 @@ pub mod retention;
 pub mod seal;
 pub mod settings;
 pub mod snapshots;
+pub mod statistics;
 
 mod batch;
 mod error;

@@ -26,17 +26,20 @@ pub enum Kind {
     Events,
     /// The SIP log.
     Ladder,
+    /// Counts by the hour; those by the day stay.
+    Statistics,
 }
 
 impl Kind {
     /// All there are.
-    pub const ALL: [Self; 3] = [Self::Ladder, Self::Events, Self::Calls];
+    pub const ALL: [Self; 4] = [Self::Ladder, Self::Events, Self::Calls, Self::Statistics];
 
     pub(crate) const fn domains(self) -> &'static str {
         match self {
             Self::Calls => names!("calls"),
             Self::Events => names!("events"),
             Self::Ladder => names!("ladder"),
+            Self::Statistics => names!("statistics"),
         }
     }
 
@@ -55,6 +58,11 @@ impl Kind {
             Self::Ladder => {
                 "DELETE FROM ladder WHERE serial IN \
                  (SELECT serial FROM ladder WHERE domain = ?1 AND at < ?2 ORDER BY at LIMIT ?3)"
+            }
+            Self::Statistics => {
+                "DELETE FROM statistics WHERE (domain, subject, width, bucket, class) IN \
+                 (SELECT domain, subject, width, bucket, class FROM statistics WHERE domain = ?1 \
+                 AND subject = 'calls' AND width = 3600 AND bucket < ?2 ORDER BY bucket LIMIT ?3)"
             }
         }
     }

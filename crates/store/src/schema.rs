@@ -22,6 +22,10 @@ const STEPS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0003_bulk.sql"),
         include_str!("migrations/postgres/0003_bulk.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0004_statistics.sql"),
+        include_str!("migrations/postgres/0004_statistics.sql"),
+    ),
 ];
 
 /// How long a node waits for another one that is at it.
