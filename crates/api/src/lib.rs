@@ -24,7 +24,9 @@ pub mod reply;
 pub mod secret;
 pub mod settings;
 pub mod sip_log;
+pub mod statistics;
 pub mod url;
 pub mod webhook_secret;
 
 mod fault;
+mod time;

@@ -34,6 +34,7 @@ mod settings;
 mod signed;
 mod sip_log;
 mod source;
+mod statistics;
 mod trace;
 mod webhook_secret;
 
@@ -160,6 +161,7 @@ fn routes() -> OpenApiRouter<Arc<Rest>> {
         .routes(routes!(calls::find))
         .routes(routes!(ladder::show))
         .routes(routes!(sip_log::search))
+        .routes(routes!(statistics::show))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::find))
         .routes(routes!(deliveries::replay))

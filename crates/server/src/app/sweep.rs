@@ -16,6 +16,9 @@ const EVERY: Duration = Duration::from_secs(60);
 /// How long replies are remembered under their `Idempotency-Key`.
 const REPLIES_KEPT: Duration = Duration::from_secs(24 * 3_600);
 
+/// Days that counts by the hour are kept; those by the day stay.
+const HOURS_KEPT: u32 = 400;
+
 /// What the writer has for others between two portions.
 const BREATH: Duration = Duration::from_millis(10);
 /// An event is given up a day after it happened; whoever has it in memory says so first.
@@ -26,6 +29,7 @@ fn kept_for(kind: Kind, retention: Retention) -> Duration {
         Kind::Calls => retention.calls(),
         Kind::Events => retention.events(),
         Kind::Ladder => retention.ladder(),
+        Kind::Statistics => HOURS_KEPT,
     };
     Duration::from_secs(u64::from(days) * 24 * 3_600)
 }

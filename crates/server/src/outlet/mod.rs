@@ -19,6 +19,7 @@ use hookswitch_call::engine::Change;
 use hookswitch_call::event::{Event, EventKind};
 use hookswitch_call::id::CallId;
 use hookswitch_sip::event::Commit;
+use hookswitch_store::statistics::Tally;
 use hookswitch_store::{Batch, Error as StoreError, LadderRow, MasterKey, Store};
 
 use self::body::Keys;
@@ -170,17 +171,23 @@ impl Outlet {
         self.store.writer().has_room_for_logs()
     }
 
-    /// Writes ladder lines; says whether the writer takes them.
-    pub fn log(&self, ladder: Vec<LadderRow>) -> bool {
+    /// Writes ladder lines and counts.
+    ///
+    /// # Errors
+    /// The counts, when the writer takes nothing; the lines are lost.
+    pub fn log(&self, ladder: Vec<LadderRow>, tallies: Vec<Tally>) -> Result<(), Vec<Tally>> {
+        if ladder.is_empty() && tallies.is_empty() {
+            return Ok(());
+        }
         let batch = Batch {
             ladder,
+            tallies: tallies.clone(),
             ..Batch::default()
         };
-        let taken = self.store.writer().submit(batch, |_| ());
-        if let Err(error) = &taken {
+        self.store.writer().submit(batch, |_| ()).map_err(|error| {
             tracing::warn!(%error, "ladder lines were lost");
-        }
-        taken.is_ok()
+            tallies
+        })
     }
 
     fn callback_id(&self, event: &Event) -> String {

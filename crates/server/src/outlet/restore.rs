@@ -15,6 +15,7 @@ use hookswitch_store::{Batch, CallKey, UnixMicros, events, snapshots};
 
 use super::body::Keys;
 use super::{Outlet, rows};
+use crate::shard::Tallies;
 
 /// A call that a former run left behind, as the store has it.
 #[derive(Debug)]
@@ -129,6 +130,9 @@ impl Outlet {
             record.times.ended = Some(now.0);
             record.outcome = Some(outcome);
             batch.calls.push(rows::call(&record));
+            let mut tallies = Tallies::default();
+            tallies.count_call(&record);
+            batch.tallies = tallies.take();
         }
         self.store.writer().submit(batch, |_| ())
     }

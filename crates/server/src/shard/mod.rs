@@ -8,6 +8,7 @@ mod front;
 mod handle;
 mod held;
 mod ladder;
+mod tallies;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use handle::{CommandResult, Gauges, Input, ShardHandle};
 pub use ladder::{Line, LineKind, decode as decode_ladder};
+pub use tallies::Tallies;
 
 use crate::clock::Clock;
 use crate::directory::Published;
@@ -77,6 +79,7 @@ struct Running {
     shard: Shard,
     held: Held,
     ladders: Ladders,
+    tallies: Tallies,
     requests: BTreeMap<RequestId, oneshot::Sender<CommandResult>>,
     last_request: u64,
     outgoing: Vec<Outgoing>,
@@ -93,6 +96,7 @@ impl Shard {
             shard: self,
             held: Held::default(),
             ladders: Ladders::default(),
+            tallies: Tallies::default(),
             requests: BTreeMap::new(),
             last_request: 0,
             outgoing: Vec::with_capacity(HANDFUL),
@@ -261,6 +265,7 @@ impl Running {
             Output::Commit { commit, changes } => {
                 FailPoint::BeforeCommit.pass();
                 self.held.submitted(now.instant, commit);
+                self.tallies.count(&changes);
                 let leaving = self.shard.outlet.commit(commit, changes, &self.shard.own);
                 for due in leaving.tells {
                     self.release_or_keep(now, commit, Released::Tell(due));
@@ -387,15 +392,17 @@ impl Running {
         }
     }
 
-    /// Hands every line to the store, or keeps them while it has no room.
+    /// Hands every line and count to the store, or keeps them while it has no room.
     fn flush_ladders(&mut self) {
         self.take_lines();
         if !self.shard.outlet.has_room_for_lines() {
             return self.ladders.keep();
         }
         let (rows, lines) = self.ladders.take();
-        if !rows.is_empty() && !self.shard.outlet.log(rows) {
+        let tallies = self.tallies.take();
+        if let Err(tallies) = self.shard.outlet.log(rows, tallies) {
             self.ladders.lost(lines);
+            self.tallies.put_back(tallies);
         }
     }
 

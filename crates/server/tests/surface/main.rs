@@ -36,6 +36,7 @@ mod flood;
 mod in_dialog;
 mod kamailio;
 mod lifecycle;
+mod logs;
 mod nodes;
 mod relay;
 mod reliability;

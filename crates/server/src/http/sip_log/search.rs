@@ -90,6 +90,7 @@ impl Search {
         let deadline = Instant::now() + self.budget;
         let from = UnixMicros(self.from.saturating_sub(SPAN));
         let mut before = match self.after {
+            Some(mark) if mark.lines == 0 => mark.row,
             // The row itself is read once more.
             Some(mark) => Place {
                 serial: mark.row.serial.saturating_add(1),

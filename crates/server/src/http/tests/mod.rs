@@ -17,6 +17,7 @@ mod scopes;
 mod services;
 mod signatures;
 mod sip_log;
+mod statistics;
 mod tenant;
 
 use std::sync::Mutex;
