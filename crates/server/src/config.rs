@@ -13,6 +13,9 @@ use std::time::Duration;
 use hookswitch_sip::flow::Transport;
 use ipnet::IpNet;
 
+use crate::callback::Sns;
+
+use options::UNSEEN;
 pub use options::{FolderOptions, ServeOptions};
 pub use sources::{ConfigError, Environment};
 use sources::{Given, Sources};
@@ -72,6 +75,8 @@ pub struct Config {
     pub callback_allow: Vec<IpNet>,
     /// Private networks that SIP requests may reach.
     pub sip_allow: Vec<IpNet>,
+    /// How notifications are published to topics of Amazon SNS; `None`: they are not.
+    pub sns: Option<Sns>,
     /// Loopback is allowed, drill destinations exist.
     pub dev: bool,
     /// Above this rate new INVITEs get 503.
@@ -178,6 +183,7 @@ impl Config {
             site_base_url: None,
             callback_allow: value::loopback().to_vec(),
             sip_allow: value::loopback().to_vec(),
+            sns: None,
             dev: true,
             max_calls_per_second: None,
             max_calls: None,
@@ -235,6 +241,7 @@ impl Config {
             site_base_url: parse(one("site-base-url", &flags.site_base_url)?, value::base_url)?,
             callback_allow,
             sip_allow,
+            sns: sns(&sources, flags)?,
             dev,
             max_calls_per_second: parse(
                 one("max-calls-per-second", &flags.max_calls_per_second)?,
@@ -271,6 +278,34 @@ fn tls_files(sources: &Sources<'_>, flags: &ServeOptions) -> Result<Option<TlsFi
         (None, Some(_)) => Err(ConfigError::incomplete(
             "tls-key",
             "its certificate is missing: give --tls-cert",
+        )),
+    }
+}
+
+fn sns(sources: &Sources<'_>, flags: &ServeOptions) -> Result<Option<Sns>, ConfigError> {
+    let text = |option, flag: Option<&str>| parse(sources.one(option, flag)?, value::text);
+    let endpoint = parse(
+        sources.one("sns-endpoint", flags.sns_endpoint.as_deref())?,
+        value::base_url,
+    )?;
+    let region = text("sns-region", flags.sns_region.as_deref())?;
+    let id = text("sns-access-key-id", flags.sns_access_key_id.as_deref())?;
+    let [secret, token] = UNSEEN;
+    let (secret, token) = (text(secret, None)?, text(token, None)?);
+    match (region, id, secret) {
+        (Some(region), Some(id), Some(secret)) => Ok(Some(Sns {
+            endpoint: endpoint
+                .unwrap_or_else(|| format!("https://sns.{region}.amazonaws.com"))
+                .into(),
+            region: region.into(),
+            access_key_id: id.into(),
+            secret_access_key: secret.into(),
+            session_token: token.map(Into::into),
+        })),
+        (None, None, None) if endpoint.is_none() && token.is_none() => Ok(None),
+        _ => Err(ConfigError::incomplete(
+            "sns-region",
+            "Amazon SNS needs all of --sns-region, --sns-access-key-id and HOOKSWITCH_SNS_SECRET_ACCESS_KEY",
         )),
     }
 }

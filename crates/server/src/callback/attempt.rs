@@ -208,6 +208,10 @@ async fn exchange(
     deadline: Instant,
 ) -> Result<Reply, TryError> {
     let make = |http2: bool| {
+        if let Some(topic) = &target.topic {
+            let unix = unix.as_secs();
+            return topic.request(&target.base, &target.domain, delivery, unix, http2);
+        }
         let headers = headers(target, auth, delivery, unix)?;
         let uri = target.base.request_target(delivery.name, http2);
         let mut request = Request::new(Full::new(delivery.body.clone()));

@@ -16,6 +16,7 @@ mod lanes;
 mod queue;
 mod retry_after;
 mod sign;
+mod sns;
 mod tell;
 mod url;
 
@@ -39,6 +40,7 @@ pub use fair::LaneKey;
 pub use lanes::{Limits, Wish};
 pub use queue::{EventCursor, Held, Page, Refused, Tell, TellResult, Told, Tried};
 pub use sign::{RestAuth, Secret, SignError, header_allowed, webhook_signature};
+pub use sns::{Sns, Topic};
 pub use tell::Hold;
 pub use url::{BaseUrl, Origin, UrlError};
 
@@ -77,6 +79,8 @@ pub struct Target {
     pub switch: Arc<Switch>,
     /// Set when the base URL is one call's own: how it relates to the provisioned one.
     pub per_call: Option<PerCall>,
+    /// Set when what is sent is published to a topic of Amazon SNS; the base URL is that of its API then.
+    pub topic: Option<Topic>,
 }
 
 /// A call's own base URL in place of the provisioned one.

@@ -14,6 +14,8 @@ pub struct BaseUrl {
     path: Box<str>,
     /// Query with its question mark, or empty.
     query: Box<str>,
+    /// No callback's name is added to it.
+    is_whole: bool,
 }
 
 /// Scheme, host and port: what connections are pooled by and what a token's audience is.
@@ -93,7 +95,17 @@ impl BaseUrl {
                 .map(|query| format!("?{query}"))
                 .unwrap_or_default()
                 .into(),
+            is_whole: false,
         })
+    }
+
+    /// Parses an absolute http(s) URL to which everything is sent as it stands.
+    pub fn parse_whole(text: &str) -> Result<Self, UrlError> {
+        let mut base = Self::parse(text)?;
+        let uri: Uri = text.parse().map_err(|_| UrlError::Syntax)?;
+        base.path = uri.path().into();
+        base.is_whole = true;
+        Ok(base)
     }
 
     /// Scheme, host and port of the URL.
@@ -133,8 +145,10 @@ impl BaseUrl {
     fn path_of(&self, name: &str) -> String {
         let mut path = String::with_capacity(self.path.len() + 1 + name.len() + self.query.len());
         path.push_str(&self.path);
-        path.push('/');
-        path.push_str(name);
+        if !self.is_whole {
+            path.push('/');
+            path.push_str(name);
+        }
         path.push_str(&self.query);
         path
     }
@@ -191,6 +205,20 @@ mod tests {
             ),
         ] {
             assert_eq!(BaseUrl::parse(base).unwrap().at("callAnswered"), url);
+        }
+    }
+
+    #[test]
+    fn nothing_is_added_to_a_whole_url() {
+        for (text, url) in [
+            ("https://app.example.com", "https://app.example.com/"),
+            ("https://app.example.com/a/", "https://app.example.com/a/"),
+            (
+                "https://app.example.com/a?b=c",
+                "https://app.example.com/a?b=c",
+            ),
+        ] {
+            assert_eq!(BaseUrl::parse_whole(text).unwrap().at("serviceAlarm"), url);
         }
     }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 
 /// Every option that a file or the environment may set.
-pub(super) const NAMES: [&str; 20] = [
+pub(super) const NAMES: [&str; 25] = [
     "data",
     "database",
     "master-key-file",
@@ -18,6 +18,11 @@ pub(super) const NAMES: [&str; 20] = [
     "site-base-url",
     "callback-allow",
     "sip-allow",
+    "sns-endpoint",
+    "sns-region",
+    "sns-access-key-id",
+    "sns-secret-access-key",
+    "sns-session-token",
     "dev",
     "max-calls-per-second",
     "max-calls",
@@ -25,6 +30,9 @@ pub(super) const NAMES: [&str; 20] = [
     "shards",
     "log",
 ];
+
+/// Those of them that the command line does not take, because everybody on the machine can read it.
+pub(super) const UNSEEN: [&str; 2] = ["sns-secret-access-key", "sns-session-token"];
 
 /// Where the data lives.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -93,6 +101,18 @@ pub struct ServeOptions {
     /// siteBaseUrl of callbacks: where commands for this node's calls go
     #[arg(long, value_name = "URL", help_heading = "Callbacks")]
     pub site_base_url: Option<String>,
+
+    /// Region of the Amazon SNS topics that notifications may be published to; with it go
+    /// --sns-access-key-id and, in the environment or the file only, `sns-secret-access-key` and
+    /// `sns-session-token`
+    #[arg(long, value_name = "REGION", help_heading = "Notifications")]
+    pub sns_region: Option<String>,
+    /// The access key id that Amazon SNS knows us by
+    #[arg(long, value_name = "ID", help_heading = "Notifications")]
+    pub sns_access_key_id: Option<String>,
+    /// Where the API of Amazon SNS is [default: https://sns.REGION.amazonaws.com]
+    #[arg(long, value_name = "URL", help_heading = "Notifications")]
+    pub sns_endpoint: Option<String>,
 
     /// New calls a second above which INVITEs get 503 with Retry-After
     #[arg(long, value_name = "N", help_heading = "Limits")]

@@ -200,15 +200,45 @@ fn durations_carry_their_unit_and_counts_start_at_one() {
 }
 
 #[test]
-fn every_flag_of_serve_can_also_be_set_in_the_file_and_the_environment() {
+fn every_flag_of_serve_can_also_be_set_in_the_file_and_the_environment_where_secrets_are_alone() {
     use clap::Args;
     let command = ServeOptions::augment_args(clap::Command::new("serve"));
     let mut flags: Vec<&str> = command
         .get_arguments()
         .filter_map(|a| a.get_long())
+        .chain(options::UNSEEN)
         .collect();
     let mut names: Vec<&str> = options::NAMES.into_iter().chain(["config"]).collect();
     flags.sort_unstable();
     names.sort_unstable();
     assert_eq!(flags, names);
+}
+
+#[test]
+fn amazon_sns_needs_region_id_and_secret_together() {
+    let read = |table: &[(&str, &str)]| {
+        let environment = |name: &str| {
+            let found = table.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Config::read(&ServeOptions::default(), &environment)
+    };
+    assert_eq!(read(&[]).unwrap().sns, None);
+    let all = [
+        ("HOOKSWITCH_SNS_REGION", "eu-north-1"),
+        ("HOOKSWITCH_SNS_ACCESS_KEY_ID", "AKID"),
+        ("HOOKSWITCH_SNS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    let sns = read(&all).unwrap().sns.unwrap();
+    assert_eq!(&*sns.endpoint, "https://sns.eu-north-1.amazonaws.com");
+    assert_eq!((&*sns.access_key_id, sns.session_token), ("AKID", None));
+    for missing in 0..all.len() {
+        let mut some = all.to_vec();
+        some.remove(missing);
+        let why = read(&some).unwrap_err().to_string();
+        assert!(
+            why.starts_with("--sns-region: Amazon SNS needs all of"),
+            "{why}"
+        );
+    }
 }

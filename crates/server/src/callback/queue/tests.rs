@@ -33,6 +33,7 @@ impl World {
             secrets: Arc::new([]),
             switch: Arc::default(),
             per_call: None,
+            topic: None,
         };
         let (queue, wall) = (Queue::new(limits), SystemTime::now());
         Self {

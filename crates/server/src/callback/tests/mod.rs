@@ -164,6 +164,7 @@ fn target(url: &str) -> Target {
         secrets: Arc::new([Secret::parse(SECRET).unwrap()]),
         switch: Arc::default(),
         per_call: None,
+        topic: None,
     }
 }
 
