@@ -18,6 +18,7 @@ pub mod done;
 pub mod error;
 pub mod ladder;
 pub mod lenient;
+pub mod notice;
 pub mod page;
 pub mod patch;
 pub mod reply;

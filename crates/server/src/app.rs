@@ -35,6 +35,7 @@ use crate::http::{
 };
 use crate::master_key;
 use crate::net::{self, Inboxes, Locator, Sockets, Sources};
+use crate::notify::{Failing, Notifier};
 use crate::outlet::{CallbackLog, Outlet, Writer};
 use crate::password::Hashing;
 use crate::reply_id::ReplyIds;
@@ -130,12 +131,16 @@ impl App {
             site_base_url: config.site_base_url.as_deref().map(Into::into),
             reply_ids: ReplyIds::new(&reply_key, config.node.clone()),
         };
-        let outlet = Arc::new(Outlet::new(
-            store.clone(),
-            Arc::clone(&master_key),
-            writer,
-            Arc::clone(&publisher),
-        ));
+        let outlet = Arc::new(
+            Outlet::new(
+                store.clone(),
+                Arc::clone(&master_key),
+                writer,
+                Arc::clone(&publisher),
+            )
+            .publishing_with(config.sns.clone().map(Arc::new)),
+        );
+        let failing = Arc::<Failing>::default();
 
         let count = shard_count(&config);
         let handles: Vec<(ShardHandle, _)> = (0..count).map(|_| ShardHandle::new()).collect();
@@ -150,6 +155,7 @@ impl App {
                 shards: shards.clone(),
                 publisher: Arc::clone(&publisher),
                 counts: Arc::clone(outlet.counts()),
+                failing: Arc::clone(&failing),
             }),
             results,
             limits: callback::Limits::default(),
@@ -158,6 +164,13 @@ impl App {
         tokio::spawn(Arc::clone(&outlet).record_results(told));
         tokio::spawn(Arc::clone(&outlet).refill());
         tokio::spawn(sweep::run(store.clone()));
+        let notifier = Notifier::new(
+            store.clone(),
+            Arc::clone(&publisher),
+            Arc::clone(&outlet) as Arc<dyn http::Outbox>,
+            failing,
+        );
+        tokio::spawn(notifier.run());
         tokio::spawn(key_use::run(store.clone(), Arc::clone(&keys)));
 
         let sip: Vec<_> = sockets.addresses().collect();
@@ -264,6 +277,7 @@ impl App {
             searches: Searches::default(),
             trusted_proxies: config.trusted_proxies.clone(),
             callback_allow: config.callback_allow.clone(),
+            sns_region: config.sns.as_ref().map(|sns| sns.region.clone()),
             dev: config.dev,
         });
         let (stop, stopped) = watch::channel(false);

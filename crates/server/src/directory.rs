@@ -3,6 +3,7 @@
 //! show here. A write to one of many devices costs a part of its tenant's map, not the whole of it.
 
 mod load;
+mod notifications;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -55,7 +56,18 @@ pub struct Callbacks {
     pub services: BTreeMap<Arc<str>, Arc<ServiceCallback>>,
 }
 
-/// The callback of one service.
+/// How what is sent finds its receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// At the URL with the callback's name behind it.
+    Named,
+    /// At the URL as it stands.
+    Whole,
+    /// It is published to this topic of Amazon SNS, and the URL means nothing.
+    Topic(Arc<str>),
+}
+
+/// The callback of one service, or one of the ways of notifications.
 #[derive(Clone, Debug)]
 pub struct ServiceCallback {
     /// `callbackId`.
@@ -68,6 +80,8 @@ pub struct ServiceCallback {
     pub authentication: Arc<[RestAuthentication]>,
     /// Switched off with 410.
     pub disabled: bool,
+    /// How what is sent finds its receiver.
+    pub way: Way,
 }
 
 /// Builds, changes and announces what the calls see. Its functions block on the store.

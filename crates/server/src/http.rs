@@ -123,6 +123,8 @@ pub struct Rest {
     pub callback_allow: Vec<IpNet>,
     /// Where gateways send their SIP, when the node has a listener for them.
     pub sip_address: Option<(Transport, SocketAddr)>,
+    /// The region of the topics that notifications can be published to; `None`: to none.
+    pub sns_region: Option<Box<str>>,
     /// Whether loopback callers reach services, for `explain`.
     pub dev: bool,
 }

@@ -16,6 +16,7 @@ pub mod http;
 pub mod kind;
 pub mod master_key;
 pub mod net;
+pub mod notify;
 pub mod outlet;
 pub mod password;
 pub mod reply_id;

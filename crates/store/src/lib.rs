@@ -15,6 +15,7 @@ pub mod events;
 pub mod idempotency;
 pub mod ladder;
 pub mod networks;
+pub mod notifications;
 pub mod reseal;
 pub mod retention;
 pub mod seal;

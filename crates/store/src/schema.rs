@@ -26,6 +26,10 @@ const STEPS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0004_statistics.sql"),
         include_str!("migrations/postgres/0004_statistics.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0004_notifications.sql"),
+        include_str!("migrations/postgres/0004_notifications.sql"),
+    ),
 ];
 
 /// How long a node waits for another one that is at it.

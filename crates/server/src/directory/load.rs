@@ -18,7 +18,7 @@ use hookswitch_store::{MasterKey, Read, Result, networks};
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::{CALLBACK, Callbacks, ServiceCallback};
+use super::{CALLBACK, Callbacks, ServiceCallback, Way, notifications};
 use crate::kind::{self, CLOUD_SIP_UA, DEVICE};
 use crate::secrets;
 
@@ -170,6 +170,26 @@ pub(super) fn tenant(
             }
         }
     }
+    let mut settings_of = Vec::new();
+    each_of_kind(db, &row.domain, notifications::SETTINGS.name, |document| {
+        settings_of.push(document.clone());
+    })?;
+    for document in &settings_of {
+        let opened = notifications::SETTINGS.open(master_key, document)?;
+        match notifications::ways(Value::Object(opened)) {
+            Ok(ways) => callbacks.extend(ways.into_iter().map(|(id, mut way)| {
+                way.disabled = disabled.contains(&*id);
+                (id, Arc::new(way))
+            })),
+            Err(why) => {
+                tracing::error!(
+                    domain = row.domain,
+                    why,
+                    "stored notification settings are left out"
+                );
+            }
+        }
+    }
     let (secret, previous) = secrets::webhook_secrets(master_key, row)?;
     Ok(Loaded {
         tenant: Arc::new(Tenant::new(&row.domain, settings(row), devices, services)),
@@ -212,6 +232,7 @@ fn service(
         timeout,
         authentication: document.rest_authentication.into(),
         disabled,
+        way: Way::Named,
     };
     Ok((service, callback))
 }

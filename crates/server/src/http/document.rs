@@ -7,6 +7,7 @@ mod refusals;
 use axum::http::Method;
 use hookswitch_api::callback::{CallAnswered, CallFailed, CallHungup, CallNotify, NewRemoteCall};
 use hookswitch_api::error::ErrorBody;
+use hookswitch_api::notice::{ServiceAlarms, SipEvents};
 use hookswitch_api::reply::NewRemoteCallReply;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{
@@ -41,7 +42,7 @@ const SIGNATURE: &str = "sigv4";
         (name = "Node", description = "How the node is doing"),
         (name = "Callbacks", description = "What an application is told"),
     ),
-    paths(new_remote_call, call_answered, call_notify, call_failed, call_hungup),
+    paths(new_remote_call, call_answered, call_notify, call_failed, call_hungup, sip_events, service_alarm),
     components(schemas(ErrorBody)),
 )]
 struct Described;
@@ -99,6 +100,28 @@ fn call_failed() {}
 )]
 #[expect(dead_code, reason = "it only carries the description of a callback")]
 fn call_hungup() {}
+
+/// What devices did
+///
+/// To `sipEventsRestEndpoint` of the notification settings, several events at a time, in order of time.
+#[utoipa::path(
+    post, path = "sipDeviceMonitoring", tag = "Callbacks", operation_id = "sipDeviceMonitoring",
+    request_body = SipEvents,
+    responses((status = "2XX", description = "Taken; anything else is tried again")),
+)]
+#[expect(dead_code, reason = "it only carries the description of a callback")]
+fn sip_events() {}
+
+/// Something has to be looked after
+///
+/// To `alarmEventsRestEndpoint` of the notification settings, when it begins and when it is over.
+#[utoipa::path(
+    post, path = "serviceAlarm", tag = "Callbacks", operation_id = "serviceAlarm",
+    request_body = ServiceAlarms,
+    responses((status = "2XX", description = "Taken; anything else is tried again")),
+)]
+#[expect(dead_code, reason = "it only carries the description of a callback")]
+fn service_alarm() {}
 
 /// What the document has before any path is added: callbacks as webhooks, the scheme of keys, the shape
 /// of refusals.
@@ -208,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_five_callbacks_are_webhooks() {
+    fn what_applications_are_told_are_webhooks() {
         let document = serde_json::to_value(document()).unwrap();
         assert_eq!(document["openapi"], "3.1.0");
         let webhooks: Vec<&String> = document["webhooks"].as_object().unwrap().keys().collect();
@@ -219,7 +242,9 @@ mod tests {
                 "callFailed",
                 "callHungup",
                 "callNotify",
-                "newRemoteCall"
+                "newRemoteCall",
+                "serviceAlarm",
+                "sipDeviceMonitoring"
             ]
         );
     }

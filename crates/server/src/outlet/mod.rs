@@ -28,7 +28,9 @@ pub use self::restore::{Leftover, Restored};
 pub(crate) use self::rows::{keys_place, snapshot_place};
 use self::targets::Targets;
 pub use self::watch::{CallbackCounts, CallbackLog};
-use crate::callback::{BaseUrl, CallKey, Callbacks, Delivery, EventCursor, Target, Tell, TraceId};
+use crate::callback::{
+    BaseUrl, CallKey, Callbacks, Delivery, EventCursor, Sns, Target, Tell, TraceId,
+};
 use crate::directory::Publisher;
 use crate::shard::{Input, ShardHandle};
 
@@ -79,6 +81,13 @@ impl Outlet {
             complaints: ask::Complaints::default(),
             bell: Arc::default(),
         }
+    }
+
+    /// The same on a node that speaks to Amazon SNS so, if it does.
+    #[must_use]
+    pub fn publishing_with(mut self, sns: Option<Arc<Sns>>) -> Self {
+        self.targets = Targets::publishing_with(sns);
+        self
     }
 
     /// The way to the applications; without it nothing is told.

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hookswitch_api::callback::{CallAnswered, CallFailed, CallHungup, CallNotify, Callback as _};
+use hookswitch_api::notice::{ServiceAlarms, SipEvents};
 use hookswitch_call::id::CallId;
 use hookswitch_store::events::{self, Backlog, StoredEvent};
 use hookswitch_store::{DeliveryOutcome, DeliveryUpdate, UnixMicros, seal::Place};
@@ -274,6 +275,8 @@ fn name_of(name: &str) -> Option<&'static str> {
         CallNotify::NAME,
         CallFailed::NAME,
         CallHungup::NAME,
+        SipEvents::NAME,
+        ServiceAlarms::NAME,
     ]
     .into_iter()
     .find(|known| *known == name)

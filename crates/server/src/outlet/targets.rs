@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hookswitch_api::cloudsipua::{RestAuthentication, SignatureType};
 use hookswitch_store::UnixMicros;
 
-use crate::callback::{BaseUrl, RestAuth, Secret, Switch, Target};
-use crate::directory::{Published, ServiceCallback};
+use crate::callback::{BaseUrl, RestAuth, Secret, Sns, Switch, Target, Topic};
+use crate::directory::{Published, ServiceCallback, Way};
 
 /// The targets of one version of the provisioning, made when they are first needed.
 #[derive(Default)]
 pub(super) struct Targets {
     state: Mutex<State>,
+    sns: Option<Arc<Sns>>,
 }
 
 #[derive(Default)]
@@ -30,6 +31,14 @@ struct Ready {
 }
 
 impl Targets {
+    /// Targets of a node that speaks to Amazon SNS so, if it does.
+    pub(super) fn publishing_with(sns: Option<Arc<Sns>>) -> Self {
+        Self {
+            sns,
+            ..Self::default()
+        }
+    }
+
     /// The target of a service; `None`: there is no such service, or nothing usable in it.
     pub(super) fn find(
         &self,
@@ -63,7 +72,8 @@ impl Targets {
             return Some(Arc::clone(&ready.target));
         }
         // A service whose callback is on again starts with a fresh switch.
-        let target = Arc::new(make(domain, service, callbacks, callback, now)?);
+        let sns = self.sns.as_ref();
+        let target = Arc::new(make(domain, service, callbacks, callback, sns, now)?);
         let until = callbacks
             .previous_secret
             .as_ref()
@@ -86,14 +96,28 @@ fn make(
     service: &str,
     callbacks: &crate::directory::Callbacks,
     callback: &ServiceCallback,
+    sns: Option<&Arc<Sns>>,
     now: UnixMicros,
 ) -> Option<Target> {
     let unusable = |error: &dyn std::fmt::Display| {
         tracing::error!(domain, service, %error, "the callbacks of a service cannot be sent");
     };
-    let base = BaseUrl::parse(&callback.base_url)
-        .inspect_err(|error| unusable(error))
-        .ok()?;
+    let (base, topic) = match &callback.way {
+        Way::Named => (BaseUrl::parse(&callback.base_url), None),
+        Way::Whole => (BaseUrl::parse_whole(&callback.base_url), None),
+        Way::Topic(arn) => {
+            let Some(sns) = sns else {
+                unusable(&"the node has no region and credentials for Amazon SNS any more");
+                return None;
+            };
+            let topic = Topic {
+                arn: Arc::clone(arn),
+                sns: Arc::clone(sns),
+            };
+            (BaseUrl::parse_whole(&sns.endpoint), Some(topic))
+        }
+    };
+    let base = base.inspect_err(|error| unusable(error)).ok()?;
     let auth: Option<Vec<RestAuth>> = callback
         .authentication
         .iter()
@@ -121,6 +145,7 @@ fn make(
         secrets: secrets?.into(),
         switch: Arc::new(Switch::new(callback.disabled)),
         per_call: None,
+        topic,
     })
 }
 

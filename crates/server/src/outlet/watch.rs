@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use hookswitch_call::id::CallId;
+use http::StatusCode;
 
 use crate::callback::{AttemptReport, Observer, Target};
 use crate::directory::Publisher;
+use crate::notify::{Failing, is_notification};
 use crate::shard::{Line, LineKind, ShardHandle};
 
 /// What became of callbacks since the start.
@@ -41,6 +43,24 @@ pub struct CallbackLog {
     pub publisher: Arc<Publisher>,
     /// Where exchanges are counted.
     pub counts: Arc<CallbackCounts>,
+    /// Who is told whose callbacks nobody takes.
+    pub failing: Arc<Failing>,
+}
+
+impl CallbackLog {
+    /// Whether a service's callbacks are taken; what a call's own URL does tells nothing of it, and 410 is an order.
+    fn watch(&self, report: &AttemptReport<'_>) {
+        let target = report.target;
+        if target.per_call.is_some() {
+            return;
+        }
+        let (domain, service) = (&target.domain, &target.service);
+        match (report.error, report.status) {
+            (None, _) => self.failing.taken(domain, service),
+            (Some(_), Some(StatusCode::GONE)) => {}
+            (Some(error), _) => self.failing.failed(domain, service, error, Instant::now()),
+        }
+    }
 }
 
 impl Observer for CallbackLog {
@@ -49,6 +69,14 @@ impl Observer for CallbackLog {
         if report.error.is_some() {
             CallbackCounts::add(&self.counts.failed_attempts);
         }
+        // A notification has no call, and its own trouble is for the log.
+        if is_notification(&report.target.service) {
+            if let Some(error) = report.error {
+                tracing::info!(domain = %report.target.domain, %error, "a notification was not taken");
+            }
+            return;
+        }
+        self.watch(report);
         let call = CallId::from_u128(report.delivery.call.0);
         let shards = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
         let Some(shard) = self.shards.get(usize::from(call.shard(shards))) else {

@@ -193,6 +193,7 @@ impl World {
                 .iter()
                 .map(|net| net.parse().unwrap())
                 .collect(),
+            sns_region: None,
             dev: false,
         });
         let mut world = Self {
