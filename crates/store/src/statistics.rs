@@ -108,7 +108,7 @@ pub struct Tally {
 /// Adds to a bucket.
 pub(crate) fn add(db: &Write<'_>, tally: &Tally) -> Result<()> {
     let figures = &tally.figures;
-    db.execute(
+    db.execute_later(
         "INSERT INTO statistics \
          (domain, subject, width, bucket, class, attempts, answered, total, shortest, longest) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
@@ -132,8 +132,7 @@ pub(crate) fn add(db: &Write<'_>, tally: &Tally) -> Result<()> {
             figures.shortest,
             figures.longest
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// The buckets of a domain that begin at `from` or later and before `before`, by time and class.

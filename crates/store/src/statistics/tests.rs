@@ -1,5 +1,6 @@
 use super::*;
 use crate::fixture::{call, store, write};
+use crate::sql::Sql;
 use crate::{Batch, domains, retention};
 
 const HOUR: u64 = 3_600_000_000;
@@ -95,10 +96,15 @@ fn calls_that_were_on_record_before_counting_began_are_counted() {
         ..Batch::default()
     };
     write(&store, batch).unwrap();
-    let step = include_str!("../migrations/sqlite/0004_statistics.sql");
-    let insert = step[step.find("INSERT INTO").unwrap()..].to_owned();
     store
-        .write(move |db| db.execute(insert.trim_end().trim_end_matches(';'), &[]))
+        .write(move |db| {
+            let step = match db.sql {
+                Sql::Sqlite(_) => include_str!("../migrations/sqlite/0003_statistics.sql"),
+                Sql::Postgres(_) => include_str!("../migrations/postgres/0003_statistics.sql"),
+            };
+            let insert = &step[step.find("INSERT INTO").unwrap()..];
+            db.execute(insert.trim_end().trim_end_matches(';'), &[])
+        })
         .unwrap();
     let expected = Figures {
         attempts: 2,
