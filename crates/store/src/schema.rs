@@ -27,8 +27,8 @@ const STEPS: &[(&str, &str)] = &[
         include_str!("migrations/postgres/0004_statistics.sql"),
     ),
     (
-        include_str!("migrations/sqlite/0004_notifications.sql"),
-        include_str!("migrations/postgres/0004_notifications.sql"),
+        include_str!("migrations/sqlite/0005_notifications.sql"),
+        include_str!("migrations/postgres/0005_notifications.sql"),
     ),
 ];
 

@@ -99,8 +99,8 @@ fn calls_that_were_on_record_before_counting_began_are_counted() {
     store
         .write(move |db| {
             let step = match db.sql {
-                Sql::Sqlite(_) => include_str!("../migrations/sqlite/0003_statistics.sql"),
-                Sql::Postgres(_) => include_str!("../migrations/postgres/0003_statistics.sql"),
+                Sql::Sqlite(_) => include_str!("../migrations/sqlite/0004_statistics.sql"),
+                Sql::Postgres(_) => include_str!("../migrations/postgres/0004_statistics.sql"),
             };
             let insert = &step[step.find("INSERT INTO").unwrap()..];
             db.execute(insert.trim_end().trim_end_matches(';'), &[])
