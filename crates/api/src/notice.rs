@@ -6,12 +6,19 @@ use utoipa::ToSchema;
 
 /// What the devices of a tenant do, several events at a time, in order of time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct SipEvents {
     /// Always `SIPDEVICEMONITORING`.
     #[schema(example = "SIPDEVICEMONITORING")]
     pub event: String,
     /// The events.
     pub body: Vec<SipEvent>,
+    /// Names this delivery for good, as the header `webhook-id` does over HTTPS: a copy has the same.
+    #[schema(example = "0199a1b2-c3d4-7e5f-8061-728394a5b6c7")]
+    pub webhook_id: String,
+    /// Its place among the tenant's notifications of this kind, from 1.
+    #[schema(example = 7)]
+    pub sequence: u32,
     /// The tenant.
     #[schema(example = "acme.example.com")]
     pub domain: String,
@@ -101,12 +108,19 @@ pub struct SipEvent {
 
 /// Something a tenant has to look after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct ServiceAlarms {
     /// Always `SERVICEALARM`.
     #[schema(example = "SERVICEALARM")]
     pub event: String,
     /// The alarms.
     pub body: Vec<ServiceAlarm>,
+    /// Names this delivery for good, as the header `webhook-id` does over HTTPS: a copy has the same.
+    #[schema(example = "0199a1b2-c3d4-7e5f-8061-728394a5b6c7")]
+    pub webhook_id: String,
+    /// Its place among the tenant's notifications of this kind, from 1.
+    #[schema(example = 7)]
+    pub sequence: u32,
     /// The tenant.
     #[schema(example = "acme.example.com")]
     pub domain: String,
@@ -130,6 +144,16 @@ pub enum AlarmKind {
     CallbackDisabled,
     /// An application has taken no callback of a service for a minute, though it was tried.
     CallbackFailing,
+}
+
+impl AlarmKind {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CallbackDisabled => "callbackDisabled",
+            Self::CallbackFailing => "callbackFailing",
+        }
+    }
 }
 
 /// Whether it begins or is over.

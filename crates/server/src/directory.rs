@@ -14,7 +14,7 @@ use hookswitch_api::cloudsipua::RestAuthentication;
 use hookswitch_api::secret::Secret;
 use hookswitch_call::directory::{Directory, Tenant};
 use hookswitch_call::token::Tokens;
-use hookswitch_store::{MasterKey, Result, Store, UnixMicros, Write, documents};
+use hookswitch_store::{MasterKey, Read, Result, Store, UnixMicros, Write, documents};
 use tokio::sync::watch;
 
 /// Kind of the documents that say that a service's callback was switched off with 410.
@@ -257,6 +257,11 @@ impl Publisher {
 pub(crate) fn switch_on(db: &Write<'_>, domain: &str, service: &str) -> Result<()> {
     let key = callback_key(domain, service);
     documents::delete(db, key, documents::Expected::Any).map(|_| ())
+}
+
+/// Whether a service's callback is switched off, as the database says now.
+pub(crate) fn is_switched_off(db: &Read<'_>, domain: &str, service: &str) -> Result<bool> {
+    Ok(documents::find(db, callback_key(domain, service))?.is_some())
 }
 
 fn callback_key<'a>(domain: &'a str, service: &'a str) -> documents::Key<'a> {

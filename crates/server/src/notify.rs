@@ -2,7 +2,8 @@
 //! and are told from there, to the HTTPS endpoints or topics that the notification settings name.
 //!
 //! What devices do is read off the events of calls, in commit order, and how far that came is written together with the
-//! notifications: nothing is left out or told anew by a crash, and calls pay nothing for it.
+//! notifications, as is which alarms were told: nothing is left out or told anew by a crash or by another node on the
+//! same database, and calls pay nothing for it.
 
 mod alarm;
 mod element;
@@ -11,11 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookswitch_api::notice::{ServiceAlarm, ServiceAlarms, SipEvent, SipEvents};
+use hookswitch_api::notice::{ServiceAlarms, SipEvent, SipEvents};
 use hookswitch_call::id::CallId;
-use hookswitch_store::{CallKey, EventRow, Result, Store, UnixMicros, events, notifications, seal};
+use hookswitch_store::notifications::{self, Alarm};
+use hookswitch_store::{CallKey, EventRow, Result, Store, UnixMicros, Write, events, seal};
 use serde::Serialize;
 
+use alarm::Change;
 pub use alarm::Failing;
 
 use crate::directory::{Published, Publisher};
@@ -46,19 +49,17 @@ pub struct Notifier {
     publisher: Arc<Publisher>,
     outbox: Arc<dyn Outbox>,
     failing: Arc<Failing>,
-    streams: BTreeMap<(Arc<str>, &'static str), Stream>,
-    /// Services whose callbacks are off.
-    disabled: BTreeSet<(Arc<str>, Arc<str>)>,
-    /// Alarms that are not in the outbox yet.
-    alarms: BTreeMap<Arc<str>, Vec<ServiceAlarm>>,
-    is_new: bool,
+    /// The provisioning as it was looked at last.
+    seen: Option<Seen>,
 }
 
-/// Notifications of one domain and way, numbered in the order in which they are told.
-#[derive(Clone, Copy, Debug)]
-struct Stream {
-    key: CallKey,
-    told: u32,
+/// What matters of one version of the provisioning.
+struct Seen {
+    published: Arc<Published>,
+    /// Services whose callbacks are off.
+    disabled: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Domains whose SIP events somebody wants.
+    watched: BTreeSet<Arc<str>>,
 }
 
 impl Notifier {
@@ -74,10 +75,7 @@ impl Notifier {
             publisher,
             outbox,
             failing,
-            streams: BTreeMap::new(),
-            disabled: BTreeSet::new(),
-            alarms: BTreeMap::new(),
-            is_new: true,
+            seen: None,
         }
     }
 
@@ -101,89 +99,135 @@ impl Notifier {
     /// Puts whatever there is to tell into the outbox. Blocks.
     fn look(&mut self, now: Instant, wall: UnixMicros) -> Result<()> {
         let published = self.publisher.current();
-        if std::mem::take(&mut self.is_new) {
-            self.disabled = disabled(&published);
-        }
-        self.raise_alarms(&published, now, wall)?;
-        self.watch_devices(&published, wall)
+        let (told, standing) = self
+            .store
+            .read(|db| Ok((notifications::all(db)?, notifications::alarms(db)?)))?;
+        let seen = match self.seen.take() {
+            Some(seen) if Arc::ptr_eq(&seen.published, &published) => seen,
+            Some(_) => Seen::of(published),
+            None => {
+                self.failing.stand(&standing, now);
+                Seen::of(published)
+            }
+        };
+        let done = self
+            .tell_alarms(&seen, &standing, now, wall)
+            .and_then(|()| self.tell_events(&seen, told, wall));
+        self.seen = Some(seen);
+        done
     }
 
-    fn raise_alarms(
-        &mut self,
-        published: &Arc<Published>,
+    fn tell_alarms(
+        &self,
+        seen: &Seen,
+        standing: &[Alarm],
         now: Instant,
         wall: UnixMicros,
     ) -> Result<()> {
-        let off = disabled(published);
-        let switched = off
-            .difference(&self.disabled)
-            .map(|service| (service, true))
-            .chain(
-                self.disabled
-                    .difference(&off)
-                    .map(|service| (service, false)),
-            );
-        let switched = switched.map(|((domain, service), is_off)| {
-            let alarm = alarm::switched(published, domain, service, is_off, wall);
-            (Arc::clone(domain), alarm)
-        });
-        let switched = switched.chain(self.failing.look(published, now, wall));
-        for (domain, alarm) in Vec::from_iter(switched) {
-            // Whoever has said where they go gets them; there are few, and the last ones count.
-            if published.callback(&domain, ALARMS).is_some() {
-                let alarms = self.alarms.entry(domain).or_default();
-                alarms.push(alarm);
-                let surplus = alarms.len().saturating_sub(TOGETHER);
-                alarms.drain(..surplus);
-            }
-        }
-        self.disabled = off;
-        while let Some((domain, body)) = self.alarms.first_key_value() {
-            let domain = Arc::clone(domain);
-            let alarms = ServiceAlarms {
-                event: ServiceAlarms::EVENT.to_owned(),
-                body: body.clone(),
-                domain: domain.to_string(),
-                timestamp: wall.0 / 1_000,
-            };
-            self.tell(&domain, ALARMS, ServiceAlarms::NAME, wall, &[alarms], None)?;
-            self.alarms.remove(&domain);
-        }
-        Ok(())
-    }
-
-    fn watch_devices(&mut self, published: &Published, wall: UnixMicros) -> Result<()> {
-        let stored = self.store.read(notifications::all)?;
-        let is_wanted = |domain: &str| published.callback(domain, SIP_EVENTS).is_some();
-        for (domain, _) in stored.iter().filter(|(domain, _)| !is_wanted(domain)) {
-            let domain = domain.clone();
+        let published = &seen.published;
+        let is_wanted = |domain: &str| published.callback(domain, ALARMS).is_some();
+        let unwanted: BTreeSet<&str> = standing.iter().map(|alarm| &*alarm.domain).collect();
+        for domain in unwanted.into_iter().filter(|domain| !is_wanted(domain)) {
+            let domain = domain.to_owned();
             self.store
-                .write(move |db| notifications::forget(db, &domain))?;
+                .write(move |db| notifications::forget_alarms(db, &domain))?;
         }
-        // Settings that came with an import.
-        let watched: BTreeSet<&str> = stored.iter().map(|(domain, _)| &**domain).collect();
-        for domain in published.domains().filter(|domain| is_wanted(domain)) {
-            if !watched.contains(&**domain) {
-                let domain = Arc::clone(domain);
-                self.store
-                    .write(move |db| notifications::begin(db, &domain))?;
-            }
+        let switched = alarm::switched(published, &seen.disabled, standing);
+        let mut by_domain: BTreeMap<Arc<str>, Vec<Change>> = BTreeMap::new();
+        for change in switched
+            .into_iter()
+            .filter(|change| is_wanted(&change.domain))
+            .chain(self.failing.look(published, now))
+        {
+            let changes = by_domain.entry(Arc::clone(&change.domain)).or_default();
+            changes.push(change);
         }
-        let newest = self.store.read(events::newest_cursor)?;
-        for (domain, reached) in stored {
-            if is_wanted(&domain) && newest > reached {
-                self.watch_domain(&domain.into(), reached, wall)?;
+        for (domain, changes) in by_domain {
+            for changes in changes.chunks(TOGETHER) {
+                self.tell_changes(published, &domain, changes.to_vec(), wall)?;
+                self.failing.settle(changes);
             }
         }
         Ok(())
     }
 
-    fn watch_domain(
-        &mut self,
+    fn tell_changes(
+        &self,
+        published: &Published,
         domain: &Arc<str>,
-        mut reached: i64,
+        changes: Vec<Change>,
         wall: UnixMicros,
     ) -> Result<()> {
+        let changes: Vec<_> = changes
+            .into_iter()
+            .map(|change| (change.shown(published, wall), change))
+            .collect();
+        let owner = Arc::clone(domain);
+        let is_told = self.store.write(move |db| {
+            let mut body = Vec::new();
+            for (shown, change) in &changes {
+                if change.is_new(db)? {
+                    body.push(shown.clone());
+                }
+            }
+            if body.is_empty() {
+                return Ok(false);
+            }
+            append(
+                db,
+                &owner,
+                ALARMS,
+                ServiceAlarms::NAME,
+                wall,
+                &[body],
+                |place, body| ServiceAlarms {
+                    event: ServiceAlarms::EVENT.to_owned(),
+                    body: body.clone(),
+                    webhook_id: place.webhook_id,
+                    sequence: place.sequence,
+                    domain: owner.to_string(),
+                    timestamp: wall.0 / 1_000,
+                },
+            )?;
+            Ok(true)
+        })?;
+        if is_told {
+            self.outbox.replayed(domain, ALARMS);
+        }
+        Ok(())
+    }
+
+    fn tell_events(&self, seen: &Seen, told: Vec<(String, i64)>, wall: UnixMicros) -> Result<()> {
+        let mut begun = BTreeSet::new();
+        let mut reached = Vec::new();
+        for (domain, cursor) in told {
+            let domain: Arc<str> = domain.into();
+            if seen.watched.contains(&domain) {
+                begun.insert(Arc::clone(&domain));
+                reached.push((domain, cursor));
+            } else {
+                self.store
+                    .write(move |db| notifications::forget(db, &domain))?;
+            }
+        }
+        for domain in seen.watched.difference(&begun) {
+            let domain = Arc::clone(domain);
+            self.store
+                .write(move |db| notifications::begin(db, &domain))?;
+        }
+        if reached.is_empty() {
+            return Ok(());
+        }
+        let newest = self.store.read(events::newest_cursor)?;
+        for (domain, cursor) in reached {
+            if newest > cursor {
+                self.tell_events_of(&domain, cursor, wall)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_events_of(&self, domain: &Arc<str>, mut reached: i64, wall: UnixMicros) -> Result<()> {
         for _ in 0..PAGES {
             let (found, last, count) = self.store.read(|db| {
                 let page = events::after(db, domain, reached, PAGE)?;
@@ -195,17 +239,36 @@ impl Notifier {
                 return Ok(());
             };
             let found: Vec<SipEvent> = found.into_iter().flatten().collect();
-            let told: Vec<SipEvents> = found
-                .chunks(TOGETHER)
-                .map(|body| SipEvents {
-                    event: SipEvents::EVENT.to_owned(),
-                    body: body.to_vec(),
-                    domain: domain.to_string(),
-                    timestamp: wall.0 / 1_000,
-                })
-                .collect();
-            let name = SipEvents::NAME;
-            self.tell(domain, SIP_EVENTS, name, wall, &told, Some(last))?;
+            let bodies: Vec<Vec<SipEvent>> = found.chunks(TOGETHER).map(<[_]>::to_vec).collect();
+            let (owner, has_some) = (Arc::clone(domain), !bodies.is_empty());
+            let is_ours = self.store.write(move |db| {
+                if !notifications::reach(db, &owner, reached, last)? {
+                    return Ok(false);
+                }
+                append(
+                    db,
+                    &owner,
+                    SIP_EVENTS,
+                    SipEvents::NAME,
+                    wall,
+                    &bodies,
+                    |place, body| SipEvents {
+                        event: SipEvents::EVENT.to_owned(),
+                        body: body.clone(),
+                        webhook_id: place.webhook_id,
+                        sequence: place.sequence,
+                        domain: owner.to_string(),
+                        timestamp: wall.0 / 1_000,
+                    },
+                )?;
+                Ok(true)
+            })?;
+            if !is_ours {
+                return Ok(());
+            }
+            if has_some {
+                self.outbox.replayed(domain, SIP_EVENTS);
+            }
             reached = last;
             if count < PAGE as usize {
                 return Ok(());
@@ -213,69 +276,80 @@ impl Notifier {
         }
         Ok(())
     }
+}
 
-    /// Writes notifications, and how far the events were told with them; then they are on their way.
-    fn tell(
-        &mut self,
-        domain: &Arc<str>,
-        way: &'static str,
-        name: &'static str,
-        wall: UnixMicros,
-        bodies: &[impl Serialize],
-        reached: Option<i64>,
-    ) -> Result<()> {
-        let fresh = || Stream {
-            key: CallKey(u128::from_be_bytes(seal::random_bytes())),
-            told: 0,
-        };
-        let place = (Arc::clone(domain), way);
-        let mut stream = *self.streams.entry(place.clone()).or_insert_with(fresh);
-        let rows: Vec<EventRow> = bodies
-            .iter()
-            .map(|body| {
-                stream.told += 1;
-                row(domain, way, name, stream, wall, body)
-            })
-            .collect();
-        let owner = Arc::clone(domain);
-        self.store.write(move |db| {
-            notifications::append(db, &rows)?;
-            match reached {
-                Some(cursor) => notifications::reach(db, &owner, cursor),
-                None => Ok(()),
+impl Seen {
+    fn of(published: Arc<Published>) -> Self {
+        let (mut disabled, mut watched) = (BTreeSet::new(), BTreeSet::new());
+        for domain in published.domains() {
+            let Some(callbacks) = published.callbacks(domain) else {
+                continue;
+            };
+            for (service, callback) in &callbacks.services {
+                if &**service == SIP_EVENTS {
+                    watched.insert(Arc::clone(domain));
+                } else if callback.disabled && !is_notification(service) {
+                    disabled.insert((Arc::clone(domain), Arc::clone(service)));
+                }
             }
-        })?;
-        self.streams.insert(place, stream);
-        if !bodies.is_empty() {
-            self.outbox.replayed(domain, way);
         }
-        Ok(())
+        Self {
+            published,
+            disabled,
+            watched,
+        }
     }
 }
 
-fn row(
+/// What a notification is known by.
+struct Place {
+    webhook_id: String,
+    sequence: u32,
+}
+
+/// Numbers notifications and puts them into the outbox, as part of a larger change.
+fn append<B, N: Serialize>(
+    db: &Write<'_>,
     domain: &Arc<str>,
     way: &'static str,
     name: &'static str,
-    stream: Stream,
     wall: UnixMicros,
-    body: &impl Serialize,
-) -> EventRow {
-    let key = CallId::from_u128(stream.key.0);
-    EventRow {
-        webhook_id: key.webhook(stream.told).to_string(),
-        call: stream.key,
-        domain: Arc::clone(domain),
-        service: way.to_owned(),
-        callback_id: callback_id(way).to_owned(),
-        name: name.into(),
-        sequence: stream.told,
-        terminal: false,
-        target: None,
-        created_at: wall,
-        body: serde_json::to_string(body).expect("texts and numbers always serialise"),
-        sealed: None,
+    bodies: &[B],
+    mut make: impl FnMut(Place, &B) -> N,
+) -> Result<()> {
+    if bodies.is_empty() {
+        return Ok(());
     }
+    let fresh = CallKey(u128::from_be_bytes(seal::random_bytes()));
+    let count = u32::try_from(bodies.len()).unwrap_or(u32::MAX);
+    let (call, told) = notifications::number(db, domain, way, fresh, count)?;
+    let key = CallId::from_u128(call.0);
+    let rows: Vec<EventRow> = (told + 1..)
+        .zip(bodies)
+        .map(|(sequence, body)| {
+            let webhook_id = key.webhook(sequence).to_string();
+            let place = Place {
+                webhook_id: webhook_id.clone(),
+                sequence,
+            };
+            let notice = make(place, body);
+            EventRow {
+                webhook_id,
+                call,
+                domain: Arc::clone(domain),
+                service: way.to_owned(),
+                callback_id: callback_id(way).to_owned(),
+                name: name.into(),
+                sequence,
+                terminal: false,
+                target: None,
+                created_at: wall,
+                body: serde_json::to_string(&notice).expect("texts and numbers always serialise"),
+                sealed: None,
+            }
+        })
+        .collect();
+    notifications::append(db, &rows)
 }
 
 /// The `callbackId` of a way, by which it is found among deliveries and enabled again.
@@ -284,19 +358,6 @@ pub const fn callback_id(way: &str) -> &'static str {
         b"notifications/alarms" => "notifications-alarms",
         _ => "notifications-sip-events",
     }
-}
-
-/// The services whose callbacks are off, those of notifications aside.
-fn disabled(published: &Published) -> BTreeSet<(Arc<str>, Arc<str>)> {
-    let mut disabled = BTreeSet::new();
-    for domain in published.domains() {
-        let services = published.callbacks(domain).into_iter();
-        let services = services.flat_map(|callbacks| &callbacks.services);
-        let off =
-            services.filter(|(service, callback)| callback.disabled && !is_notification(service));
-        disabled.extend(off.map(|(service, _)| (Arc::clone(domain), Arc::clone(service))));
-    }
-    disabled
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! Notifications wait in the outbox like callbacks; here stands how far the events of a domain were told as such.
+//! Notifications wait in the outbox like callbacks. Here stands how they are numbered, how far the events of a domain
+//! were told as such, and which alarms stand; nodes that share a database tell each of them once.
 
 use crate::events::{self, EventRow};
 use crate::sql::values;
-use crate::{Read, Result, Write};
+use crate::{CallKey, Read, Result, Write};
 
 /// How far each domain's events were told.
 pub fn all(db: &Read<'_>) -> Result<Vec<(String, i64)>> {
@@ -14,21 +15,21 @@ pub fn all(db: &Read<'_>) -> Result<Vec<(String, i64)>> {
 /// Somebody wants the domain's events from now on, if nobody did before.
 pub fn begin(db: &Write<'_>, domain: &str) -> Result<()> {
     db.execute(
-        "INSERT INTO notified (domain, cursor) SELECT ?1, coalesce(max(cursor), 0) FROM events \
-         WHERE true ON CONFLICT DO NOTHING",
+        "INSERT INTO notified (domain, cursor) \
+         SELECT domains.domain, (SELECT coalesce(max(cursor), 0) FROM events) \
+         FROM domains WHERE domains.domain = ?1 ON CONFLICT DO NOTHING",
         values![domain],
     )?;
     Ok(())
 }
 
-/// A domain's events were told up to `cursor`.
-pub fn reach(db: &Write<'_>, domain: &str, cursor: i64) -> Result<()> {
-    db.execute(
-        "INSERT INTO notified (domain, cursor) VALUES (?1, ?2) \
-         ON CONFLICT (domain) DO UPDATE SET cursor = excluded.cursor",
-        values![domain, cursor],
+/// A domain's events behind `from` are told up to `to`; `false` when somebody else did that meanwhile.
+pub fn reach(db: &Write<'_>, domain: &str, from: i64, to: i64) -> Result<bool> {
+    let changed = db.execute(
+        "UPDATE notified SET cursor = ?3 WHERE domain = ?1 AND cursor = ?2",
+        values![domain, from, to],
     )?;
-    Ok(())
+    Ok(changed == 1)
 }
 
 /// Nobody wants the domain's events any more.
@@ -37,59 +38,82 @@ pub fn forget(db: &Write<'_>, domain: &str) -> Result<()> {
     Ok(())
 }
 
+/// Takes the next `count` numbers of a way. Returns the id under which they stand and the last number before them; a
+/// way that was never used gets the id `fresh`.
+pub fn number(
+    db: &Write<'_>,
+    domain: &str,
+    way: &str,
+    fresh: CallKey,
+    count: u32,
+) -> Result<(CallKey, u32)> {
+    db.execute(
+        "INSERT INTO ways (domain, way, call, told) VALUES (?1, ?2, ?3, 0) ON CONFLICT DO NOTHING",
+        values![domain, way, fresh],
+    )?;
+    db.execute(
+        "UPDATE ways SET told = told + ?3 WHERE domain = ?1 AND way = ?2",
+        values![domain, way, count],
+    )?;
+    let taken = db.first(
+        "SELECT call, told FROM ways WHERE domain = ?1 AND way = ?2",
+        values![domain, way],
+        |row| Ok((row.get(0)?, row.get::<u32>(1)?)),
+    )?;
+    let (call, told) = taken.expect("the way is there by now");
+    Ok((call, told - count))
+}
+
 /// Puts notifications into the outbox.
 pub fn append(db: &Write<'_>, rows: &[EventRow]) -> Result<()> {
     rows.iter().try_for_each(|row| events::insert(db, row))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::{add_domain, event, store};
-    use crate::{CallKey, domains};
-
-    #[test]
-    fn how_far_a_domain_was_told_is_remembered_until_nobody_wants_it() {
-        let (_dir, store) = store();
-        add_domain(&store, "a.test");
-        for cursor in [7, 9] {
-            store.write(move |db| reach(db, "a.test", cursor)).unwrap();
-        }
-        store.write(|db| reach(db, "example.com", 3)).unwrap();
-        let found = store.read(all).unwrap();
-        assert_eq!(
-            found,
-            [("a.test".to_owned(), 9), ("example.com".to_owned(), 3)]
-        );
-        store.write(|db| forget(db, "example.com")).unwrap();
-        store.write(|db| domains::delete(db, "a.test")).unwrap();
-        assert_eq!(store.read(all).unwrap(), []);
-    }
-
-    #[test]
-    fn who_wants_events_gets_those_that_are_still_to_come() {
-        let (_dir, store) = store();
-        store
-            .write(|db| append(db, &[event(1, 1), event(1, 2)]))
-            .unwrap();
-        store.write(|db| begin(db, "example.com")).unwrap();
-        let newest = store.read(events::newest_cursor).unwrap();
-        let begun = [("example.com".to_owned(), newest)];
-        assert_eq!(store.read(all).unwrap(), begun);
-        store.write(|db| append(db, &[event(1, 3)])).unwrap();
-        store.write(|db| begin(db, "example.com")).unwrap();
-        assert_eq!(store.read(all).unwrap(), begun, "it goes on where it was");
-    }
-
-    #[test]
-    fn notifications_wait_in_the_outbox_or_none_does() {
-        let (_dir, store) = store();
-        store
-            .write(|db| append(db, &[event(1, 1), event(1, 2)]))
-            .unwrap();
-        let twice = store.write(|db| append(db, &[event(1, 3), event(1, 2)]));
-        assert!(twice.is_err(), "the second of them is there already");
-        let waiting = store.read(|db| events::of_call(db, CallKey(1))).unwrap();
-        assert_eq!(waiting.len(), 2);
-    }
+/// Something that a tenant has to look after.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Alarm {
+    /// The tenant.
+    pub domain: String,
+    /// What it is about.
+    pub service: String,
+    /// The caller's word for what is wrong.
+    pub alarm: String,
 }
+
+/// The alarms that were told and are not over.
+pub fn alarms(db: &Read<'_>) -> Result<Vec<Alarm>> {
+    db.all("SELECT domain, service, alarm FROM alarms", &[], |row| {
+        Ok(Alarm {
+            domain: row.get(0)?,
+            service: row.get(1)?,
+            alarm: row.get(2)?,
+        })
+    })
+}
+
+/// An alarm begins; `false` when it stands already.
+pub fn raise(db: &Write<'_>, domain: &str, service: &str, alarm: &str) -> Result<bool> {
+    let changed = db.execute(
+        "INSERT INTO alarms (domain, service, alarm) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        values![domain, service, alarm],
+    )?;
+    Ok(changed == 1)
+}
+
+/// An alarm is over; `false` when it does not stand any more.
+pub fn clear(db: &Write<'_>, domain: &str, service: &str, alarm: &str) -> Result<bool> {
+    let changed = db.execute(
+        "DELETE FROM alarms WHERE domain = ?1 AND service = ?2 AND alarm = ?3",
+        values![domain, service, alarm],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Nobody wants the domain's alarms any more.
+pub fn forget_alarms(db: &Write<'_>, domain: &str) -> Result<()> {
+    db.execute("DELETE FROM alarms WHERE domain = ?1", values![domain])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -148,7 +148,7 @@ pub(super) async fn attempt(
             started_at,
             took: started.elapsed(),
         });
-        match judge(result, unix.as_secs()) {
+        match judge(result, target.topic.is_some(), unix.as_secs()) {
             Judged::NextEntry(status) => last = Some(status),
             Judged::Done(attempt) => return attempt,
         }
@@ -165,7 +165,7 @@ enum Judged {
     Done(Attempt),
 }
 
-fn judge(result: Result<Reply, TryError>, unix: u64) -> Judged {
+fn judge(result: Result<Reply, TryError>, is_topic: bool, unix: u64) -> Judged {
     let reply = match result {
         Ok(reply) => reply,
         Err(why) => {
@@ -182,20 +182,24 @@ fn judge(result: Result<Reply, TryError>, unix: u64) -> Judged {
             body: reply.body,
         },
         401 | 403 => return Judged::NextEntry(status),
-        410 => Attempt::Gone,
+        410 if !is_topic => Attempt::Gone,
+        // Amazon SNS says 400 when it is asked too often, too.
+        400 if is_topic => again(&reply, unix),
         400..=499 if !matches!(status.as_u16(), 408 | 429) => Attempt::Refused { status },
-        _ => {
-            let wish = reply
-                .headers
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok());
-            let retry_after = wish.and_then(|value| retry_after::parse(value, unix));
-            Attempt::Retry {
-                why: TryError::Status(status),
-                retry_after,
-            }
-        }
+        _ => again(&reply, unix),
     })
+}
+
+/// To be tried again, when the reply wishes so.
+fn again(reply: &Reply, unix: u64) -> Attempt {
+    let wish = reply
+        .headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    Attempt::Retry {
+        why: TryError::Status(reply.status),
+        retry_after: wish.and_then(|value| retry_after::parse(value, unix)),
+    }
 }
 
 async fn exchange(

@@ -38,6 +38,10 @@ struct World {
     began: Instant,
 }
 
+fn wall(seconds: u64) -> UnixMicros {
+    UnixMicros(1_700_000_000_000_000 + seconds * 1_000_000)
+}
+
 fn endpoints() -> Value {
     json!({
         "useHttpEvents": true,
@@ -94,18 +98,23 @@ impl World {
     /// The notifier looks, so many seconds after the beginning.
     fn looks(&mut self, seconds: u64) {
         let now = self.began + Duration::from_secs(seconds);
-        let wall = UnixMicros(1_700_000_000_000_000 + seconds * 1_000_000);
-        self.notifier.look(now, wall).unwrap();
+        self.notifier.look(now, wall(seconds)).unwrap();
     }
 
     /// The program ends and starts again.
     fn restarts(&mut self) {
-        self.notifier = Notifier::new(
+        self.failing = Arc::default();
+        self.notifier = self.another();
+    }
+
+    /// What another node on the same database has.
+    fn another(&self) -> Notifier {
+        Notifier::new(
             self.store.clone(),
             Arc::clone(&self.publisher),
             Arc::clone(&self.woken) as Arc<dyn Outbox>,
             Arc::clone(&self.failing),
-        );
+        )
     }
 
     /// An event of the call with that number.
@@ -267,8 +276,30 @@ fn notifications_of_one_way_are_numbered_in_their_order() {
     let told = world.outbox(SIP_EVENTS);
     let numbers: Vec<_> = told.iter().map(|event| event.row.sequence).collect();
     assert_eq!(numbers, [1, 2, 3], "a hundred go together");
-    assert!(told.iter().all(|event| event.row.call == told[0].row.call));
     assert_eq!(world.sip_events().len(), 250);
+    world.happens(1, 251, "callAnswered", &json!({}));
+    world.restarts();
+    world.looks(2);
+    let told = world.outbox(SIP_EVENTS);
+    assert!(told.iter().all(|event| event.row.call == told[0].row.call));
+    let shown: SipEvents = serde_json::from_str(&told[3].row.body).unwrap();
+    assert_eq!(shown.sequence, 4, "a restart counts on");
+    assert_eq!(shown.webhook_id, told[3].row.webhook_id);
+}
+
+#[test]
+fn two_nodes_on_one_database_tell_everything_once() {
+    let mut world = World::with(Some(endpoints()));
+    let mut other = world.another();
+    world.records(1, "inbound");
+    world.happens(1, 1, "newRemoteCall", &json!({}));
+    world
+        .publisher
+        .switch_callback(ACME, SERVICE, false)
+        .unwrap();
+    other.look(world.began, wall(1)).unwrap();
+    world.looks(1);
+    assert_eq!((world.sip_events().len(), world.alarms().len()), (1, 1));
 }
 
 #[test]
@@ -314,6 +345,68 @@ fn a_callback_that_is_switched_off_is_an_alarm_until_it_is_on_again() {
 }
 
 #[test]
+fn an_alarm_is_told_once_also_over_a_restart() {
+    let mut world = World::with(Some(endpoints()));
+    let switch = |world: &World, on| {
+        world.publisher.switch_callback(ACME, SERVICE, on).unwrap();
+    };
+    switch(&world, false);
+    world.restarts();
+    world.looks(1);
+    assert_eq!(world.alarms().len(), 1, "the former run had not told it");
+    world.restarts();
+    world.looks(2);
+    assert_eq!(world.alarms().len(), 1, "the former run had told it");
+    switch(&world, true);
+    world.restarts();
+    world.looks(3);
+    assert_eq!(world.alarms()[1].state, AlarmState::Cleared);
+}
+
+#[test]
+fn an_alarm_that_stands_is_told_when_somebody_wants_alarms() {
+    let mut world = World::with(None);
+    world
+        .publisher
+        .switch_callback(ACME, SERVICE, false)
+        .unwrap();
+    world.looks(1);
+    set(&world.store, &endpoints());
+    world.publisher.refresh_tenant(ACME).unwrap();
+    world.looks(2);
+    assert_eq!(world.alarms().len(), 1);
+}
+
+#[test]
+fn a_service_that_is_deleted_takes_its_alarm_along() {
+    let mut world = World::with(Some(endpoints()));
+    world
+        .publisher
+        .switch_callback(ACME, SERVICE, false)
+        .unwrap();
+    world.looks(1);
+    let gone = |kind: &'static str| {
+        let key = Key {
+            domain: ACME,
+            kind,
+            id: SERVICE,
+            draft: false,
+        };
+        let deleted = world
+            .store
+            .write(move |db| documents::delete(db, key, Expected::Any));
+        deleted.unwrap();
+    };
+    gone("cloudsipua");
+    gone("callback");
+    world.publisher.refresh_tenant(ACME).unwrap();
+    world.looks(2);
+    let told = world.alarms();
+    assert_eq!(told[1].state, AlarmState::Cleared);
+    assert_eq!(told[1].reason, "the service was deleted");
+}
+
+#[test]
 fn callbacks_that_nobody_takes_for_a_minute_are_an_alarm_until_one_is_taken() {
     let mut world = World::with(Some(endpoints()));
     let (domain, service): (Arc<str>, Arc<str>) = (ACME.into(), SERVICE.into());
@@ -345,6 +438,24 @@ fn callbacks_that_nobody_takes_for_a_minute_are_an_alarm_until_one_is_taken() {
         told[0].reason,
         "no callback was taken for 62 s, in 3 tries; the last: timed out"
     );
+}
+
+#[test]
+fn a_callback_that_is_taken_after_a_restart_ends_the_alarm_of_the_former_run() {
+    let mut world = World::with(Some(endpoints()));
+    let (domain, service): (Arc<str>, Arc<str>) = (ACME.into(), SERVICE.into());
+    for _ in 0..3 {
+        world
+            .failing
+            .failed(&domain, &service, &"timed out", world.began);
+    }
+    world.looks(60);
+    world.restarts();
+    world.looks(61);
+    assert_eq!(world.alarms().len(), 1);
+    world.failing.taken(&domain, &service);
+    world.looks(62);
+    assert_eq!(world.alarms()[1].state, AlarmState::Cleared);
 }
 
 #[test]
