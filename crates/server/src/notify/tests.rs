@@ -1,6 +1,6 @@
 use std::sync::Mutex;
 
-use hookswitch_api::notice::{AlarmKind, AlarmState, DialogDirection, DialogState};
+use hookswitch_api::notice::{AlarmKind, AlarmState, DialogDirection, DialogState, ServiceAlarm};
 use hookswitch_store::documents::{self, Expected, Key};
 use hookswitch_store::events::StoredEvent;
 use hookswitch_store::seal::Place;
