@@ -19,6 +19,14 @@ class HookswitchError(Exception):
         self.body = body
 
 
+AlarmKind = Literal["callbackDisabled", "callbackFailing"]
+"""What is wrong; there may be more kinds one day."""
+
+
+AlarmState = Literal["raised", "cleared"]
+"""Whether it begins or is over."""
+
+
 class AnswerRemoteCall(TypedDict, total=False):
     """Body of `answerremotecall`; in a reply to `newRemoteCall` the same without `replyId`."""
 
@@ -663,6 +671,14 @@ class DevicesDeleted(TypedDict, total=False):
     """Always true."""
 
 
+DialogDirection = Literal["initiator", "recipient"]
+"""Whether the device called or was called, in the words of RFC 4235."""
+
+
+DialogState = Literal["trying", "early", "confirmed", "terminated"]
+"""How far a device's call is, in the words of RFC 4235."""
+
+
 class Done(TypedDict, total=False):
     """The reply of every operation that has nothing else to say."""
 
@@ -1077,16 +1093,16 @@ class RestAuthentication(TypedDict, total=False):
 
 
 class Retention(TypedDict, total=False):
-    """How long what has happened is kept, in days from 1 to 365; 7 where nothing is said."""
+    """How long what has happened is kept, in days from 1 to 365."""
 
     calls: Union[int, None]
-    """Calls, once they are over."""
+    """Calls, once they are over; 7 when absent."""
 
     events: Union[int, None]
-    """Events with their deliveries, once nothing of them waits."""
+    """Events with their deliveries, once nothing of them waits; 7 when absent."""
 
     ladder: Union[int, None]
-    """Ladders."""
+    """The SIP log and ladders, which are made of the same rows; 14 when absent."""
 
 
 Scope = Literal["calls", "provisioning", "read"]
@@ -1117,6 +1133,50 @@ class SendRemoteCallRingback(TypedDict, total=False):
 
     telephoneEventPayloadType: Union[int, None]
     """The payload type for telephone events (RFC 4733), 96 to 127."""
+
+
+class ServiceAlarm(TypedDict, total=False):
+    """One alarm."""
+
+    alarm: Required[AlarmKind]
+    """What is wrong."""
+
+    callbackId: Required[str]
+    """The service's `callbackId`."""
+
+    cloudSipUAId: Required[str]
+    """The service it is about."""
+
+    reason: Required[str]
+    """It in a sentence."""
+
+    state: Required[AlarmState]
+    """Whether it begins or is over."""
+
+    timestamp: Required[int]
+    """When it was noticed, in milliseconds since 1970."""
+
+
+class ServiceAlarms(TypedDict, total=False):
+    """Something a tenant has to look after."""
+
+    body: Required[list[ServiceAlarm]]
+    """The alarms."""
+
+    domain: Required[str]
+    """The tenant."""
+
+    event: Required[str]
+    """Always `SERVICEALARM`."""
+
+    sequence: Required[int]
+    """Its place among the tenant's notifications of this kind, from 1."""
+
+    timestamp: Required[int]
+    """When it was put together, in milliseconds since 1970."""
+
+    webhookId: Required[str]
+    """Names this delivery for good, as the header `webhook-id` does over HTTPS: a copy has the same."""
 
 
 class Settings(TypedDict, total=False):
@@ -1162,6 +1222,193 @@ class SettingsReply(TypedDict, total=False):
 
 SignatureType = Literal["RS256", "ES256", "EdDSA", "HS256"]
 """The algorithm of a signature (RFC 7518, RFC 8037)."""
+
+
+SipEvent = TypedDict(
+    "SipEvent",
+    {
+        "call": Required["str"],
+        "callId": Required["str"],
+        "class": Union["str", "None"],
+        "device": Required["str"],
+        "direction": Required["DialogDirection"],
+        "duration": Union["int", "None"],
+        "remote": Required["str"],
+        "sessionId": Required["str"],
+        "sipStatus": Union["int", "None"],
+        "state": Required["DialogState"],
+        "timestamp": Required["int"],
+        "type": Required["SipEventType"],
+    },
+    total=False,
+)
+"""One event of a device."""
+
+
+SipEventType = Literal["dialog"]
+"""What kind of event it is; there may be more kinds one day."""
+
+
+class SipEvents(TypedDict, total=False):
+    """What the devices of a tenant do, several events at a time, in order of time."""
+
+    body: Required[list[SipEvent]]
+    """The events."""
+
+    domain: Required[str]
+    """The tenant."""
+
+    event: Required[str]
+    """Always `SIPDEVICEMONITORING`."""
+
+    sequence: Required[int]
+    """Its place among the tenant's notifications of this kind, from 1."""
+
+    timestamp: Required[int]
+    """When it was put together, in milliseconds since 1970."""
+
+    webhookId: Required[str]
+    """Names this delivery for good, as the header `webhook-id` does over HTTPS: a copy has the same."""
+
+
+SipLogDirection = Literal["in", "out"]
+"""Whether it came to the node or left it."""
+
+
+class SipLogItem(TypedDict, total=False):
+    """One message as it was sent or received, above TLS; credentials and media keys are `***`."""
+
+    body: Required[str]
+    """The body."""
+
+    call: Union[str, None]
+    """The call it belongs to, as `/v1/{domain}/calls/{id}/ladder` knows it."""
+
+    direction: Required[SipLogDirection]
+    """Whether it came in or went out."""
+
+    dstIp: Required[str]
+    """Who received it."""
+
+    dstPort: Required[int]
+    """The receiver's port."""
+
+    method: Required[str]
+    """The method; of a response, the one it answers. Empty when the message has none that can be read."""
+
+    reason: Required[str]
+    """The reason phrase; empty in a request."""
+
+    repeated: bool
+    """Whether it is the repetition of an earlier one."""
+
+    requestUri: Required[str]
+    """The Request-URI; empty in a response."""
+
+    sipHeaders: Required[dict[str, str]]
+    """Header fields by their full names; those that stand more than once are joined with commas."""
+
+    srcIp: Required[str]
+    """Who sent it."""
+
+    srcPort: Required[int]
+    """The sender's port."""
+
+    statusCode: Required[str]
+    """The status as text; empty in a request."""
+
+    timeStamp: Required[int]
+    """When, in milliseconds since 1970."""
+
+    transport: Required[str]
+    """`udp`, `tcp`, `tls`, `ws` or `wss`."""
+
+    type: Required[SipLogType]
+    """Request or response."""
+
+
+class SipLogQuery(TypedDict, total=False):
+    """Which messages are wanted. 0 and the empty text mean the same as absence."""
+
+    endTime: Union[int, None]
+    """None younger than this, in milliseconds (or seconds) since 1970."""
+
+    filterPattern: Union[str, None]
+    """Words that must all occur in the message, in any case, `"several words"` in quotation marks; or a regular
+    expression as `/…/` or `/…/i`.
+    """
+
+    limit: Union[int, None]
+    """How many messages at most, up to 1000; 100 when absent."""
+
+    nextToken: Union[str, None]
+    """The token of an earlier reply to the same question: goes on with older messages."""
+
+    startTime: Union[int, None]
+    """None older than this, in milliseconds (or seconds) since 1970."""
+
+
+class SipLogReply(TypedDict, total=False):
+    """Reply with messages."""
+
+    complete: Required[bool]
+    """Whether everything was looked at; otherwise the limit, or the time one search may take, was reached first."""
+
+    logItems: Required[list[SipLogItem]]
+    """The latest messages that fit, in order of time."""
+
+    nextToken: Union[str, None]
+    """The same question with this token goes on with older messages."""
+
+    searchedFrom: Union[int, None]
+    """From when on everything was looked at, in milliseconds since 1970, when not all was."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+SipLogType = Literal["request", "response"]
+"""What kind of message it is."""
+
+
+class Statistic(TypedDict, total=False):
+    """One bucket. Durations are in seconds, of what was answered."""
+
+    answered: Union[int, None]
+    """Of the calls, those that were answered."""
+
+    average_duration: Required[float]
+    """The mean over those that were answered; 0 when none was."""
+
+    classes: Union[dict[str, int], None]
+    """How many calls ended in each class: `normal`, `busy`, `no_answer`, `rejected`, `unreachable`, `auth`, `policy`,
+    `media`, `client_error`, `upstream_error`, `internal`.
+    """
+
+    max_duration: Required[int]
+    """The longest; 0 when none was answered."""
+
+    min_duration: Required[int]
+    """The shortest; 0 when none was answered."""
+
+    name: Required[str]
+    """The bucket in UTC: `2026-11-21T14` for an hour, `2026-11-21` for a day, `2026-11` for a month."""
+
+    num_calls: Required[int]
+    """All calls, answered or not, by the time at which they began."""
+
+    sum_duration: Required[int]
+    """All durations together."""
+
+
+class StatisticsReply(TypedDict, total=False):
+    """Reply with statistics."""
+
+    statistics: Required[list[Statistic]]
+    """The buckets in which something was counted, in order of time."""
+
+    success: Required[bool]
+    """Always true."""
 
 
 class TraceStep(TypedDict, total=False):
@@ -1654,6 +1901,26 @@ class Hookswitch:
     ) -> str:
         """Shows a gateway its configuration"""
         return self._send("GET", f"/provisioning/grandstream/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(mac, safe='')}", query={"k": k})
+
+    def search_sip_log(
+        self,
+        domain: str,
+        body: SipLogQuery,
+    ) -> SipLogReply:
+        """Searches the SIP log"""
+        return cast("SipLogReply", json.loads(self._send("POST", f"/provisioning/logs/{urllib.parse.quote(domain, safe='')}/sip", body=body)))
+
+    def get_statistics(
+        self,
+        domain: str,
+        type: str,
+        bucketsize: str,
+        *,
+        from_: int | None = None,
+        to: int | None = None,
+    ) -> StatisticsReply:
+        """Shows figures by hour, day or month"""
+        return cast("StatisticsReply", json.loads(self._send("GET", f"/provisioning/statistics/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(type, safe='')}/{urllib.parse.quote(bucketsize, safe='')}", query={"from": from_, "to": to})))
 
     def readyz(
         self,

@@ -29,6 +29,12 @@ async function refusal(response: Response): Promise<HookswitchError> {
   }
 }
 
+/** What is wrong; there may be more kinds one day. */
+export type AlarmKind = "callbackDisabled" | "callbackFailing";
+
+/** Whether it begins or is over. */
+export type AlarmState = "raised" | "cleared";
+
 /** Body of `answerremotecall`; in a reply to `newRemoteCall` the same without `replyId`. */
 export interface AnswerRemoteCall {
   /** The codec asked of the far end: PCMA, PCMU or GSM. */
@@ -505,6 +511,12 @@ export interface DevicesDeleted {
   success: boolean;
 }
 
+/** Whether the device called or was called, in the words of RFC 4235. */
+export type DialogDirection = "initiator" | "recipient";
+
+/** How far a device's call is, in the words of RFC 4235. */
+export type DialogState = "trying" | "early" | "confirmed" | "terminated";
+
 /** The reply of every operation that has nothing else to say. */
 export interface Done {
   /** What was done, where that is not plain. */
@@ -812,13 +824,13 @@ export interface RestAuthentication {
   type: SignatureType;
 }
 
-/** How long what has happened is kept, in days from 1 to 365; 7 where nothing is said. */
+/** How long what has happened is kept, in days from 1 to 365. */
 export interface Retention {
-  /** Calls, once they are over. */
+  /** Calls, once they are over; 7 when absent. */
   calls?: number | null;
-  /** Events with their deliveries, once nothing of them waits. */
+  /** Events with their deliveries, once nothing of them waits; 7 when absent. */
   events?: number | null;
-  /** Ladders. */
+  /** The SIP log and ladders, which are made of the same rows; 14 when absent. */
   ladder?: number | null;
 }
 
@@ -842,6 +854,38 @@ export interface SendRemoteCallRingback {
   replyId?: string | null;
   /** The payload type for telephone events (RFC 4733), 96 to 127. */
   telephoneEventPayloadType?: number | null;
+}
+
+/** One alarm. */
+export interface ServiceAlarm {
+  /** What is wrong. */
+  alarm: AlarmKind;
+  /** The service's `callbackId`. */
+  callbackId: string;
+  /** The service it is about. */
+  cloudSipUAId: string;
+  /** It in a sentence. */
+  reason: string;
+  /** Whether it begins or is over. */
+  state: AlarmState;
+  /** When it was noticed, in milliseconds since 1970. */
+  timestamp: number;
+}
+
+/** Something a tenant has to look after. */
+export interface ServiceAlarms {
+  /** The alarms. */
+  body: ServiceAlarm[];
+  /** The tenant. */
+  domain: string;
+  /** Always `SERVICEALARM`. */
+  event: string;
+  /** Its place among the tenant's notifications of this kind, from 1. */
+  sequence: number;
+  /** When it was put together, in milliseconds since 1970. */
+  timestamp: number;
+  /** Names this delivery for good, as the header `webhook-id` does over HTTPS: a copy has the same. */
+  webhookId: string;
 }
 
 /** The settings of a tenant; what is absent is the node's default. */
@@ -876,6 +920,157 @@ export interface SettingsReply {
 
 /** The algorithm of a signature (RFC 7518, RFC 8037). */
 export type SignatureType = "RS256" | "ES256" | "EdDSA" | "HS256";
+
+/** One event of a device. */
+export interface SipEvent {
+  /** The call, as `/v1/{domain}/calls/{id}` knows it. */
+  call: string;
+  /** The SIP Call-ID. */
+  callId: string;
+  /** Of a call that is over: how it ended, in one word. */
+  class?: string | null;
+  /** The device: the user it calls as, or is called by. */
+  device: string;
+  /** Whether it called or was called. */
+  direction: DialogDirection;
+  /** Of a call that is over: seconds from answer to end. */
+  duration?: number | null;
+  /** The other side's user. */
+  remote: string;
+  /** Identifies the session, as callbacks do. */
+  sessionId: string;
+  /** Of a call that is over: the SIP status that ended it. */
+  sipStatus?: number | null;
+  /** How far its call is. */
+  state: DialogState;
+  /** When it happened, in milliseconds since 1970. */
+  timestamp: number;
+  /** What kind of event it is. */
+  type: SipEventType;
+}
+
+/** What kind of event it is; there may be more kinds one day. */
+export type SipEventType = "dialog";
+
+/** What the devices of a tenant do, several events at a time, in order of time. */
+export interface SipEvents {
+  /** The events. */
+  body: SipEvent[];
+  /** The tenant. */
+  domain: string;
+  /** Always `SIPDEVICEMONITORING`. */
+  event: string;
+  /** Its place among the tenant's notifications of this kind, from 1. */
+  sequence: number;
+  /** When it was put together, in milliseconds since 1970. */
+  timestamp: number;
+  /** Names this delivery for good, as the header `webhook-id` does over HTTPS: a copy has the same. */
+  webhookId: string;
+}
+
+/** Whether it came to the node or left it. */
+export type SipLogDirection = "in" | "out";
+
+/** One message as it was sent or received, above TLS; credentials and media keys are `***`. */
+export interface SipLogItem {
+  /** The body. */
+  body: string;
+  /** The call it belongs to, as `/v1/{domain}/calls/{id}/ladder` knows it. */
+  call?: string | null;
+  /** Whether it came in or went out. */
+  direction: SipLogDirection;
+  /** Who received it. */
+  dstIp: string;
+  /** The receiver's port. */
+  dstPort: number;
+  /** The method; of a response, the one it answers. Empty when the message has none that can be read. */
+  method: string;
+  /** The reason phrase; empty in a request. */
+  reason: string;
+  /** Whether it is the repetition of an earlier one. */
+  repeated?: boolean;
+  /** The Request-URI; empty in a response. */
+  requestUri: string;
+  /** Header fields by their full names; those that stand more than once are joined with commas. */
+  sipHeaders: Record<string, string>;
+  /** Who sent it. */
+  srcIp: string;
+  /** The sender's port. */
+  srcPort: number;
+  /** The status as text; empty in a request. */
+  statusCode: string;
+  /** When, in milliseconds since 1970. */
+  timeStamp: number;
+  /** `udp`, `tcp`, `tls`, `ws` or `wss`. */
+  transport: string;
+  /** Request or response. */
+  type: SipLogType;
+}
+
+/** Which messages are wanted. 0 and the empty text mean the same as absence. */
+export interface SipLogQuery {
+  /** None younger than this, in milliseconds (or seconds) since 1970. */
+  endTime?: number | null;
+  /**
+   * Words that must all occur in the message, in any case, `"several words"` in quotation marks; or a regular
+   * expression as `/…/` or `/…/i`.
+   */
+  filterPattern?: string | null;
+  /** How many messages at most, up to 1000; 100 when absent. */
+  limit?: number | null;
+  /** The token of an earlier reply to the same question: goes on with older messages. */
+  nextToken?: string | null;
+  /** None older than this, in milliseconds (or seconds) since 1970. */
+  startTime?: number | null;
+}
+
+/** Reply with messages. */
+export interface SipLogReply {
+  /** Whether everything was looked at; otherwise the limit, or the time one search may take, was reached first. */
+  complete: boolean;
+  /** The latest messages that fit, in order of time. */
+  logItems: SipLogItem[];
+  /** The same question with this token goes on with older messages. */
+  nextToken?: string | null;
+  /** From when on everything was looked at, in milliseconds since 1970, when not all was. */
+  searchedFrom?: number | null;
+  /** Always true. */
+  success: boolean;
+}
+
+/** What kind of message it is. */
+export type SipLogType = "request" | "response";
+
+/** One bucket. Durations are in seconds, of what was answered. */
+export interface Statistic {
+  /** Of the calls, those that were answered. */
+  answered?: number | null;
+  /** The mean over those that were answered; 0 when none was. */
+  average_duration: number;
+  /**
+   * How many calls ended in each class: `normal`, `busy`, `no_answer`, `rejected`, `unreachable`, `auth`, `policy`,
+   * `media`, `client_error`, `upstream_error`, `internal`.
+   */
+  classes?: Record<string, number> | null;
+  /** The longest; 0 when none was answered. */
+  max_duration: number;
+  /** The shortest; 0 when none was answered. */
+  min_duration: number;
+  /** The bucket in UTC: `2026-11-21T14` for an hour, `2026-11-21` for a day, `2026-11` for a month. */
+  name: string;
+  /** All calls, answered or not, by the time at which they began. */
+  num_calls: number;
+  /** All durations together. */
+  sum_duration: number;
+}
+
+/** Reply with statistics. */
+export interface StatisticsReply {
+  /** The buckets in which something was counted, in order of time. */
+  statistics: Statistic[];
+  /** Always true. */
+  success: boolean;
+}
 
 /** One step of the decision where a call goes. */
 export interface TraceStep {
@@ -1113,6 +1308,18 @@ export class Hookswitch {
   async getGrandstreamConfiguration(domain: string, mac: string, query: { k?: string } = {}): Promise<string> {
     const response = await this.send("GET", `/provisioning/grandstream/${encodeURIComponent(domain)}/${encodeURIComponent(mac)}`, { query });
     return response.text();
+  }
+
+  /** Searches the SIP log */
+  async searchSipLog(domain: string, body: SipLogQuery): Promise<SipLogReply> {
+    const response = await this.send("POST", `/provisioning/logs/${encodeURIComponent(domain)}/sip`, { body });
+    return (await response.json()) as SipLogReply;
+  }
+
+  /** Shows figures by hour, day or month */
+  async getStatistics(domain: string, type: string, bucketsize: string, query: { from?: number; to?: number } = {}): Promise<StatisticsReply> {
+    const response = await this.send("GET", `/provisioning/statistics/${encodeURIComponent(domain)}/${encodeURIComponent(type)}/${encodeURIComponent(bucketsize)}`, { query });
+    return (await response.json()) as StatisticsReply;
   }
 
   /** Whether the node takes new calls: 503 while it starts, drains or has no database. */
