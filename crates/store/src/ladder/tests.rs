@@ -86,7 +86,7 @@ fn a_row_without_a_domain_is_its_calls() {
 
 #[test]
 fn a_page_of_a_domain_is_found_by_index() {
-    let (_dir, store) = store();
+    let (_dir, store) = crate::fixture::file_store(crate::Options::default());
     let plan = store.read(|db| plan(db, OF_DOMAIN)).unwrap();
     assert!(
         plan[0].starts_with("SEARCH ladder USING INDEX ladder_domain") && plan.len() == 1,
