@@ -4,7 +4,7 @@ use hookswitch_api::notice::{AlarmKind, AlarmState, DialogDirection, DialogState
 use hookswitch_store::documents::{self, Expected, Key};
 use hookswitch_store::events::StoredEvent;
 use hookswitch_store::seal::Place;
-use hookswitch_store::{Batch, CallRow, MasterKey, Options, domains};
+use hookswitch_store::{Batch, CallRow, MasterKey, domains};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -29,7 +29,7 @@ impl Outbox for Woken {
 
 /// A node with one tenant, one service, and a notifier.
 struct World {
-    _dir: tempfile::TempDir,
+    _home: crate::database::home::Home,
     store: Store,
     publisher: Arc<Publisher>,
     woken: Arc<Woken>,
@@ -53,8 +53,7 @@ fn endpoints() -> Value {
 impl World {
     /// A world whose tenant has these notification settings, looked at once.
     fn with(settings: Option<Value>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let (home, store) = crate::database::home::store();
         let master_key = Arc::new(MasterKey::ephemeral());
         let place = Place {
             domain: ACME,
@@ -83,7 +82,7 @@ impl World {
             Arc::clone(&failing),
         );
         let mut world = Self {
-            _dir: dir,
+            _home: home,
             store,
             publisher,
             woken,

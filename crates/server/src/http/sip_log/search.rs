@@ -152,13 +152,13 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
-    use hookswitch_store::{Batch, CallKey, LadderRow, Options};
+    use hookswitch_store::{Batch, CallKey, LadderRow};
 
     use super::*;
+    use crate::database::home;
 
-    fn store_with_rows(count: u64) -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), Options::default()).unwrap();
+    fn store_with_rows(count: u64) -> (home::Home, Store) {
+        let (home, store) = home::store();
         let rows = (0..count).map(|at| LadderRow {
             call: CallKey(0),
             domain: Some("a.test".into()),
@@ -171,7 +171,7 @@ mod tests {
         };
         store.writer().submit(batch, |done| done.unwrap()).unwrap();
         store.writer().flush().unwrap();
-        (dir, store)
+        (home, store)
     }
 
     fn search(after: Option<Mark>) -> Search {
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_search_whose_time_is_over_says_where_to_go_on_and_gets_on_with_each_step() {
-        let (_dir, store) = store_with_rows(3);
+        let (_home, store) = store_with_rows(3);
         let mut steps = Vec::new();
         let mut after = None;
         while let Some(next) = search(after).run(&store).unwrap().next {
