@@ -14,10 +14,12 @@ use rusqlite::{Connection, OpenFlags};
 use crate::sql::postgres::{Cluster, Role, Session};
 use crate::sql::{Row, Sql, Value};
 use crate::store::FILE;
-use crate::{Error, Options, Read, Result, Store, Write, schema};
+use crate::{Error, Options, Read, Result, Store, Write, domains, schema};
 
+/// What hangs on a tenant goes with its row.
+const TENANTS: &str = "domains";
 /// What tenants and operators configured, in an order in which rows may be added.
-const PROVISIONING: [&str; 4] = ["domains", "documents", "networks", "api_keys"];
+const PROVISIONING: [&str; 4] = [TENANTS, "documents", "networks", "api_keys"];
 /// Rows sent to PostgreSQL before their answers are awaited.
 const PORTION: usize = 1_000;
 /// How long the first row of a large table may take.
@@ -116,12 +118,22 @@ impl Table {
         format!("SELECT {} FROM {}", self.columns.join(", "), self.name)
     }
 
+    /// Tenants may be there already.
     fn insert(&self) -> String {
         let places: Vec<String> = (1..=self.columns.len())
             .map(|at| format!("?{at}"))
             .collect();
         let (columns, places) = (self.columns.join(", "), places.join(", "));
-        format!("INSERT INTO {} ({columns}) VALUES ({places})", self.name)
+        let insert = format!("INSERT INTO {} ({columns}) VALUES ({places})", self.name);
+        if self.name != TENANTS {
+            return insert;
+        }
+        let (name, others) = self.columns.split_first().expect("a table has columns");
+        let updates = others
+            .iter()
+            .map(|column| format!("{column} = excluded.{column}"));
+        let updates = updates.collect::<Vec<_>>().join(", ");
+        format!("{insert} ON CONFLICT ({name}) DO UPDATE SET {updates}")
     }
 
     fn values<'r>(&self, row: &'r Row<'_>) -> Result<Vec<Value<'r>>> {
@@ -212,12 +224,16 @@ impl Archive {
             let configured = PROVISIONING.contains(&table.name.as_str());
             table.name != "revision" && (configured || extent == Extent::Everything)
         });
-        for table in tables.iter().rev() {
-            db.execute(&format!("DELETE FROM {}", table.name), &[])?;
-        }
         let from = Read {
             sql: Sql::Sqlite(&self.connection),
         };
+        for table in tables.iter().rev() {
+            if table.name == TENANTS && extent == Extent::Provisioning {
+                remove_others(db, &from)?;
+            } else {
+                db.execute(&format!("DELETE FROM {}", table.name), &[])?;
+            }
+        }
         let mut rows = 0;
         for table in &tables {
             let insert = table.insert();
@@ -244,6 +260,23 @@ impl Archive {
         }
         Ok(rows)
     }
+}
+
+/// Removes the tenants that the file has not. The rows of the others stay, as something may hang on them that is not
+/// brought back.
+fn remove_others(db: &Write<'_>, file: &Read<'_>) -> Result<()> {
+    let names = |db: &Read<'_>| -> Result<Vec<String>> {
+        db.all("SELECT domain FROM domains ORDER BY domain", &[], |row| {
+            row.get(0)
+        })
+    };
+    let kept = names(file)?;
+    for name in names(db)? {
+        if kept.binary_search(&name).is_err() {
+            domains::delete(db, &name)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -130,10 +130,10 @@ pub fn each_live(db: &Read<'_>, mut each: impl FnMut(Document)) -> Result<()> {
     )
 }
 
-/// Every document of one domain that is not a draft, kind by kind.
-pub fn of_domain(db: &Read<'_>, domain: &str) -> Result<Vec<Document>> {
+/// Every document of one domain, drafts too, kind by kind.
+pub fn all_of_domain(db: &Read<'_>, domain: &str) -> Result<Vec<Document>> {
     db.all(
-        select!("WHERE domain = ?1 AND draft = 0 ORDER BY kind, id"),
+        select!("WHERE domain = ?1 ORDER BY kind, id, draft"),
         values![domain],
         document,
     )

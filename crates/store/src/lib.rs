@@ -22,6 +22,7 @@ pub mod seal;
 pub mod settings;
 pub mod snapshots;
 pub mod statistics;
+pub mod tenant;
 
 mod batch;
 mod error;

@@ -52,7 +52,7 @@ impl MasterKey {
 
     /// A key that lasts as long as the process.
     pub fn ephemeral() -> Self {
-        Self::from_bytes(&random_bytes())
+        Self::of_bytes(&random_bytes())
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
@@ -70,7 +70,7 @@ impl MasterKey {
         let bytes = STANDARD.decode(text.trim_ascii()).unwrap_or_default();
         let bytes =
             <[u8; KEY_LEN]>::try_from(bytes).map_err(|_| Error::MasterKey(path.to_path_buf()))?;
-        Ok(Self::from_bytes(&bytes))
+        Ok(Self::of_bytes(&bytes))
     }
 
     fn create(path: &Path) -> Result<Self> {
@@ -94,10 +94,11 @@ impl MasterKey {
         let text = STANDARD.encode(bytes) + "\n";
         file.write_all(text.as_bytes()).map_err(Error::io(path))?;
         file.sync_all().map_err(Error::io(path))?;
-        Ok(Self::from_bytes(&bytes))
+        Ok(Self::of_bytes(&bytes))
     }
 
-    fn from_bytes(bytes: &[u8; KEY_LEN]) -> Self {
+    /// The key of these random bytes, or of a passphrase's.
+    pub fn of_bytes(bytes: &[u8; KEY_LEN]) -> Self {
         let named = [b"hookswitch master key ".as_slice(), bytes].concat();
         Self {
             key: RandomizedNonceKey::new(&AES_256_GCM, bytes)

@@ -200,6 +200,19 @@ impl Store {
         answer
     }
 
+    /// The same where all questions see the database as it is at one moment.
+    pub fn read_at_one_moment<T>(
+        &self,
+        question: impl FnOnce(&Read<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.read(|db| {
+            db.sql.begin_snapshot()?;
+            let answer = question(db);
+            db.sql.roll_back();
+            answer
+        })
+    }
+
     /// Makes a change and returns when it is durable; an `Err` undoes it.
     pub fn write<T: Send + 'static>(
         &self,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::events::after;
 use crate::fixture::{self, call, event, file_store, store};
-use crate::{Batch, CallKey, documents, domains, settings, snapshots};
+use crate::{Batch, CallKey, UnixMicros, bulk, documents, settings, snapshots};
 
 const DEVICE: documents::Key<'static> = documents::Key {
     domain: "example.com",
@@ -92,12 +92,25 @@ fn provisioning_alone_comes_back_beside_what_happened_since() {
         },
     )
     .unwrap();
+    fixture::add_domain(&store, "new.test");
+    let job = bulk::NewJob {
+        domain: "example.com",
+        bulk: "b",
+        node: "node-1",
+        lines: 1,
+        now: UnixMicros(1),
+    };
+    store.write(move |db| bulk::begin(db, job)).unwrap();
 
     let archive = Archive::open(&file, folder.path()).unwrap();
     archive.restore(&store, Extent::Provisioning).unwrap();
     assert_eq!(body(&store).as_deref(), Some("{\"a\":1}"));
     let events = store.read(|db| after(db, "example.com", 0, 9)).unwrap();
     assert_eq!(events.len(), 2);
+    let running = store.read(|db| bulk::running(db, "example.com")).unwrap();
+    assert_eq!(running, 1, "what hangs on a tenant stays");
+    let new = store.read(|db| domains::find(db, "new.test")).unwrap();
+    assert!(new.is_none(), "what is not in the file is removed");
     assert!(
         store.write(put).unwrap().version > newer.version,
         "no version comes back"

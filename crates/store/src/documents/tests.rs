@@ -185,7 +185,7 @@ fn domains_and_kinds_are_kept_apart() {
         .write(|db| delete_all(db, "example.com", "device", false))
         .unwrap();
     assert_eq!(removed, 1);
-    let left = |domain| store.read(|db| of_domain(db, domain)).unwrap().len();
+    let left = |domain| store.read(|db| all_of_domain(db, domain)).unwrap().len();
     assert_eq!((left("example.com"), left("example.org")), (1, 1));
     let counted = |kind| {
         store

@@ -22,6 +22,14 @@ impl Sql<'_> {
         }
     }
 
+    /// Begins a transaction that sees one moment of the database, and changes nothing.
+    pub(crate) fn begin_snapshot(self) -> Result<()> {
+        match self {
+            Self::Sqlite(connection) => run(connection, "BEGIN"),
+            Self::Postgres(session) => session.begin_snapshot(),
+        }
+    }
+
     /// Waits for the answers of all that was sent.
     pub(crate) fn settle(self) -> Result<()> {
         match self {
