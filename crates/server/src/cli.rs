@@ -3,6 +3,7 @@
 mod backup;
 pub mod demo;
 mod domain;
+mod exchange;
 mod rekey;
 
 use std::io::Write as _;
@@ -73,6 +74,12 @@ pub enum Command {
     /// Bring back what is configured, or everything, from such a file
     #[command(after_help = backup::RESTORE_HELP)]
     Restore(backup::RestoreOptions),
+    /// Write one tenant into a file of JSON, for another installation; works while `serve` runs
+    #[command(after_help = exchange::EXPORT_HELP)]
+    Export(exchange::ExportOptions),
+    /// Store the tenant of such a file; works while `serve` runs
+    #[command(after_help = exchange::IMPORT_HELP)]
+    Import(exchange::ImportOptions),
     /// Change the master key, and seal every secret anew
     #[command(after_help = rekey::HELP)]
     Rekey(rekey::RekeyOptions),
@@ -159,6 +166,16 @@ pub fn backup(options: &backup::BackupOptions) -> anyhow::Result<()> {
 /// Restores.
 pub fn restore(options: &backup::RestoreOptions) -> anyhow::Result<()> {
     backup::restore(options)
+}
+
+/// Exports a tenant.
+pub fn export(options: &exchange::ExportOptions) -> anyhow::Result<()> {
+    exchange::export(options)
+}
+
+/// Imports a tenant.
+pub fn import(options: &exchange::ImportOptions) -> anyhow::Result<()> {
+    exchange::import(options)
 }
 
 /// Changes the master key.

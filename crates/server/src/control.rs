@@ -3,6 +3,7 @@
 //! authentication. Without a running server the same operations work on the database directly, under
 //! `DIR/lock`.
 
+mod exchange;
 mod lock;
 mod operator;
 mod restore;
@@ -19,13 +20,18 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::exchange::Imported;
+
 pub use lock::{FolderLock, Taken};
+pub(crate) use operator::domain_name;
 pub use operator::{Operator, is_installed};
 
 /// The longest line either side reads.
 const MAX_LINE: u64 = 1024 * 1024;
 /// An operator's command takes no longer than a few commits.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A restore writes every row anew.
+const LONG_PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// What an operator asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +66,26 @@ pub enum Request {
         /// The network.
         network: IpNet,
     },
+    /// Writes a tenant into a file.
+    Export {
+        /// The tenant.
+        domain: String,
+        /// The file, absolute; there must be none of that name.
+        file: PathBuf,
+        /// Seals the secrets in it.
+        passphrase: Secret,
+    },
+    /// Stores the tenant of such a file.
+    Import {
+        /// The file, absolute.
+        file: PathBuf,
+        /// The one it was exported with.
+        passphrase: Secret,
+        /// Take the place of a tenant of that name.
+        replace: bool,
+        /// Check everything, change nothing.
+        dry_run: bool,
+    },
     /// Brings a backup back.
     Restore {
         /// The file, absolute.
@@ -67,6 +93,16 @@ pub enum Request {
         /// Not only what is configured.
         everything: bool,
     },
+}
+
+impl Request {
+    /// How long the answer may take.
+    const fn patience(&self) -> Duration {
+        match self {
+            Self::Export { .. } | Self::Import { .. } | Self::Restore { .. } => LONG_PATIENCE,
+            _ => PATIENCE,
+        }
+    }
 }
 
 /// What the operator gets.
@@ -82,6 +118,8 @@ pub enum Reply {
         /// Rows.
         rows: u64,
     },
+    /// A tenant was stored.
+    Imported(Imported),
     /// Done, nothing more to say.
     Done,
     /// Not done.
@@ -201,19 +239,10 @@ async fn converse(stream: tokio::net::UnixStream, operator: Arc<Operator>) -> st
 
 /// Asks a running server.
 pub fn ask(socket: &Path, request: &Request) -> anyhow::Result<Reply> {
-    ask_patiently(socket, request, PATIENCE)
-}
-
-/// The same, waiting so long for the answer.
-pub fn ask_patiently(
-    socket: &Path,
-    request: &Request,
-    patience: Duration,
-) -> anyhow::Result<Reply> {
     let short = ShortPath::of(socket)?;
     let stream = std::os::unix::net::UnixStream::connect(&short.path)
         .with_context(|| format!("nobody answers at {}", socket.display()))?;
-    stream.set_read_timeout(Some(patience))?;
+    stream.set_read_timeout(Some(request.patience()))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');

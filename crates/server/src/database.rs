@@ -96,6 +96,14 @@ pub(crate) mod home {
         (Home { folder, database }, store.unwrap())
     }
 
+    /// An empty store in a folder, whatever the test command started.
+    pub(crate) fn file_store() -> (Home, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Options::default()).unwrap();
+        let database = None;
+        (Home { folder, database }, store)
+    }
+
     impl Home {
         /// A folder for files beside it.
         pub(crate) fn path(&self) -> &Path {

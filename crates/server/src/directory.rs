@@ -17,8 +17,9 @@ use hookswitch_call::token::Tokens;
 use hookswitch_store::{MasterKey, Read, Result, Store, UnixMicros, Write, documents};
 use tokio::sync::watch;
 
-/// Kind of the documents that say that a service's callback was switched off with 410.
-const CALLBACK: &str = "callback";
+pub(crate) use notifications::NotificationSettings;
+
+use crate::kind::CALLBACK;
 
 /// One version of everything the calls see.
 #[derive(Clone, Debug, Default)]

@@ -57,6 +57,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use api_keys::MAX_KEYS;
 pub use bulk::{BulkJobs, resume as resume_bulk};
 pub use call_control::{CallControl, Pending};
 pub use commands::endpoint;

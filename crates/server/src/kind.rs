@@ -1,13 +1,16 @@
 //! Kinds of provisioning documents: what each is called in paths and replies, and which of its members
 //! are secrets. Documents are JSON objects here; their types live in `hookswitch_api`.
 
+mod check;
+
+use hookswitch_api::error::FieldError;
 use hookswitch_store::documents::Document;
 use hookswitch_store::seal::Place;
 use hookswitch_store::{MasterKey, Result, SealedText};
 use serde_json::{Map, Value};
 
 /// One kind of documents.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Kind {
     /// Its name in paths and in the store.
     pub name: &'static str,
@@ -23,6 +26,8 @@ pub struct Kind {
     pub secrets: &'static [&'static [&'static str]],
     /// Members sealed in the store and shown to nobody.
     pub hidden: &'static [&'static [&'static str]],
+    // Private, so that no kind is made elsewhere and forgotten here.
+    check: fn(Members) -> Vec<FieldError>,
 }
 
 /// Services whose calls are steered over HTTP.
@@ -37,6 +42,7 @@ pub static CLOUD_SIP_UA: Kind = Kind {
         &["restAuthentication", "*", "requestHeaders", "*"],
     ],
     hidden: &[],
+    check: check::cloud_sip_ua,
 };
 
 /// Devices.
@@ -49,10 +55,36 @@ pub static DEVICE: Kind = Kind {
     secrets: &[],
     // What is kept of them: a device's password is shown once, by the write that made it.
     hidden: &[&["password"], &["ha1"]],
+    check: check::device,
+};
+
+/// Where a tenant's notifications go.
+pub static NOTIFICATION_SETTINGS: Kind = Kind {
+    name: "notificationsettings",
+    list: "notificationsettings",
+    single: None,
+    id: "id",
+    noun: "notification settings",
+    secrets: &[
+        &["restAuthentication", "*", "secret"],
+        &["restAuthentication", "*", "requestHeaders", "*"],
+    ],
+    hidden: &[],
+    check: check::notification_settings,
 };
 
 /// Every kind there is: what is not here can be neither sealed anew under another master key nor exported.
-pub static ALL: &[&Kind] = &[&CLOUD_SIP_UA, &DEVICE];
+pub static ALL: &[&Kind] = &[&CLOUD_SIP_UA, &DEVICE, &NOTIFICATION_SETTINGS];
+
+/// Kind of the documents that say that a service's callback was switched off with 410.
+pub const CALLBACK: &str = "callback";
+
+/// Kind of the documents that say when a gateway last fetched its configuration: apart from the device, whose version
+/// is its customer's.
+pub const CONFIGURED: &str = "lastconfigured";
+
+/// Kinds of documents that the platform keeps beside those of its customers; there are no secrets in them.
+pub static NOTES: &[&str] = &[CALLBACK, CONFIGURED];
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {
@@ -71,8 +103,20 @@ impl Kind {
         id: &str,
         members: &Members,
     ) -> String {
-        debug_assert_eq!(find(self.name), Some(self), "list it in `ALL`");
-        let mut sealed = Value::Object(members.clone());
+        self.seal_value(master_key, domain, id, members.clone())
+            .to_string()
+    }
+
+    /// The same as a value.
+    pub fn seal_value(
+        &self,
+        master_key: &MasterKey,
+        domain: &str,
+        id: &str,
+        members: Members,
+    ) -> Value {
+        debug_assert!(find(self.name).is_some(), "list it in `ALL`");
+        let mut sealed = Value::Object(members);
         let kind = self.sealed_kind(id);
         for path in self.secrets.iter().chain(self.hidden) {
             let field = path.join("/");
@@ -85,19 +129,30 @@ impl Kind {
                 *text = master_key.seal(place, text.as_bytes()).as_str().to_owned();
             });
         }
-        sealed.to_string()
+        sealed
     }
 
     /// A stored document with its secrets in the clear.
     pub fn open(&self, master_key: &MasterKey, document: &Document) -> Result<Members> {
-        let mut opened = parse(document);
-        let kind = self.sealed_kind(&document.id);
+        let sealed = parse(document);
+        self.open_value(master_key, &document.domain, &document.id, sealed)
+    }
+
+    /// The same of a document that was read already.
+    pub fn open_value(
+        &self,
+        master_key: &MasterKey,
+        domain: &str,
+        id: &str,
+        mut opened: Value,
+    ) -> Result<Members> {
+        let kind = self.sealed_kind(id);
         let mut failure = None;
         for path in self.secrets.iter().chain(self.hidden) {
             let field = path.join("/");
             each(&mut opened, path, &mut |text| {
                 let place = Place {
-                    domain: &document.domain,
+                    domain,
                     kind: &kind,
                     field: &field,
                 };
@@ -112,6 +167,11 @@ impl Kind {
             (Some(error), _) => Err(error),
             (None, _) => Ok(Members::new()),
         }
+    }
+
+    /// What keeps a document in its stored form, secrets opened, from being used by this release.
+    pub fn faults(&self, members: Members) -> Vec<FieldError> {
+        (self.check)(members)
     }
 
     /// Takes out what a reader may not see: hidden members always, secrets unless `may_see_secrets`.

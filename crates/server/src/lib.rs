@@ -11,6 +11,7 @@ pub mod control;
 pub mod database;
 pub mod demo;
 pub mod directory;
+pub mod exchange;
 pub mod guard;
 pub mod http;
 pub mod kind;

@@ -21,6 +21,8 @@ fn main() -> ExitCode {
         Command::Domain(command) => cli::domain(&command),
         Command::Backup(options) => cli::backup(&options),
         Command::Restore(options) => cli::restore(&options),
+        Command::Export(options) => cli::export(&options),
+        Command::Import(options) => cli::import(&options),
         Command::Rekey(options) => cli::rekey(&options),
         Command::Openapi => cli::openapi(),
         Command::Serve(options) => serve(&options),

@@ -1,17 +1,13 @@
 //! `hookswitch backup` and `hookswitch restore`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use hookswitch_store::backup::{self, Source};
 
-use super::{environment, print};
+use super::{domain, environment, print};
 use crate::config::{Folder, FolderOptions};
-use crate::control::{self, FolderLock, Operator, Reply, Request, Taken, is_installed};
-
-/// A restore writes every row anew.
-const PATIENCE: Duration = Duration::from_secs(3_600);
+use crate::control::{Reply, Request, is_installed};
 
 pub(super) const BACKUP_HELP: &str = "\
 Works while `serve` runs and holds nothing up. The file is an SQLite database, whichever database is
@@ -84,14 +80,7 @@ pub(super) fn restore(options: &RestoreOptions) -> anyhow::Result<()> {
         file: std::path::absolute(&options.file)?,
         everything: options.everything,
     };
-    let reply = match FolderLock::take(&folder)? {
-        Taken::ByUs(_lock) => {
-            let operator = Operator::open(&folder)?;
-            operator.perform(&request).unwrap_or_else(Reply::Refused)
-        }
-        Taken::ByAnother => control::ask_patiently(&folder.control_socket(), &request, PATIENCE)?,
-    };
-    match reply {
+    match domain::perform(&folder, &request)? {
         Reply::Restored { rows } => print(&serde_json::json!({ "rows": rows }).to_string()),
         Reply::Refused(refusal) => Err(refusal.into()),
         _ => anyhow::bail!("the server's answer is not understood"),

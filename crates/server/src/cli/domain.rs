@@ -39,7 +39,22 @@ pub(super) fn run(command: &DomainCommand) -> anyhow::Result<()> {
             }
         }
     };
-    let (reply, made) = perform(&folder, &request)?;
+    match perform(&folder, &request)? {
+        Reply::DomainAdded(domain) => print(&domain.to_json()),
+        Reply::Domains(rows) => rows
+            .iter()
+            .try_for_each(|row| print(&serde_json::to_string(row)?)),
+        Reply::Done => Ok(()),
+        Reply::Refused(refusal) => Err(refusal.into()),
+        Reply::Restored { .. } | Reply::Imported(_) => {
+            anyhow::bail!("the server's answer is not understood")
+        }
+    }
+}
+
+/// The reply; an installation that was made for it is told.
+pub(super) fn perform(folder: &Folder, request: &Request) -> anyhow::Result<Reply> {
+    let (reply, made) = perform_or_make(folder, request)?;
     if made {
         // Nobody listening to this is no error.
         let _ = writeln!(
@@ -48,21 +63,18 @@ pub(super) fn run(command: &DomainCommand) -> anyhow::Result<()> {
             folder.folder.display()
         );
     }
-    match reply {
-        Reply::DomainAdded(domain) => print(&domain.to_json()),
-        Reply::Domains(rows) => rows
-            .iter()
-            .try_for_each(|row| print(&serde_json::to_string(row)?)),
-        Reply::Done => Ok(()),
-        Reply::Refused(refusal) => Err(refusal.into()),
-        Reply::Restored { .. } => anyhow::bail!("the server's answer is not understood"),
-    }
+    Ok(reply)
 }
 
-/// The reply, and whether an installation was made for it, which only adding a tenant does.
-fn perform(folder: &Folder, request: &Request) -> anyhow::Result<(Reply, bool)> {
+/// The reply, and whether an installation was made for it, which only what brings a tenant does.
+fn perform_or_make(folder: &Folder, request: &Request) -> anyhow::Result<(Reply, bool)> {
     let since = Instant::now();
-    let makes = matches!(request, Request::DomainAdd { .. });
+    let makes = matches!(
+        request,
+        Request::DomainAdd { .. }
+            | Request::Import { dry_run: false, .. }
+            | Request::Restore { .. }
+    );
     // Taking the lock writes to the folder; a mistyped one is left as it is.
     if !makes && !folder.lock().exists() {
         check_installed(folder)?;
@@ -147,7 +159,9 @@ mod tests {
         std::fs::create_dir(&empty).unwrap();
         for path in [&missing, &empty] {
             for request in of_acme() {
-                let refused = perform(&folder(path), &request).unwrap_err().to_string();
+                let refused = perform_or_make(&folder(path), &request)
+                    .unwrap_err()
+                    .to_string();
                 assert!(refused.contains("holds no database; give the"), "{refused}");
             }
         }
@@ -158,12 +172,12 @@ mod tests {
             domain: domain.to_owned(),
             open: Vec::new(),
         };
-        let (reply, made) = perform(&folder(&missing), &add("acme.example.com")).unwrap();
+        let (reply, made) = perform_or_make(&folder(&missing), &add("acme.example.com")).unwrap();
         assert!(matches!(reply, Reply::DomainAdded(_)) && made);
-        let (_, made) = perform(&folder(&missing), &add("other.example.com")).unwrap();
+        let (_, made) = perform_or_make(&folder(&missing), &add("other.example.com")).unwrap();
         assert!(!made);
         for request in of_acme() {
-            let (reply, made) = perform(&folder(&missing), &request).unwrap();
+            let (reply, made) = perform_or_make(&folder(&missing), &request).unwrap();
             assert!(!matches!(reply, Reply::Refused(_)) && !made, "{reply:?}");
         }
     }
@@ -173,7 +187,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = folder(parent.path());
         std::fs::write(folder.lock(), "").unwrap();
-        assert!(perform(&folder, &Request::DomainList).is_err());
+        assert!(perform_or_make(&folder, &Request::DomainList).is_err());
         assert!(!is_installed(&folder));
     }
 }

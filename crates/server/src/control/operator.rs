@@ -14,11 +14,12 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::restore::restore;
-use super::{DomainRow, NewDomain, Refusal, Reply, Request};
+use super::{DomainRow, NewDomain, Refusal, Reply, Request, exchange};
 use crate::auth::{Keys, Scopes};
 use crate::config::Folder;
 use crate::database;
 use crate::directory::Publisher;
+use crate::exchange::{Imported, Manner};
 use crate::{master_key, secrets};
 
 /// Tenants read at a time.
@@ -93,6 +94,27 @@ impl Operator {
             Request::NetworkRemove { domain, network } => self
                 .revoke(&domain_name(domain)?, *network)
                 .map(|()| Reply::Done),
+            Request::Export {
+                domain,
+                file,
+                passphrase,
+            } => {
+                let domain = domain_name(domain)?;
+                exchange::export(&self.store, &self.master_key, &domain, file, passphrase)
+                    .map(|()| Reply::Done)
+            }
+            Request::Import {
+                file,
+                passphrase,
+                replace,
+                dry_run,
+            } => {
+                let manner = Manner {
+                    replace: *replace,
+                    dry_run: *dry_run,
+                };
+                self.import(file, passphrase, manner).map(Reply::Imported)
+            }
             Request::Restore { file, everything } => self
                 .restore(file, *everything)
                 .map(|rows| Reply::Restored { rows }),
@@ -231,6 +253,16 @@ impl Operator {
         self.networks_changed()
     }
 
+    fn import(&self, file: &Path, passphrase: &Secret, how: Manner) -> Result<Imported, Refusal> {
+        let imported = exchange::import(&self.store, &self.master_key, file, passphrase, how)?;
+        if let Some(live) = self.live.as_ref().filter(|_| !how.dry_run) {
+            let change = Change::Domain(imported.domain.clone());
+            database::take_up(&live.keys, &live.publisher, &change)
+                .map_err(|error| internal(&error))?;
+        }
+        Ok(imported)
+    }
+
     fn restore(&self, file: &Path, everything: bool) -> Result<u64, Refusal> {
         let paths = (file, self.folder.as_path());
         let live = self.live.is_some();
@@ -254,7 +286,7 @@ impl Operator {
 }
 
 /// The name in lower case, when it is one.
-fn domain_name(text: &str) -> Result<String, Refusal> {
+pub(crate) fn domain_name(text: &str) -> Result<String, Refusal> {
     let name = text.trim_end_matches('.').to_ascii_lowercase();
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())

@@ -18,8 +18,8 @@ use hookswitch_store::{MasterKey, Read, Result, networks};
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::{CALLBACK, Callbacks, ServiceCallback, Way, notifications};
-use crate::kind::{self, CLOUD_SIP_UA, DEVICE};
+use super::{Callbacks, ServiceCallback, Way, notifications};
+use crate::kind::{self, CALLBACK, CLOUD_SIP_UA, DEVICE, NOTIFICATION_SETTINGS};
 use crate::secrets;
 
 /// Documents read at a time.
@@ -171,11 +171,11 @@ pub(super) fn tenant(
         }
     }
     let mut settings_of = Vec::new();
-    each_of_kind(db, &row.domain, notifications::SETTINGS.name, |document| {
+    each_of_kind(db, &row.domain, NOTIFICATION_SETTINGS.name, |document| {
         settings_of.push(document.clone());
     })?;
     for document in &settings_of {
-        let opened = notifications::SETTINGS.open(master_key, document)?;
+        let opened = NOTIFICATION_SETTINGS.open(master_key, document)?;
         match notifications::ways(Value::Object(opened)) {
             Ok(ways) => callbacks.extend(ways.into_iter().map(|(id, mut way)| {
                 way.disabled = disabled.contains(&*id);

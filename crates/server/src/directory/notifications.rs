@@ -8,28 +8,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{ServiceCallback, Way};
-use crate::kind::Kind;
 use crate::notify::{ALARMS, SIP_EVENTS, callback_id};
-
-/// The documents that hold them.
-pub(super) static SETTINGS: Kind = Kind {
-    name: "notificationsettings",
-    list: "notificationsettings",
-    single: None,
-    id: "id",
-    noun: "notification settings",
-    secrets: &[
-        &["restAuthentication", "*", "secret"],
-        &["restAuthentication", "*", "requestHeaders", "*"],
-    ],
-    hidden: &[],
-};
 
 /// What matters of them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
-struct NotificationSettings {
+pub(crate) struct NotificationSettings {
     rest_authentication: Vec<RestAuthentication>,
     http_timeout: Option<u32>,
     use_http_events: Option<bool>,

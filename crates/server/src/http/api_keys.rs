@@ -24,7 +24,7 @@ use crate::auth::{Keys, PublicKey, Scopes};
 use crate::{random, secrets};
 
 /// Keys of one domain; a JWT without `kid` is tried with each.
-const MAX_KEYS: usize = 100;
+pub const MAX_KEYS: usize = 100;
 /// Milliseconds from now to the latest expiry: a hundred years, so that a time in other units is noticed.
 const MAX_LIFE: u64 = 100 * 366 * 24 * 3_600 * 1_000;
 

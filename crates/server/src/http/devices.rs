@@ -22,7 +22,7 @@ use super::error::ApiError;
 use super::idempotency::CarriesSecret;
 use super::query::{Id, Query};
 use super::{Rest, reply};
-use crate::kind::DEVICE;
+use crate::kind::{CONFIGURED, DEVICE};
 use crate::password::Turn;
 
 /// A turn in the pool of hashing, where the write may bring a password that argon2 is for.
@@ -141,7 +141,7 @@ pub(super) async fn delete_all(
         }
         let name = domain.clone();
         let count = rest.store.write(move |db| {
-            stored::delete_all(db, &name, provisioned::CONFIGURED, false)?;
+            stored::delete_all(db, &name, CONFIGURED, false)?;
             stored::delete_all(db, &name, DEVICE.name, false)
         })?;
         rest.publisher.refresh_devices(&domain)?;

@@ -11,7 +11,7 @@ use crate::workspace;
 
 /// The store's tests, and those of the program that have a store.
 const ON_BOTH: &str = "package(hookswitch-store) or (package(hookswitch-server) and kind(lib) \
-    and test(/^(app|auth|database|directory|http::tests|master_key|secrets)::/))";
+    and test(/^(app|auth|database|directory|exchange|http::tests|master_key|secrets)::/))";
 
 /// A server in a temporary folder; as root the package is installed where it is missing.
 fn server() -> Result<Server> {

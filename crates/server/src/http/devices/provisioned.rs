@@ -9,7 +9,7 @@ use hookswitch_store::{Error, Write, documents as stored};
 
 use super::super::Rest;
 use super::super::documents::{Form, Provisioned, Target};
-use crate::kind::{DEVICE, Kind, Members};
+use crate::kind::{CONFIGURED, DEVICE, Kind, Members};
 use crate::{password, random};
 
 /// Bytes of a password the platform makes.
@@ -61,10 +61,6 @@ impl Provisioned for Device {
         rest.publisher.refresh_device(domain, id)
     }
 }
-
-/// Kind of the documents that say when a gateway last fetched its configuration: apart from the device, whose version
-/// is its customer's.
-pub(in super::super) const CONFIGURED: &str = "lastconfigured";
 
 /// Where a device's `lastConfigured` is stored.
 pub(in super::super) fn configured_key<'a>(domain: &'a str, id: &'a str) -> stored::Key<'a> {

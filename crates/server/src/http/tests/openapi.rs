@@ -107,3 +107,58 @@ async fn every_path_answers_options() {
         assert!(!answer.header("access-control-allow-methods").is_empty());
     }
 }
+
+/// Where a body of that schema has secrets, in the words of [`crate::kind::Kind`].
+fn secrets_in(document: &Value, schema: &Value, place: &[&str], found: &mut Vec<String>) {
+    // Schemas may contain themselves.
+    if place.len() > 6 {
+        return;
+    }
+    let below = |name: &str, schema: &Value, found: &mut Vec<String>| {
+        secrets_in(document, schema, &[place, &[name]].concat(), found);
+    };
+    if schema["format"] == "password" {
+        found.push(place.join("/"));
+    }
+    if schema["$ref"].is_string() {
+        secrets_in(document, resolved(document, schema), place, found);
+    }
+    for list in ["oneOf", "anyOf", "allOf"] {
+        for one in schema[list].as_array().into_iter().flatten() {
+            secrets_in(document, one, place, found);
+        }
+    }
+    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+        below(name, member, found);
+    }
+    for inner in ["items", "additionalProperties"] {
+        if schema[inner].is_object() {
+            below("*", &schema[inner], found);
+        }
+    }
+}
+
+#[test]
+fn every_secret_that_can_be_provisioned_is_one_that_its_kind_seals() {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut count = 0;
+    for (method, path, operation) in operations() {
+        let name = path.strip_prefix("/provisioning/").unwrap_or_default();
+        let Some((name, _)) = name.split_once("/{domain}") else {
+            continue;
+        };
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let mut secrets = Vec::new();
+        secrets_in(&document, body, &[], &mut secrets);
+        let kind = crate::kind::find(name);
+        for secret in secrets {
+            count += 1;
+            let is_sealed = kind.is_some_and(|kind| {
+                let mut sealed = kind.secrets.iter().chain(kind.hidden);
+                sealed.any(|path| path.join("/") == secret)
+            });
+            assert!(is_sealed, "{method} {path}: list {secret} in kind.rs");
+        }
+    }
+    assert!(count > 0, "nothing was looked at");
+}
