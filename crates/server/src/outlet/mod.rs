@@ -180,20 +180,23 @@ impl Outlet {
         self.store.writer().has_room_for_logs()
     }
 
-    /// Writes ladder lines and counts.
+    /// Writes ladder lines and counts; `written` is called when that is done, or given up.
     ///
     /// # Errors
     /// The counts, when the writer takes nothing; the lines are lost.
-    pub fn log(&self, ladder: Vec<LadderRow>, tallies: Vec<Tally>) -> Result<(), Vec<Tally>> {
-        if ladder.is_empty() && tallies.is_empty() {
-            return Ok(());
-        }
+    pub fn log(
+        &self,
+        ladder: Vec<LadderRow>,
+        tallies: Vec<Tally>,
+        written: impl FnOnce() + Send + 'static,
+    ) -> Result<(), Vec<Tally>> {
         let batch = Batch {
             ladder,
             tallies: tallies.clone(),
             ..Batch::default()
         };
-        self.store.writer().submit(batch, |_| ()).map_err(|error| {
+        let submitted = self.store.writer().submit(batch, move |_| written());
+        submitted.map_err(|error| {
             tracing::warn!(%error, "ladder lines were lost");
             tallies
         })

@@ -13,6 +13,7 @@ mod tallies;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -80,6 +81,8 @@ struct Running {
     held: Held,
     ladders: Ladders,
     tallies: Tallies,
+    /// Whether the store is at the last lines and counts.
+    writing: Arc<AtomicBool>,
     requests: BTreeMap<RequestId, oneshot::Sender<CommandResult>>,
     last_request: u64,
     outgoing: Vec<Outgoing>,
@@ -97,6 +100,7 @@ impl Shard {
             held: Held::default(),
             ladders: Ladders::default(),
             tallies: Tallies::default(),
+            writing: Arc::default(),
             requests: BTreeMap::new(),
             last_request: 0,
             outgoing: Vec::with_capacity(HANDFUL),
@@ -243,7 +247,7 @@ impl Running {
         }
         if now.instant >= self.next_upkeep {
             self.next_upkeep = now.instant + LADDER_EVERY.min(GAUGES_EVERY);
-            self.flush_ladders();
+            self.flush_when_idle();
             let gauges = Gauges::of(&self.shard.engine, &self.held, &self.ladders);
             self.shard.own.set_gauges(gauges);
         }
@@ -392,15 +396,29 @@ impl Running {
         }
     }
 
-    /// Hands every line and count to the store, or keeps them while it has no room.
+    /// Hands every line and count to the store, or keeps them while it has no room or is at the last ones still: what
+    /// waits is bounded here by its octets, but not there.
+    fn flush_when_idle(&mut self) {
+        self.take_lines();
+        let is_writing = self.writing.load(Ordering::Relaxed);
+        match is_writing || !self.shard.outlet.has_room_for_lines() {
+            true => self.ladders.keep(),
+            false => self.flush_ladders(),
+        }
+    }
+
     fn flush_ladders(&mut self) {
         self.take_lines();
-        if !self.shard.outlet.has_room_for_lines() {
-            return self.ladders.keep();
-        }
         let (rows, lines) = self.ladders.take();
         let tallies = self.tallies.take();
-        if let Err(tallies) = self.shard.outlet.log(rows, tallies) {
+        if rows.is_empty() && tallies.is_empty() {
+            return;
+        }
+        self.writing.store(true, Ordering::Relaxed);
+        let writing = Arc::clone(&self.writing);
+        let written = move || writing.store(false, Ordering::Relaxed);
+        if let Err(tallies) = self.shard.outlet.log(rows, tallies, written) {
+            self.writing.store(false, Ordering::Relaxed);
             self.ladders.lost(lines);
             self.tallies.put_back(tallies);
         }
