@@ -213,7 +213,7 @@ impl Engine {
             let record = Change::Call(Box::new(sample.record.clone()));
             self.commit_alone(record);
         }
-        self.file_leg(leg, Party::Drill(drill));
+        self.legs.insert(leg.0, Party::Drill(drill));
     }
 
     fn refuse_drill(&mut self, now: Now, leg: LegId, drill: Drill, status: u16, by: EndedBy) {

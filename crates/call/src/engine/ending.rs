@@ -179,7 +179,8 @@ impl Engine {
             commit,
             changes: vec![Change::Call(Box::new(record))],
         });
-        self.file_leg(leg, Party::Call(super::Known::new(identity.call)));
+        self.legs
+            .insert(leg.0, Party::Call(super::Known::new(identity.call)));
         self.bury(now, leg, &identity);
     }
 

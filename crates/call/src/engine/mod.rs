@@ -260,15 +260,8 @@ impl Engine {
     fn open_call(&mut self, call: Box<Call>) {
         self.admission.began(Some(&call.identity.domain));
         let known = Known::new(call.identity.call);
-        self.file_leg(call.leg, Party::Call(known));
+        self.legs.insert(call.leg.0, Party::Call(known));
         self.put_call(call);
-    }
-
-    /// A leg belongs to a call or a drill now. The very same INVITE, sent again after the end of its call, makes the
-    /// same leg.
-    fn file_leg(&mut self, leg: LegId, party: Party) {
-        self.settled(leg);
-        self.legs.insert(leg.0, party);
     }
 
     /// A new call id for a SIP Call-ID that falls on this shard.

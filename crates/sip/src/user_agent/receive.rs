@@ -310,9 +310,11 @@ impl UserAgent {
         Some(id)
     }
 
-    /// Whether a request of another way with the same Call-ID, From tag and CSeq is known (RFC 3261 §8.2.2.2).
+    /// Whether a request of another way with the same Call-ID, From tag and CSeq is known (RFC 3261 §8.2.2.2), or has
+    /// been and its leg owes something still.
     pub(super) fn is_merged(&self, tag: u64) -> bool {
         self.legs.get(&tag).is_some_and(|leg| !leg.is_client)
+            || self.leaving.contains(LegId(tag))
             || matches!(
                 self.tombstones.find(merge_key(tag)),
                 Some(Tombstone::Merged)

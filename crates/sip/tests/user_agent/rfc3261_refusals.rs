@@ -292,6 +292,21 @@ fn a_merged_invite_is_482_even_when_the_call_is_over() {
 }
 
 #[test]
+fn an_invite_like_that_of_a_call_whose_bye_is_under_way_is_482() {
+    let (link, alice, bob) = pair();
+    bob.sets(|bob| bob.picks_up = true);
+    let invite = Draft::new("INVITE", &alice, &bob);
+    alice.says(&bob, invite.bytes());
+    link.runs(secs(50));
+    assert!(!link.sent("BYE").is_empty(), "nobody acknowledged the 2xx");
+    bob.heard();
+    alice.gets();
+    alice.says(&bob, invite.branch("again").bytes());
+    assert_eq!(alice.got(), ["482 INVITE"]);
+    assert_eq!(bob.heard(), [], "the former leg goes by that name still");
+}
+
+#[test]
 fn an_owners_refusal_carries_its_reason_and_headers() {
     let (link, alice, bob) = pair();
     alice.says(&bob, Draft::new("INVITE", &alice, &bob).bytes());

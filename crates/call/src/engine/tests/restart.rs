@@ -458,13 +458,16 @@ fn a_call_given_up_before_the_peer_said_anything_ends_also_when_its_end_was_lost
 }
 
 #[test]
-fn of_two_calls_that_had_the_same_leg_the_later_one_is_taken_up() {
+fn the_very_same_invite_is_another_call_once_the_former_owes_nothing() {
     let mut world = World::new();
     let invite = Caller::new("1001").invite(OFFER);
     world.receives(&invite);
     world.answers(device(30_000)).unwrap();
     // No ACK: BYE, which is still repeated when the very same INVITE comes again.
     world.passes(Duration::from_secs(33));
+    world.receives(&invite);
+    assert!(world.last_sent().starts_with("SIP/2.0 482 "));
+    world.passes(Duration::from_secs(32));
     world.receives(&invite);
     world.restarts(Duration::from_millis(1));
     let names = world.names();
