@@ -159,6 +159,7 @@ impl App {
             }),
             results,
             limits: callback::Limits::default(),
+            catch_up: callback::CatchUp::apart()?,
         })?);
         outlet.take_up()?;
         tokio::spawn(Arc::clone(&outlet).record_results(told));

@@ -58,6 +58,7 @@ impl Resolve for SystemNames {
 }
 
 /// Dials origins.
+#[derive(Clone)]
 pub(super) struct Connector {
     guard: Guard,
     names: Arc<dyn Resolve>,

@@ -8,6 +8,7 @@
 
 mod ask;
 mod attempt;
+mod catch_up;
 mod client;
 mod connect;
 mod connection;
@@ -35,6 +36,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 
 pub use ask::{Answered, Asked};
 pub use attempt::TryError;
+pub use catch_up::CatchUp;
 pub use connect::{Resolve, Resolving, SystemNames};
 pub use fair::LaneKey;
 pub use lanes::{Limits, Wish};
@@ -210,16 +212,27 @@ pub struct Parts {
     pub results: mpsc::Sender<TellResult>,
     /// How much runs and waits at a time.
     pub limits: Limits,
+    /// Where what was missed is delivered.
+    pub catch_up: CatchUp,
 }
 
 impl Callbacks {
     /// Callbacks on the current tokio runtime.
     pub fn new(parts: Parts) -> io::Result<Self> {
         let connector = connect::Connector::new(parts.guard, parts.names, parts.extra_roots)?;
+        // A connection is driven where it was opened, so each side has its own.
+        let late_client = client::Client::new(connector.clone());
         let client = client::Client::new(connector);
         let asks = ask::Asks::new(Arc::clone(&client), Arc::clone(&parts.observer));
         let results = parts.results.clone();
-        let tells = tell::Tells::new(client, parts.observer, parts.results, parts.limits);
+        let tells = tell::Tells::new(
+            client,
+            late_client,
+            parts.catch_up,
+            parts.observer,
+            parts.results,
+            parts.limits,
+        );
         Ok(Self {
             asks,
             tells,

@@ -1,4 +1,6 @@
-//! Callbacks that report events: runs what the queue says, one task per try that is under way.
+//! Callbacks that report events: runs what the queue says, one task per try that is under way. What happens now is
+//! delivered here, what was missed by the thread for catching up; only this side touches the queue, so that nobody
+//! ever waits for a thread that has to wait itself.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -10,10 +12,16 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::attempt::{Attempt, attempt};
+use super::catch_up::CatchUp;
 use super::client::{Client, Wants};
 use super::lanes::{Limits, Wish};
 use super::queue::{Ended, Held, Job, Page, Queue, Refused, Tell, TellResult};
 use super::{CallKey, EventCursor, Observer, Target};
+
+/// Ends of late tries that wait to be taken note of; more tries than these end only when there is room.
+const ENDS: usize = 256;
+/// Ends taken note of at a time.
+const HANDFUL: usize = 32;
 
 /// The tells of this node.
 pub(super) struct Tells {
@@ -22,14 +30,28 @@ pub(super) struct Tells {
 }
 
 struct Shared {
-    client: Arc<Client>,
     observer: Arc<dyn Observer>,
     results: mpsc::Sender<TellResult>,
-    runtime: Handle,
+    live: Side<Handle>,
+    late: Side<CatchUp>,
+    late_ends: mpsc::Sender<End>,
     state: Mutex<State>,
     earlier: Arc<Notify>,
     readable: Notify,
     any_down: AtomicBool,
+}
+
+/// Where tries run, and connections that are driven there.
+struct Side<R> {
+    runtime: R,
+    client: Arc<Client>,
+}
+
+/// The end of a late try.
+struct End {
+    job: Job,
+    result: TellResult,
+    ended: Ended,
 }
 
 struct State {
@@ -53,17 +75,27 @@ impl Drop for Hold {
 impl Tells {
     pub(super) fn new(
         client: Arc<Client>,
+        late_client: Arc<Client>,
+        catch_up: CatchUp,
         observer: Arc<dyn Observer>,
         results: mpsc::Sender<TellResult>,
         limits: Limits,
     ) -> Self {
         let runtime = Handle::current();
         let earlier = Arc::new(Notify::new());
+        let (late_ends, ends) = mpsc::channel(ENDS);
         let shared = Arc::new(Shared {
-            client,
             observer,
             results,
-            runtime: runtime.clone(),
+            live: Side {
+                runtime: runtime.clone(),
+                client,
+            },
+            late: Side {
+                runtime: catch_up,
+                client: late_client,
+            },
+            late_ends,
             state: Mutex::new(State {
                 queue: Queue::new(limits),
                 armed: None,
@@ -75,6 +107,7 @@ impl Tells {
         let clock = runtime
             .spawn(keep_time(Arc::downgrade(&shared), earlier))
             .abort_handle();
+        runtime.spawn(note_ends(Arc::downgrade(&shared), ends));
         Self { shared, clock }
     }
 
@@ -154,9 +187,18 @@ impl Shared {
             .store(state.queue.any_down(), Ordering::Relaxed);
         drop(state);
         for job in starts {
-            self.runtime.spawn(Arc::clone(self).run(job));
+            self.start(job);
         }
         result
+    }
+
+    fn start(self: &Arc<Self>, job: Job) {
+        let shared = Arc::clone(self);
+        if job.late {
+            self.late.runtime.handle().spawn(shared.run_late(job));
+        } else {
+            self.live.runtime.spawn(shared.run(job));
+        }
     }
 
     fn set_clock(&self, state: &mut State) {
@@ -169,33 +211,34 @@ impl Shared {
         }
     }
 
-    /// Delivers one job, then whatever is next: a task goes on while there is work.
+    /// Delivers one job, then whatever is next: a task goes on while there is work for it.
     async fn run(self: Arc<Self>, mut job: Job) {
         loop {
-            let lag = match job.late {
-                true => Some(give_way().await),
-                false => None,
-            };
-            let (result, ended) = self.deliver(&mut job).await;
+            let (result, ended) = self.deliver(&self.live.client, &mut job).await;
             // Nobody listens any more when the node shuts down; the outbox has the event still.
             self.results.send(result).await.ok();
             let mut following = None;
             self.update(|queue| {
-                let now = Instant::now();
-                if let Some(lag) = lag {
-                    queue.handle_lag(now, lag);
-                }
-                queue.handle_done(now, SystemTime::now(), job, &ended);
+                queue.handle_done(Instant::now(), SystemTime::now(), job, &ended);
                 following = queue.poll_start();
             });
             match following {
-                Some(next) => job = next,
+                Some(next) if !next.late => job = next,
+                Some(next) => return self.start(next),
                 None => return,
             }
         }
     }
 
-    async fn deliver(&self, job: &mut Job) -> (TellResult, Ended) {
+    /// Delivers one job that was read from the outbox, and passes on how that ended.
+    async fn run_late(self: Arc<Self>, mut job: Job) {
+        let (result, ended) = self.deliver(&self.late.client, &mut job).await;
+        let end = End { job, result, ended };
+        // Nobody listens any more when the node shuts down.
+        self.late_ends.send(end).await.ok();
+    }
+
+    async fn deliver(&self, client: &Arc<Client>, job: &mut Job) -> (TellResult, Ended) {
         let Tell {
             target, delivery, ..
         } = &job.tell;
@@ -205,15 +248,7 @@ impl Shared {
         let observer = &*self.observer;
         let began = Instant::now();
         let deadline = began + target.try_limit();
-        let tried = attempt(
-            &self.client,
-            observer,
-            target,
-            delivery,
-            Wants::Status,
-            deadline,
-        )
-        .await;
+        let tried = attempt(client, observer, target, delivery, Wants::Status, deadline).await;
         if matches!(tried, Attempt::Gone) && target.switch.turn_off() {
             observer.switched_off(target);
         }
@@ -222,6 +257,30 @@ impl Shared {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes note of how late tries ended, and starts what may follow.
+async fn note_ends(shared: Weak<Shared>, mut ends: mpsc::Receiver<End>) {
+    let mut handful = Vec::with_capacity(HANDFUL);
+    while ends.recv_many(&mut handful, HANDFUL).await > 0 {
+        let lag = give_way().await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let mut done = Vec::with_capacity(handful.len());
+        for End { job, result, ended } in handful.drain(..) {
+            // Nobody listens any more when the node shuts down; the outbox has the event still.
+            shared.results.send(result).await.ok();
+            done.push((job, ended));
+        }
+        shared.update(|queue| {
+            let (now, wall) = (Instant::now(), SystemTime::now());
+            queue.handle_lag(now, lag);
+            for (job, ended) in done {
+                queue.handle_done(now, wall, job, &ended);
+            }
+        });
     }
 }
 

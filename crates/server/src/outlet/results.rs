@@ -11,11 +11,11 @@ use crate::callback::{EventCursor, TellResult, Told};
 use crate::fail::FailPoint;
 
 /// Results written in one batch.
-const HANDFUL: usize = 128;
+const HANDFUL: usize = 32;
 /// How long the first result of a batch waits for others.
 const GATHER: Duration = Duration::from_millis(5);
 /// Batches on their way to the disk; while there are as many, callbacks wait.
-const UNDER_WAY: usize = 16;
+const UNDER_WAY: usize = 64;
 /// How soon a batch is offered again that the writer had no room for.
 const AGAIN: Duration = Duration::from_millis(100);
 

@@ -21,8 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// Rows nobody waits for in one transaction, so that those somebody waits for come soon after; fewer of them while
 /// somebody does.
-const LAZY_ROWS: usize = 512;
-const LAZY_ROWS_BESIDE_OTHERS: usize = 128;
+const LAZY_ROWS: usize = 128;
+const LAZY_ROWS_BESIDE_OTHERS: usize = 32;
 
 pub(super) struct Thread {
     connection: Connection,

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::application::{Mode, answering};
 use super::load::{CALL, Load, Outcome};
-use super::process::resident_kib;
+use super::process::{behind_others, resident_kib};
 use super::report::Row;
 use crate::workspace;
 
@@ -36,6 +36,7 @@ pub(crate) fn catch_up(server: &mut Server, events: u64) -> Result<Vec<Row>> {
             if !is_back.load(Ordering::Relaxed) {
                 return Answer::Json(503, json!({}));
             }
+            behind_others();
             heard.fetch_add(1, Ordering::Relaxed);
             Answer::ok()
         }

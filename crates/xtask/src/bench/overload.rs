@@ -16,8 +16,9 @@ use super::report::Row;
 const SHARE: u32 = 50;
 /// Seconds of each step on the way up.
 const STEP: u32 = 5;
-/// Seconds of overload: an ended call is remembered for 40 s, so what grows for longer than that grows without end.
-const OVERLOAD: u32 = 80;
+/// Seconds of overload: an ended call is remembered for 40 s, and the database's cache of 64 MiB is full after some
+/// 60 s; what grows for longer than that grows without end.
+const OVERLOAD: u32 = 160;
 /// The last so many of them, in which memory is to be flat.
 const LAST: Duration = Duration::from_secs(30);
 /// How long the server may take to be itself again.

@@ -108,6 +108,7 @@ impl Setup {
             observer: Arc::clone(&watch) as Arc<dyn Observer>,
             results: sender,
             limits: self.limits,
+            catch_up: CatchUp::here(),
         };
         Node {
             callbacks: Arc::new(Callbacks::new(parts).unwrap()),
