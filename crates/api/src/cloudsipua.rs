@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::rest_authentication::{RestAuthentication, SignatureType};
+use crate::destination::{CALLBACK_TIMEOUT, MAX_DESCRIPTION, MAX_NAME, MAX_PATTERN};
 use crate::error::FieldError;
 use crate::fault::Faults;
 use crate::lenient;
@@ -13,27 +14,16 @@ use crate::url::{self, PlainHttp};
 
 /// The callback budget when the service does not set one, in milliseconds.
 pub const DEFAULT_CALLBACK_TIMEOUT: u32 = 15_000;
-/// What a service may set instead.
-const CALLBACK_TIMEOUT: std::ops::RangeInclusive<u64> = 300..=120_000;
-/// The longest name.
-const MAX_NAME: usize = 200;
-/// The longest description.
-const MAX_DESCRIPTION: usize = 1_024;
-/// The longest pattern.
-const MAX_PATTERN: usize = 1_024;
-/// The most ways to sign.
-const MAX_AUTHENTICATIONS: usize = 16;
-
 /// A service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CloudSipUa {
-    /// Given by the platform; ignored in requests.
+    /// Names it in later requests; made by the platform when absent. Overwriting keeps it.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(read_only)]
+    #[schema(max_length = 128)]
     pub id: Option<String>,
     /// The user's label.
     #[serde(deserialize_with = "lenient::required_text")]
@@ -61,7 +51,7 @@ pub struct CloudSipUa {
     pub callback_base_url: String,
     /// How callbacks are signed: the first entry, and the next one each time the application answers 401 or 403.
     #[serde(
-        deserialize_with = "lenient::list",
+        deserialize_with = "lenient::objects",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub rest_authentication: Vec<RestAuthentication>,
@@ -84,12 +74,12 @@ pub struct CloudSipUa {
         skip_serializing_if = "Option::is_none"
     )]
     pub callback_description: Option<String>,
-    /// Given by the platform; ignored in requests.
+    /// Names the callback; made by the platform when absent.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(read_only)]
+    #[schema(max_length = 128)]
     pub callback_id: Option<String>,
     /// Present and true while the callback is switched off because the application answered 410; ignored
     /// in requests.
@@ -105,6 +95,8 @@ impl CloudSipUa {
     /// What is wrong with the service; whether the pattern compiles is not checked here.
     pub fn validate(&self, plain: PlainHttp) -> Vec<FieldError> {
         let mut faults = Faults::new();
+        faults.id("/id", self.id.as_deref());
+        faults.id("/callbackId", self.callback_id.as_deref());
         faults.required("/name", Some(&self.name), MAX_NAME);
         faults.length("/description", self.description.as_deref(), MAX_DESCRIPTION);
         faults.required(
@@ -120,16 +112,7 @@ impl CloudSipUa {
                 url::check(&self.callback_base_url, plain),
             );
         }
-        if self.rest_authentication.len() > MAX_AUTHENTICATIONS {
-            faults.add(
-                "/restAuthentication",
-                format!("must have at most {MAX_AUTHENTICATIONS} entries"),
-            );
-        } else {
-            for (index, entry) in self.rest_authentication.iter().enumerate() {
-                faults.append(entry.validate(&format!("/restAuthentication/{index}")));
-            }
-        }
+        faults.authentications(&self.rest_authentication);
         faults.range(
             "/callbackTimeout",
             self.callback_timeout.map(u64::from),
@@ -143,43 +126,6 @@ impl CloudSipUa {
         );
         faults.into_vec()
     }
-}
-
-/// Reply to a list of services.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CloudSipUaList {
-    /// Always true.
-    #[schema(example = true)]
-    pub success: bool,
-    /// The services of the page.
-    pub cloudsipuas: Vec<CloudSipUa>,
-    /// Leads to the next page, when there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_token: Option<String>,
-}
-
-/// Reply with one service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CloudSipUaReply {
-    /// Always true.
-    #[schema(example = true)]
-    pub success: bool,
-    /// The service.
-    pub cloudsipua: CloudSipUa,
-}
-
-/// Reply to a service created or overwritten.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CloudSipUaWritten {
-    /// Always true.
-    #[schema(example = true)]
-    pub success: bool,
-    /// Names the service in later requests.
-    pub id: String,
-    /// Members of the request that were ignored.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<FieldError>,
 }
 
 #[cfg(test)]

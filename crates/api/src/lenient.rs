@@ -7,7 +7,9 @@ use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 use serde_path_to_error::{Path, Segment, Track};
 
 use crate::error::FieldError;
+use crate::guard;
 use crate::secret::Secret;
+use crate::strict::Strict;
 
 /// Members that replies have and clients send back; at the top they are ignored without a word.
 const READ_ONLY: [&str; 6] = [
@@ -30,8 +32,10 @@ pub struct Parsed<T> {
     pub unknown: Vec<FieldError>,
 }
 
-/// Reads a JSON body; the error names the first member that has the wrong type.
+/// Reads a JSON body; the error names the first member that has the wrong type, is said twice, or holds what no
+/// member may.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<Parsed<T>, FieldError> {
+    guard::look_through(body)?;
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = parse_from(&mut json)?;
     json.end()
@@ -65,31 +69,6 @@ where
     match read {
         Ok(value) => Ok(Parsed { value, unknown }),
         Err(error) => Err(fault_of(&track.path(), &error)),
-    }
-}
-
-/// Keeps a struct from being read from a list, member by member.
-struct Strict<D>(D);
-
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
-    type Error = D::Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_any(visitor)
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(visitor)
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }
 
@@ -204,6 +183,73 @@ where
 {
     let list: Option<Vec<T>> = serde::Deserialize::deserialize(from)?;
     Ok(list.unwrap_or_default())
+}
+
+/// An object; null is `None`. A struct alone would also be read from a list, member by member.
+pub fn object<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    let object: Option<Object<T>> = serde::Deserialize::deserialize(from)?;
+    Ok(object.map(|object| object.0))
+}
+
+/// The same where there must be one.
+pub fn required_object<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    let object: Object<T> = serde::Deserialize::deserialize(from)?;
+    Ok(object.0)
+}
+
+/// A list of objects; null is the empty one.
+pub fn objects<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    let objects: Option<Vec<Object<T>>> = serde::Deserialize::deserialize(from)?;
+    let objects = objects.unwrap_or_default().into_iter();
+    Ok(objects.map(|object| object.0).collect())
+}
+
+/// The same where absence means something else than the empty list; so does null.
+pub fn optional_objects<'de, D, T>(from: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    let objects: Option<Vec<Object<T>>> = serde::Deserialize::deserialize(from)?;
+    Ok(objects.map(|objects| objects.into_iter().map(|object| object.0).collect()))
+}
+
+/// Reads `T` from an object and from nothing else.
+struct Object<T>(T);
+
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Only<T>(PhantomData<T>);
+
+        impl<'de, T: serde::Deserialize<'de>> Visitor<'de> for Only<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                members: A,
+            ) -> Result<Self::Value, A::Error> {
+                T::deserialize(serde::de::value::MapAccessDeserializer::new(members)).map(Object)
+            }
+        }
+
+        from.deserialize_map(Only(PhantomData))
+    }
 }
 
 /// The largest value of a whole number, for the error.

@@ -5,6 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// What replies show instead of a secret; in a request it stands for the secret that is stored.
+pub const MASK: &str = "********";
+
 /// A password, key or token: written where the wire documents it, never by `Debug`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]

@@ -45,7 +45,8 @@ fn strip_scheme<'u>(url: &'u str, scheme: &str) -> Option<&'u str> {
         .then(|| &url[scheme.len()..])
 }
 
-fn check_authority(authority: &str) -> Result<(), &'static str> {
+/// Checks `host[:port]`, the host a name, an IPv4 address or an IPv6 address in brackets.
+pub(crate) fn check_authority(authority: &str) -> Result<(), &'static str> {
     if authority.contains('@') {
         return Err("must not have a user name or password");
     }

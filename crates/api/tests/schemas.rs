@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hookswitch_api::{
-    api_key, call, callback, cloudsipua, command, device, done, error, ladder, patch, reply,
-    settings, webhook_secret,
+    alarmbridge, alarmeventmapper, api_key, call, callback, cloudsipua, command, device, done,
+    error, ladder, mediaservice, notification, patch, profile, provisory, reply, settings, trunk,
+    webhook_secret,
 };
 use serde_json::Value;
 use utoipa::OpenApi;
@@ -21,9 +22,18 @@ use utoipa::OpenApi;
     callback::CallHungup<'static>,
     callback::CallNotify<'static>,
     callback::NewRemoteCall<'static>,
-    cloudsipua::CloudSipUaList,
-    cloudsipua::CloudSipUaReply,
-    cloudsipua::CloudSipUaWritten,
+    cloudsipua::CloudSipUa,
+    mediaservice::MediaService,
+    alarmbridge::AlarmBridge,
+    alarmeventmapper::AlarmEventMapper,
+    trunk::Trunk,
+    trunk::NamedTrunk,
+    notification::NotificationSettings,
+    profile::Profile,
+    profile::ProfileReply,
+    provisory::Drafts,
+    provisory::DraftChanges,
+    provisory::DraftsDone,
     command::AnswerRemoteCall,
     command::CommandReply,
     command::HangupCall,
@@ -91,6 +101,11 @@ fn members_have_their_documented_names() {
         ("Device", "macAddress"),
         ("CloudSipUa", "callbackBaseUrl"),
         ("RestAuthentication", "type"),
+        ("AlarmBridge", "useVPNConnection"),
+        ("Trunk", "usePrivateIP"),
+        ("Trunk", "type"),
+        ("MediaService", "googleApikey"),
+        ("NotificationSettings", "alarmbridgeCallbackEndpoint"),
         ("Outcome", "q850Cause"),
         ("Envelope", "httpTransactionId"),
     ] {
@@ -108,7 +123,29 @@ fn required_members_are_the_documented_ones() {
             ["name", "destinationMatch", "callbackBaseUrl"].as_slice(),
         ),
         ("Device", &["deviceId", "authType"]),
-        ("RestAuthentication", &["type", "secret"]),
+        (
+            "MediaService",
+            &[
+                "name",
+                "destinationMatch",
+                "callbackBaseUrl",
+                "restAuthentication",
+            ],
+        ),
+        ("AlarmBridge", &["name", "destinationMatch", "protocol"]),
+        (
+            "AlarmEventMapper",
+            &["name", "alarmHandling", "targetEndpoint"],
+        ),
+        (
+            "Trunk",
+            &[
+                "destinationTarget",
+                "destinationTransport",
+                "destinationMatch",
+            ],
+        ),
+        ("RestAuthentication", &["type"]),
         ("Crypto", &["id", "suite", "config"]),
     ] {
         let required: BTreeSet<&str> = schemas[schema]["required"]

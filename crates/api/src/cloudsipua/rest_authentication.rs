@@ -53,13 +53,14 @@ pub struct RestAuthentication {
     /// The signature algorithm.
     #[serde(rename = "type")]
     pub kind: SignatureType,
-    /// The signing key: a private key in PEM, for HS256 a shared secret of 32 bytes or more.
+    /// The signing key: a private key in PEM, for HS256 a shared secret of 32 bytes or more. Replies mask it; masked
+    /// or absent where an entry is overwritten it stays as it is.
     #[serde(
         default,
         deserialize_with = "lenient::secret",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(required, max_length = 16_384)]
+    #[schema(max_length = 16_384)]
     pub secret: Option<Secret>,
     /// The `sub` claim.
     #[serde(
@@ -76,9 +77,9 @@ pub struct RestAuthentication {
     )]
     pub scope: Option<String>,
     /// Extra headers of the callback.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = BTreeMap<String, String>, example = json!({"x-functions-key": "string"}))]
-    pub request_headers: BTreeMap<String, Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, String>>, example = json!({"x-functions-key": "string"}))]
+    pub request_headers: Option<BTreeMap<String, Secret>>,
 }
 
 /// The algorithm of a signature (RFC 7518, RFC 8037).
@@ -100,7 +101,7 @@ pub enum SignatureType {
 
 impl RestAuthentication {
     /// What is wrong with the entry at `prefix`; whether the key can be read is not checked here.
-    pub(super) fn validate(&self, prefix: &str) -> Vec<FieldError> {
+    pub(crate) fn validate(&self, prefix: &str) -> Vec<FieldError> {
         let mut faults = Faults::under(prefix);
         let secret = self.secret.as_ref().map_or("", Secret::expose);
         if secret.is_empty() {
@@ -111,11 +112,12 @@ impl RestAuthentication {
         }
         faults.line("/sub", self.sub.as_deref(), MAX_CLAIM);
         faults.line("/scope", self.scope.as_deref(), MAX_CLAIM);
-        if self.request_headers.len() > MAX_HEADERS {
+        let headers = self.request_headers.as_ref();
+        if headers.is_some_and(|headers| headers.len() > MAX_HEADERS) {
             let detail = format!("must have at most {MAX_HEADERS} headers");
             faults.add("/requestHeaders", detail);
         }
-        for (name, value) in &self.request_headers {
+        for (name, value) in headers.into_iter().flatten() {
             let pointer = format!(
                 "/requestHeaders/{}",
                 name.replace('~', "~0").replace('/', "~1")

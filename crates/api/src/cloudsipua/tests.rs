@@ -172,34 +172,3 @@ fn secrets_of_a_service_are_never_debugged() {
     let service = changed(&json!({"restAuthentication": [entry]}));
     assert!(!format!("{service:?}").contains("SECRET"));
 }
-
-#[test]
-fn replies_have_the_documented_form() {
-    let service: CloudSipUa = parse_value(sample()).unwrap().value;
-    let list = CloudSipUaList {
-        success: true,
-        cloudsipuas: vec![service.clone()],
-        next_token: None,
-    };
-    assert_eq!(
-        serde_json::to_value(&list).unwrap(),
-        json!({"success": true, "cloudsipuas": [sample()]})
-    );
-    let one = CloudSipUaReply {
-        success: true,
-        cloudsipua: service,
-    };
-    assert_eq!(
-        serde_json::to_value(&one).unwrap(),
-        json!({"success": true, "cloudsipua": sample()})
-    );
-    let written = CloudSipUaWritten {
-        success: true,
-        id: "string".into(),
-        warnings: vec![],
-    };
-    assert_eq!(
-        serde_json::to_value(&written).unwrap(),
-        json!({"success": true, "id": "string"})
-    );
-}
