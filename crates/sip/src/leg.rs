@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::auth::DigestClient;
 use crate::dialog::Dialog;
 use crate::dialog::reliable::Unacknowledged;
 use crate::dialog::session_timer::{Agreement, SessionTimer};
@@ -106,6 +107,8 @@ pub(crate) struct Calling {
     /// The layer above heard the end already; what still comes is cancelled or ended unheard.
     pub(crate) silent: bool,
     pub(crate) raised_interval: u32,
+    /// Answers whoever asks who calls.
+    pub(crate) digest: Option<DigestClient>,
     /// A former run sent it; what the peer said since then is not known.
     pub(crate) restored: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::auth::{Algorithm, Challenge, Digest};
+use crate::auth::{Algorithm, Challenge, Digest, Ha1};
 use crate::message::{HeaderName, MAX_CHALLENGES, Message, quote};
 
 /// What proves a user: the password, or its hash with name and realm.
@@ -17,6 +17,8 @@ pub enum Secret {
         /// The hash in hexadecimal.
         hex: String,
     },
+    /// HA1 by several algorithms; answers challenges of these.
+    Hashes(Box<Ha1>),
 }
 
 impl fmt::Debug for Secret {
@@ -24,6 +26,7 @@ impl fmt::Debug for Secret {
         match self {
             Self::Password(_) => f.write_str("Password(…)"),
             Self::Ha1 { algorithm, .. } => write!(f, "Ha1({algorithm:?}, …)"),
+            Self::Hashes(_) => f.write_str("Hashes(…)"),
         }
     }
 }
@@ -141,6 +144,7 @@ impl DigestClient {
         let secret_fits = match &self.credentials.secret {
             Secret::Password(_) => true,
             Secret::Ha1 { algorithm, .. } => *algorithm == challenge.algorithm,
+            Secret::Hashes(hashes) => hashes.hex(challenge.algorithm).is_some(),
         };
         realm_fits && secret_fits
     }
@@ -216,6 +220,8 @@ impl Credentials {
                 digest.response(&algorithm.ha1(&self.username, &challenge.realm, password))
             }
             Secret::Ha1 { hex, .. } => digest.response(hex),
+            // `can_answer` looked whether there is one.
+            Secret::Hashes(hashes) => digest.response(&hashes.hex(algorithm).unwrap_or_default()),
         };
         let mut value = format!(
             "Digest username={}, realm={}, nonce={}, uri={}, response=\"{response}\"",

@@ -11,7 +11,7 @@ pub use algorithm::{Algorithm, Digest, Qop};
 pub use challenge::{Challenge, parameters};
 pub use client::{AuthFailure, Credentials, DigestClient, Secret};
 pub use ha1::{ALGORITHMS, Ha1};
-pub use server::{Audience, Nonces, Proof, Worth};
+pub use server::{Audience, Nonces, Proof, Worth, is_same};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::auth::{Algorithm, Digest, Ha1, Qop, parameters};
 use crate::hash::KeyedHash;
-use crate::message::quote;
+use crate::message::{Uri, quote};
 use crate::time::Now;
 
 /// How long a nonce is good for.
@@ -75,7 +75,8 @@ impl<'b> Proof<'b> {
     }
 
     /// Whether it was made with the password behind `ha1`, for a request with this method, Request-URI and body. Where
-    /// there is no such user, give the HA1 of nobody: the answer takes as long.
+    /// there is no such user, give the HA1 of nobody: the answer takes as long. Of the Request-URI the user counts: a
+    /// proxy on the way may have put another host (RFC 3261 §22.4, item 7).
     pub fn is_right(&self, method: &str, request_uri: &str, body: &[u8], ha1: &Ha1) -> bool {
         let digest = Digest {
             algorithm: self.algorithm,
@@ -94,7 +95,7 @@ impl<'b> Proof<'b> {
             expected.as_bytes(),
             self.response.to_ascii_lowercase().as_bytes(),
         );
-        same && known.is_some() && self.uri == request_uri
+        same && known.is_some() && user_of(&self.uri) == user_of(request_uri)
     }
 
     fn count(&self) -> u32 {
@@ -102,8 +103,14 @@ impl<'b> Proof<'b> {
     }
 }
 
+/// The user that a URI names; the URI itself where it cannot be read.
+fn user_of(uri: &str) -> Result<Option<Cow<'_, str>>, &str> {
+    let parsed = Uri::parse(uri).map_err(|_| uri)?;
+    Ok(parsed.user_decoded())
+}
+
 /// Compares in a time that tells nothing of where two texts differ.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
+pub fn is_same(one: &[u8], other: &[u8]) -> bool {
     let differ = one
         .iter()
         .zip(other)
@@ -292,6 +299,9 @@ mod tests {
             assert!(proof.is_right("INVITE", URI, b"v=0", &ha1), "{right}");
             assert!(!proof.is_right("BYE", URI, b"v=0", &ha1));
             assert!(!proof.is_right("INVITE", "sip:113@acme.example", b"v=0", &ha1));
+            assert!(!proof.is_right("INVITE", "sip:acme.example", b"v=0", &ha1));
+            let moved = "sip:%3112@192.0.2.1:5070;transport=tcp";
+            assert!(proof.is_right("INVITE", moved, b"v=0", &ha1), "by a proxy");
             assert!(!proof.is_right("INVITE", URI, b"v=0", &Ha1::default()));
             let wrong = answered(&challenge, "boloxi");
             assert!(

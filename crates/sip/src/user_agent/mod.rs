@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use self::outbound::Invite;
+pub use self::outbound::{Invite, escape_user};
 pub use self::restore::RestoreError;
 pub use self::snapshot::LegSnapshot;
 pub use crate::transaction::timing::Timing;

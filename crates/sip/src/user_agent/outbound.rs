@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::compose::{Request, obvious_hop};
 use super::{Asker, UserAgent};
+use crate::auth::{Credentials, DigestClient};
 use crate::dialog::session_timer::SessionTimer;
 use crate::dialog::{Dialog, host_text, is_sips, next_hop_of};
 use crate::event::{CommandRefused, Commit, EventKind, LegId, Locate, LocateFailure, LocateId};
@@ -42,6 +43,16 @@ impl UserAgent {
 
     /// Calls. The way is asked for with [`crate::event::Output::Locate`]; what comes of it are events.
     pub fn invite(&mut self, invite: &Invite<'_>, after: Commit) -> LegId {
+        self.invite_as(invite, None, after)
+    }
+
+    /// The same, with what answers a 401 or 407 (RFC 3261 §22.2, §22.3).
+    pub fn invite_as(
+        &mut self,
+        invite: &Invite<'_>,
+        credentials: Option<Credentials>,
+        after: Commit,
+    ) -> LegId {
         let tag = self.tokens.draw_short();
         let id = LegId(tag);
         let user = escape_user(invite.from_user);
@@ -82,6 +93,7 @@ impl UserAgent {
             cancel_sent: false,
             silent: false,
             raised_interval: 0,
+            digest: credentials.map(DigestClient::new),
             restored: false,
         };
         let mut leg = Box::new(Leg {
@@ -533,7 +545,7 @@ fn nowhere() -> Flow {
 }
 
 /// The user part with everything escaped that RFC 3261 §25.1 does not let stand.
-fn escape_user(user: &str) -> String {
+pub fn escape_user(user: &str) -> String {
     let mut out = String::with_capacity(user.len());
     for byte in user.bytes() {
         let plain = byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte);

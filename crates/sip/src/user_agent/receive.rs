@@ -28,6 +28,17 @@ pub(super) struct Incoming<'r, 'b> {
 impl UserAgent {
     /// One message of the peer. Returns the leg it belongs to, if any.
     pub fn handle_message(&mut self, now: Now, flow: Flow, message: &Message<'_>) -> Option<LegId> {
+        self.handle_message_with(now, flow, message, &mut |_| None)
+    }
+
+    /// The same, where a MESSAGE outside of dialogs that was not seen before may have a refusal of its own.
+    pub fn handle_message_with(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        message: &Message<'_>,
+        refuse: &mut dyn FnMut(&Message<'_>) -> Option<Rejection>,
+    ) -> Option<LegId> {
         if !message.is_request() {
             return self.receive_response(now, flow, message);
         }
@@ -63,6 +74,16 @@ impl UserAgent {
                 }
                 if method == Method::Cancel {
                     return self.receive_cancel(now, incoming, &via);
+                }
+                let is_first = message.to().is_ok_and(|to| to.tag().is_none());
+                if method == Method::Message
+                    && is_first
+                    && let Some(rejection) = refuse(message)
+                {
+                    let response = self.compose_rejection(flow, message, &rejection);
+                    self.bury(now, key, back, rejection.status, false, &response);
+                    self.transmit(back, response, Commit(0), None);
+                    return None;
                 }
                 self.receive_new(now, incoming)
             }

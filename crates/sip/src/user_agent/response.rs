@@ -442,6 +442,9 @@ impl UserAgent {
             if status == 503 && !calling.spare.is_empty() {
                 return self.send_invite(now, leg);
             }
+            if matches!(status, 401 | 407) && self.answer_challenge(&mut leg, message) {
+                return self.send_invite(now, leg);
+            }
         }
         self.drop_leg(&leg);
         if leg.is_silent() {
@@ -455,6 +458,33 @@ impl UserAgent {
                 why: String::new(),
             },
         );
+    }
+
+    /// Puts credentials into the INVITE that is sent next; `false` when there are none for that challenge, or they were
+    /// refused.
+    fn answer_challenge(&mut self, leg: &mut Leg, message: &Message<'_>) -> bool {
+        let cnonce = format!("{:016x}", self.tokens.draw_short());
+        let Stage::Calling(calling) = &mut leg.stage else {
+            return false;
+        };
+        let Some(client) = &mut calling.digest else {
+            return false;
+        };
+        let body = calling.draft.body.clone().unwrap_or_default();
+        let target = &leg.dialog.target;
+        let Ok(headers) = client.answer(message, "INVITE", target, &body, &cnonce) else {
+            return false;
+        };
+        let is_answer = |name: &HeaderName| {
+            matches!(
+                name,
+                HeaderName::Authorization | HeaderName::ProxyAuthorization
+            )
+        };
+        calling.draft.headers.retain(|(name, _)| !is_answer(name));
+        calling.draft.headers.extend(headers);
+        calling.spare.push(leg.flow);
+        true
     }
 
     /// The final response to our re-INVITE or UPDATE.

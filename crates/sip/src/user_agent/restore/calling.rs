@@ -68,6 +68,7 @@ impl UserAgent {
             cancel_sent: false,
             silent: snapshot.silent,
             raised_interval: 0,
+            digest: None,
             restored: true,
         };
         let mut leg = Box::new(Leg {
