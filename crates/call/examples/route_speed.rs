@@ -16,7 +16,7 @@ use hookswitch_call::directory::{
     AuthType, CloudSipUa, Device, Devices, Directory, Settings, Tenant,
 };
 use hookswitch_call::pattern::Pattern;
-use hookswitch_call::route::{Destined, route};
+use hookswitch_call::route::{Destined, Shown, route};
 
 const DEVICES: usize = 100_000;
 const SERVICES: usize = 1_000;
@@ -111,7 +111,8 @@ fn routed(directory: &Directory, user: &str) -> bool {
         token: None,
         unix_seconds: 0,
         dev: false,
-        device: None,
+        signer: None,
+        shown: Shown::default(),
     };
     route(directory, request).destination.is_ok()
 }

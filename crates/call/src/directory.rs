@@ -1,6 +1,7 @@
 //! The engine's view of provisioning: immutable, shared between shards, cheap to change in one place.
 
 mod devices;
+mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use self::devices::{AuthType, Device, Devices, Mac};
+pub use self::trunks::{Trunk, TrunkCredentials, Unserved, UnservedKind};
 use crate::pattern::{Pattern, PatternIndex};
 use crate::token::Tokens;
 
@@ -22,6 +24,8 @@ pub struct Directory {
     own_names: BTreeSet<Box<str>>,
     tokens: Option<Arc<dyn Tokens>>,
     listed: Arc<[IpNet]>,
+    /// Tenants with a trunk whose other side proves itself by digest, under the realms of these trunks.
+    realms: BTreeMap<Box<str>, BTreeSet<Arc<str>>>,
 }
 
 impl Directory {
@@ -40,11 +44,17 @@ impl Directory {
 
     /// Adds a tenant, or puts a newer version in its place.
     pub fn put_tenant(&mut self, tenant: Arc<Tenant>) {
+        self.forget_realms(&tenant.domain);
+        for realm in tenant.realms() {
+            let domains = self.realms.entry(realm.into()).or_default();
+            domains.insert(tenant.domain.clone());
+        }
         self.tenants.insert(tenant.domain.clone(), tenant);
     }
 
     /// Removes a tenant with its granted networks.
     pub fn remove_tenant(&mut self, domain: &str) {
+        self.forget_realms(domain);
         self.tenants.remove(domain);
         self.grants.retain(|(_, granted)| &**granted != domain);
     }
@@ -82,6 +92,24 @@ impl Directory {
             return self.tenants.get(domain.to_ascii_lowercase().as_str());
         }
         self.tenants.get(domain)
+    }
+
+    /// The tenants with a trunk whose other side proves itself by digest in this realm.
+    pub fn of_realm(&self, realm: &str) -> impl Iterator<Item = &Arc<Tenant>> {
+        let domains = self.realms.get(realm).into_iter().flatten();
+        domains.filter_map(|domain| self.tenants.get(domain))
+    }
+
+    fn forget_realms(&mut self, domain: &str) {
+        let former = self.tenants.get(domain).map(|former| former.realms());
+        for realm in former.into_iter().flatten() {
+            if let Some(domains) = self.realms.get_mut(realm) {
+                domains.remove(domain);
+                if domains.is_empty() {
+                    self.realms.remove(realm);
+                }
+            }
+        }
     }
 
     /// How many tenants there are.
@@ -130,6 +158,10 @@ pub struct Tenant {
     pub devices: Devices,
     services: Vec<Arc<CloudSipUa>>,
     patterns: PatternIndex,
+    unserved: Arc<[Unserved]>,
+    unserved_patterns: PatternIndex,
+    trunks: Arc<[Arc<Trunk>]>,
+    trunk_patterns: PatternIndex,
 }
 
 impl Tenant {
@@ -156,7 +188,89 @@ impl Tenant {
             devices,
             patterns: PatternIndex::new(services.iter().map(|service| &service.destination_match)),
             services,
+            unserved: Arc::default(),
+            unserved_patterns: PatternIndex::default(),
+            trunks: Arc::default(),
+            trunk_patterns: PatternIndex::default(),
         }
+    }
+
+    /// The same with trunks, put into the order in which their patterns are tried: longest literal prefix first, then
+    /// by id.
+    #[must_use]
+    pub fn with_trunks(mut self, mut trunks: Vec<Arc<Trunk>>) -> Self {
+        trunks.sort_by(|one, other| {
+            let by_prefix = other
+                .destination_match
+                .literal_prefix()
+                .cmp(&one.destination_match.literal_prefix());
+            by_prefix.then_with(|| one.id.cmp(&other.id))
+        });
+        self.trunk_patterns =
+            PatternIndex::new(trunks.iter().map(|trunk| &trunk.destination_match));
+        self.trunks = trunks.into();
+        self
+    }
+
+    /// The same with destinations of which no service runs here: alarm bridges before media services, each kind in the
+    /// order in which patterns are tried.
+    #[must_use]
+    pub fn with_unserved(mut self, mut unserved: Vec<Unserved>) -> Self {
+        unserved.sort_by(|one, other| {
+            let by_prefix = other
+                .destination_match
+                .literal_prefix()
+                .cmp(&one.destination_match.literal_prefix());
+            one.kind
+                .cmp(&other.kind)
+                .then(by_prefix)
+                .then_with(|| one.name.cmp(&other.name))
+                .then_with(|| one.id.cmp(&other.id))
+        });
+        self.unserved_patterns = PatternIndex::new(
+            unserved
+                .iter()
+                .map(|destination| &destination.destination_match),
+        );
+        self.unserved = unserved.into();
+        self
+    }
+
+    /// The trunks, in the order in which their patterns are tried.
+    pub fn trunks(&self) -> &[Arc<Trunk>] {
+        &self.trunks
+    }
+
+    /// The first destination without a service whose pattern matches a user.
+    pub fn unserved_for(&self, user: &str) -> Option<&Unserved> {
+        let is_match = |place: usize| self.unserved[place].destination_match.is_match(user);
+        let place = self
+            .unserved_patterns
+            .first_match(user, self.unserved.len(), is_match)?;
+        self.unserved.get(place)
+    }
+
+    /// The trunks whose pattern matches a user, in the order in which they are tried.
+    pub fn trunks_for(&self, user: &str) -> impl Iterator<Item = &Arc<Trunk>> {
+        self.trunk_patterns
+            .candidates(user, self.trunks.len())
+            .map(|place| &self.trunks[place])
+            .filter(move |trunk| trunk.destination_match.is_match(user))
+    }
+
+    /// The realms in which the other sides of its trunks prove themselves by digest, each once.
+    pub fn realms(&self) -> BTreeSet<&str> {
+        let credentials = self
+            .trunks
+            .iter()
+            .filter_map(|trunk| trunk.credentials.as_ref());
+        credentials.map(|known| &*known.realm).collect()
+    }
+
+    /// Whether anybody can prove by digest who it is.
+    pub fn asks(&self) -> bool {
+        !self.devices.algorithms().is_empty()
+            || self.trunks.iter().any(|trunk| trunk.credentials.is_some())
     }
 
     /// The services, in the order in which their patterns are tried.

@@ -12,6 +12,7 @@ pub mod id;
 pub mod outcome;
 pub mod pattern;
 pub mod record;
+pub mod rewrite;
 pub mod route;
 pub mod snapshot;
 pub mod token;

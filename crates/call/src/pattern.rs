@@ -35,6 +35,14 @@ impl Pattern {
             return Err(PatternError::TooLong);
         }
         let (expression, ignores_case) = split_literal(source)?;
+        Ok(Self {
+            source: source.into(),
+            ..Self::expression(expression, ignores_case)?
+        })
+    }
+
+    /// Compiles an expression that stands without slashes.
+    pub(crate) fn expression(expression: &str, ignores_case: bool) -> Result<Self, PatternError> {
         if expression.is_empty() {
             return Err(PatternError::Empty);
         }
@@ -45,11 +53,16 @@ impl Pattern {
             .build()
             .map_err(|error| PatternError::from_regex(&error))?;
         Ok(Self {
-            source: source.into(),
+            source: expression.into(),
             regex,
             literal: literal_prefix(expression).into(),
             is_anchored: expression.starts_with('^'),
         })
+    }
+
+    /// The compiled expression.
+    pub(crate) const fn regex(&self) -> &Regex {
+        &self.regex
     }
 
     /// Whether the pattern is found anywhere in `text`.

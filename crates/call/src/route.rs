@@ -1,20 +1,24 @@
 //! Where an inbound request goes: a pure function over the directory that explains itself.
 
+mod caller;
+mod outward;
+
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::directory::{AuthType, CloudSipUa, Directory, Tenant};
-use crate::pattern::Pattern;
+use self::caller::Standing;
+pub use self::outward::{Way, outward};
+use crate::directory::{AuthType, CloudSipUa, Directory, Tenant, Unserved};
 
 /// One step of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceStep {
     /// Which rule looked.
     pub rule: Cow<'static, str>,
-    /// What it found: `matched`, `passed`, `skipped` or `refused`.
+    /// What it found: `matched`, `passed`, `skipped`, `challenged` or `refused`.
     pub result: Cow<'static, str>,
     /// Why, in words for a person.
     pub why: Cow<'static, str>,
@@ -50,8 +54,35 @@ pub struct Destined<'r> {
     pub unix_seconds: u64,
     /// Whether the node runs with `--dev`: loopback callers are let in.
     pub dev: bool,
-    /// The device that the caller proved to be.
-    pub device: Option<&'r str>,
+    /// Who the sender proved to be by digest.
+    pub signer: Option<Signer<'r>>,
+    /// What else the sender shows of itself.
+    pub shown: Shown<'r>,
+}
+
+/// Who a sender proved to be by digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signer<'r> {
+    /// A device of the domain that the Request-URI names.
+    Device(&'r str),
+    /// The other side of a trunk.
+    Trunk {
+        /// The domain it is provisioned for.
+        domain: &'r str,
+        /// `trunkId`.
+        id: &'r str,
+    },
+}
+
+/// What a sender shows of itself, beside digest and token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown<'r> {
+    /// Whether nobody overhears it: TLS.
+    pub secure: bool,
+    /// X-Terminating-Trunk-Group-Id.
+    pub group: Option<&'r str>,
+    /// X-Trunk-Key.
+    pub key: Option<&'r str>,
 }
 
 /// A decision and how it came about.
@@ -78,6 +109,10 @@ pub enum Refusal {
     UnknownUser,
     /// The service's callbacks are switched off: 480.
     CallbackDisabled,
+    /// The sender has to prove by digest who it is: 401.
+    Unauthenticated,
+    /// What matches the user has no service on this node yet: 501.
+    NotInService,
 }
 
 impl Refusal {
@@ -87,6 +122,8 @@ impl Refusal {
             Self::UnknownDomain | Self::UnknownUser => 404,
             Self::AmbiguousSource | Self::UnknownCaller => 403,
             Self::CallbackDisabled => 480,
+            Self::Unauthenticated => 401,
+            Self::NotInService => 501,
         }
     }
 
@@ -98,6 +135,8 @@ impl Refusal {
             Self::UnknownCaller => "unknown_caller",
             Self::UnknownUser => "unknown_user",
             Self::CallbackDisabled => "callback_disabled",
+            Self::Unauthenticated => "unauthenticated",
+            Self::NotInService => "not_in_service",
         }
     }
 }
@@ -105,7 +144,7 @@ impl Refusal {
 /// Decides where an inbound request goes.
 pub fn route(directory: &Directory, request: Destined<'_>) -> Route {
     let mut trace = Vec::with_capacity(4);
-    let tenant = match owner(directory, request, &mut trace) {
+    let tenant = match caller::owner(directory, request, &mut trace) {
         Ok(tenant) => tenant,
         Err(refusal) => {
             return Route {
@@ -115,8 +154,8 @@ pub fn route(directory: &Directory, request: Destined<'_>) -> Route {
             };
         }
     };
-    let destination = admit(directory, &tenant, request, &mut trace)
-        .and_then(|()| destination(&tenant, request.user, &mut trace));
+    let destination = caller::admit(directory, &tenant, request, &mut trace)
+        .and_then(|standing| destination(&tenant, standing, request.user, &mut trace));
     Route {
         tenant: Some(tenant),
         destination,
@@ -124,158 +163,36 @@ pub fn route(directory: &Directory, request: Destined<'_>) -> Route {
     }
 }
 
-/// Whose request it is: the domain of the Request-URI, else the grant of the source network.
-fn owner(
-    directory: &Directory,
-    request: Destined<'_>,
-    trace: &mut Vec<TraceStep>,
-) -> Result<Arc<Tenant>, Refusal> {
-    if let Some(tenant) = directory.tenant(request.host) {
-        trace.push(TraceStep::new(
-            "tenant",
-            "matched",
-            "the Request-URI names the domain",
-        ));
-        return Ok(tenant.clone());
-    }
-    if !directory.is_own(request.host) {
-        trace.push(TraceStep::new(
-            "tenant",
-            "refused",
-            "no tenant has the domain of the Request-URI",
-        ));
-        return Err(Refusal::UnknownDomain);
-    }
-    match directory.granted(request.source).as_slice() {
-        [tenant] => {
-            let why = format!("the network of {} is granted to the domain", request.source);
-            trace.push(TraceStep::new("tenant", "matched", why));
-            Ok((*tenant).clone())
-        }
-        [] => {
-            let why =
-                "the Request-URI names this node, and the source network is granted to no domain";
-            trace.push(TraceStep::new("tenant", "refused", why));
-            Err(Refusal::UnknownDomain)
-        }
-        _ => {
-            let why = "the Request-URI names this node, and the source network is granted to several domains";
-            trace.push(TraceStep::new("tenant", "refused", why));
-            Err(Refusal::AmbiguousSource)
-        }
-    }
+/// Where a MESSAGE goes that would begin an alarm: nothing takes one yet, so what matches it is only named. `None`: it
+/// is nobody's, or its sender may not send any.
+pub fn messaged(directory: &Directory, request: Destined<'_>) -> Option<Route> {
+    let mut trace = Vec::new();
+    let tenant = caller::owner(directory, request, &mut trace).ok()?;
+    caller::admit(directory, &tenant, request, &mut trace).ok()?;
+    let destination = tenant.unserved_for(request.user)?;
+    trace.push(not_in_service(destination));
+    Some(Route {
+        tenant: Some(tenant),
+        destination: Err(Refusal::NotInService),
+        trace,
+    })
 }
 
-/// Whether the caller may reach the tenant's services at all.
-fn admit(
-    directory: &Directory,
-    tenant: &Tenant,
-    request: Destined<'_>,
-    trace: &mut Vec<TraceStep>,
-) -> Result<(), Refusal> {
-    let source = request.source;
-    if let Some(device) = request.device {
-        let why = format!("the device {device} signed in by digest");
-        trace.push(TraceStep::new("caller", "passed", why));
-        return Ok(());
-    }
-    if let Some(token) = request.token {
-        match admit_token(directory, tenant, request, token) {
-            Ok(why) => {
-                trace.push(TraceStep::new("caller", "passed", why));
-                return Ok(());
-            }
-            Err(Distrust::Refused(why)) => {
-                trace.push(TraceStep::new("caller", "refused", why));
-                return Err(Refusal::UnknownCaller);
-            }
-            Err(Distrust::Ignored(why)) => trace.push(TraceStep::new("caller", "skipped", why)),
-        }
-    }
-    if directory.is_granted(source, &tenant.domain) {
-        trace.push(TraceStep::new(
-            "caller",
-            "passed",
-            "the source network is granted to the domain",
-        ));
-        return Ok(());
-    }
-    if let Some(open) = tenant
-        .settings
-        .open
-        .iter()
-        .find(|network| network.contains(&source))
-    {
-        trace.push(TraceStep::new(
-            "caller",
-            "passed",
-            format!("the domain is open to {open}"),
-        ));
-        return Ok(());
-    }
-    if request.dev && source.is_loopback() {
-        trace.push(TraceStep::new(
-            "caller",
-            "passed",
-            "loopback callers are let in by --dev",
-        ));
-        return Ok(());
-    }
-    let why =
-        format!("{source} is in no network that is open or granted, and did not authenticate");
-    trace.push(TraceStep::new("caller", "refused", why));
-    Err(Refusal::UnknownCaller)
+fn not_in_service(destination: &Unserved) -> TraceStep {
+    let kind = destination.kind.as_str();
+    let why = format!(
+        "{} ({}) matches with {}, and {kind} is not in service on this node yet",
+        destination.name,
+        destination.id,
+        destination.destination_match.as_str(),
+    );
+    TraceStep::new(kind, "refused", why)
 }
 
-/// Why a token lets nobody in.
-enum Distrust {
-    /// It is looked at and is no good.
-    Refused(Cow<'static, str>),
-    /// It does not count where it came from.
-    Ignored(&'static str),
-}
-
-/// Whether the token's device may make this call; why.
-fn admit_token(
-    directory: &Directory,
-    tenant: &Tenant,
-    request: Destined<'_>,
-    token: &str,
-) -> Result<String, Distrust> {
-    let Some(tokens) = directory.tokens(request.source) else {
-        return Err(Distrust::Ignored(
-            "X-JWTAuth counts over TLS or from listed networks only",
-        ));
-    };
-    let refused = |why| Err(Distrust::Refused(why));
-    let Some(token) = tokens.read(token, &tenant.domain, request.unix_seconds) else {
-        return refused("the token in X-JWTAuth is none of this domain, or has expired".into());
-    };
-    let device = &token.device;
-    let found = tenant.devices.find(device);
-    if found.is_none_or(|found| found.auth_type != AuthType::UserId) {
-        return refused(format!("{device} is no userid device of the domain any more").into());
-    }
-    let elsewhere = token
-        .domain
-        .as_deref()
-        .is_some_and(|domain| !domain.is_empty() && !domain.eq_ignore_ascii_case(&tenant.domain));
-    if elsewhere {
-        return refused(format!("authorized.domain of {device} is another one").into());
-    }
-    let invite = token.invite.as_deref().unwrap_or_default();
-    let may_call = Pattern::compile(invite).is_ok_and(|invite| invite.is_match(request.user));
-    if !may_call {
-        return refused(format!("authorized.invite of {device} does not match the user").into());
-    }
-    Ok(format!(
-        "the token in X-JWTAuth is that of the device {device}"
-    ))
-}
-
-/// What takes the call: device, then the Cloud SIP UA services.
+/// What takes the call: device, the Cloud SIP UA services, what has no service here yet, trunk.
 fn destination(
     tenant: &Tenant,
+    standing: Standing,
     user: &str,
     trace: &mut Vec<TraceStep>,
 ) -> Result<Arc<CloudSipUa>, Refusal> {
@@ -287,6 +204,9 @@ fn destination(
         trace.push(TraceStep::new("device", "skipped", why));
     }
     let Some(service) = tenant.service_for(user) else {
+        if let Some(refusal) = unserved(tenant, standing, user, trace) {
+            return Err(refusal);
+        }
         trace.push(TraceStep::new(
             "cloudsipua",
             "refused",
@@ -310,6 +230,35 @@ fn destination(
         return Err(Refusal::CallbackDisabled);
     }
     Ok(service.clone())
+}
+
+/// What matches the user, but has no service on this node yet.
+fn unserved(
+    tenant: &Tenant,
+    standing: Standing,
+    user: &str,
+    trace: &mut Vec<TraceStep>,
+) -> Option<Refusal> {
+    if let Some(destination) = tenant.unserved_for(user) {
+        trace.push(not_in_service(destination));
+        return Some(Refusal::NotInService);
+    }
+    let trunk = tenant.trunks_for(user).next()?;
+    if standing == Standing::Open {
+        let why = format!(
+            "trunk {} matches, but the sender did not prove itself",
+            trunk.id
+        );
+        trace.push(TraceStep::new("trunk", "skipped", why));
+        return None;
+    }
+    let why = format!(
+        "trunk {} matches with {}, and calls from outside are not connected to a trunk on this node yet",
+        trunk.id,
+        trunk.destination_match.as_str()
+    );
+    trace.push(TraceStep::new("trunk", "refused", why));
+    Some(Refusal::NotInService)
 }
 
 /// Why no service serves an outbound call.

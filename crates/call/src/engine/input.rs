@@ -9,7 +9,7 @@ use hookswitch_sip::flow::Flow;
 use hookswitch_sip::message::{Message, ParseError, latin1_to_utf8};
 use hookswitch_sip::time::Now;
 
-use super::{Engine, Party};
+use super::{Engine, Party, message};
 use crate::directory::Directory;
 
 impl Engine {
@@ -33,7 +33,21 @@ impl Engine {
     fn handle_message(&mut self, now: Now, flow: Flow, message: &Message<'_>) {
         self.present = now.instant;
         self.counters.received += 1;
-        let leg = self.agent.handle_message(now, flow, message);
+        let mut unserved = None;
+        let (directory, dev) = (&self.directory, self.config.dev);
+        let mut refuse = |message: &Message<'_>| {
+            let seconds = now.unix_micros / 1_000_000;
+            let route = message::routed(directory, dev, flow, message, seconds)?;
+            let rejection = message::rejection(&route);
+            unserved = Some(route);
+            Some(rejection)
+        };
+        let leg = self
+            .agent
+            .handle_message_with(now, flow, message, &mut refuse);
+        if let Some(route) = unserved {
+            self.record_message(now, message, route);
+        }
         self.settle(now, Some(message));
         match leg {
             Some(leg) => self.log_received(now, flow, leg, message.bytes()),

@@ -19,6 +19,7 @@
 //! | `place.rs` | placing a call, and its way to the answer |
 //! | `established.rs` | answered calls: ACK, new media, BYE |
 //! | `ending.rs` | the one end of every call |
+//! | `message.rs` | MESSAGEs for destinations that have no service yet |
 //! | `drill.rs` | drill destinations, which need no application |
 //! | `timeout.rs` | deadlines |
 //! | `admission.rs` | how many calls are let in |
@@ -38,6 +39,7 @@ mod ending;
 mod established;
 mod input;
 mod ladder;
+mod message;
 mod offer;
 mod output;
 mod place;

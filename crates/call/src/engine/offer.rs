@@ -17,7 +17,7 @@ use crate::directory::{CloudSipUa, Tenant};
 use crate::event::EventKind;
 use crate::outcome::Class;
 use crate::record::{Direction, Identity};
-use crate::route::{Destined, Refusal, TraceStep, route as routed};
+use crate::route::{Destined, Refusal, Shown, TraceStep, route as routed};
 
 impl Engine {
     /// An INVITE that passed the protocol checks of the user agent.
@@ -35,9 +35,10 @@ impl Engine {
         if let (true, None, Some(drill)) = (self.config.dev, full, DrillKind::named(&user)) {
             return self.start_drill(now, leg, drill, &uri, message);
         }
-        let Some(source) = self.agent.leg(leg).map(|view| view.flow.peer.ip()) else {
+        let Some(flow) = self.agent.leg(leg).map(|view| view.flow) else {
             return;
         };
+        let source = flow.peer.ip();
         let host = name_of(&uri);
         let destined = Destined {
             user: &user,
@@ -46,22 +47,31 @@ impl Engine {
             token: message.other("X-JWTAuth"),
             unix_seconds: now.unix_micros / 1_000_000,
             dev: self.config.dev,
-            device: None,
+            signer: None,
+            shown: Shown {
+                secure: flow.transport.is_secure(),
+                group: message.other("X-Terminating-Trunk-Group-Id"),
+                key: message.other("X-Trunk-Key"),
+            },
         };
         let mut route = routed(&self.directory, destined);
-        if let (Err(Refusal::UnknownCaller), Some(tenant), None) =
-            (&route.destination, &route.tenant, full)
-        {
-            match self.sign_in(now, tenant, source, message) {
-                SignIn::NotAsked => {}
+        if let (Err(Refusal::Unauthenticated), None) = (&route.destination, full) {
+            let tenant = route.tenant.as_deref();
+            match self.sign_in(now, tenant, &host, source, message) {
                 SignIn::Challenged(rejection) => {
                     self.counters.challenged += 1;
                     return self.refuse_offer(now, leg, &rejection, None);
                 }
-                SignIn::Refused(step) => route.trace.push(step),
-                SignIn::Device(device) => {
+                SignIn::Refused(step) => {
+                    route.trace.push(step);
+                    route.destination = Err(match tenant {
+                        Some(_) => Refusal::UnknownCaller,
+                        None => Refusal::UnknownDomain,
+                    });
+                }
+                SignIn::Signed(signed) => {
                     let known = Destined {
-                        device: Some(&device),
+                        signer: Some(signed.signer()),
                         ..destined
                     };
                     route = routed(&self.directory, known);
@@ -70,8 +80,11 @@ impl Engine {
         }
         let Some(tenant) = route.tenant else {
             self.counters.refused_domain += 1;
-            let status = route.destination.err().map_or(404, Refusal::status);
-            return self.refuse_offer(now, leg, &Rejection::new(status), None);
+            let rejection = match (route.destination.err(), full) {
+                (Some(Refusal::Unauthenticated), Some(full)) => self.refusal(full),
+                (refusal, _) => Rejection::new(refusal.map_or(404, Refusal::status)),
+            };
+            return self.refuse_offer(now, leg, &rejection, None);
         };
         let identity = self.identify(now, &tenant, &route.destination, &uri, message);
         let full = full.or_else(|| {
@@ -160,6 +173,11 @@ impl Engine {
                 self.counters.refused_user += 1;
                 Class::Unreachable
             }
+            Refusal::NotInService => {
+                self.counters.refused_service += 1;
+                Class::Internal
+            }
+            Refusal::Unauthenticated => Class::Auth,
         };
         let rejection = Rejection::new(refusal.status());
         self.refuse_offer(now, leg, &rejection, Some((identity, class, trace)));

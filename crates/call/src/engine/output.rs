@@ -116,7 +116,7 @@ pub struct Counters {
     pub ended: [u64; Class::ALL.len()],
     /// INVITEs refused for want of a tenant.
     pub refused_domain: u64,
-    /// INVITEs whose caller was asked to sign in.
+    /// INVITEs answered with 401, to be sent again with credentials.
     pub challenged: u64,
     /// INVITEs of strangers refused.
     pub refused_caller: u64,
@@ -124,6 +124,8 @@ pub struct Counters {
     pub refused_user: u64,
     /// INVITEs refused because the service's callbacks are switched off.
     pub refused_callback: u64,
+    /// INVITEs refused because what matches the user has no service here yet.
+    pub refused_service: u64,
     /// INVITEs refused because of their SDP.
     pub refused_media: u64,
     /// Calls refused, either way, for want of room, by [`Full`] in the order of [`Full::ALL`].

@@ -1,12 +1,14 @@
 //! Calls the application places, until they are answered or fail.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookswitch_sip::auth::{Credentials, Secret};
 use hookswitch_sip::event::Commit;
-use hookswitch_sip::message::{Host, Message, NameAddr, Uri};
+use hookswitch_sip::message::{HeaderName, Host, Message, NameAddr, Uri};
 use hookswitch_sip::time::Now;
-use hookswitch_sip::user_agent::Invite;
+use hookswitch_sip::user_agent::{Invite, escape_user};
 
 use super::admission::Full;
 use super::ending::{CLEARING, Told, cause, phrase_of};
@@ -15,12 +17,12 @@ use super::ladder::Before;
 use super::{Change, Engine, Output, Party};
 use crate::call::Call;
 use crate::command::{CommandError, CommandErrorKind, CommandReply, Place, RequestId};
-use crate::directory::{CloudSipUa, OutboundPolicy, Tenant};
+use crate::directory::{CloudSipUa, Tenant};
 use crate::event::{EventKind, Notice};
 use crate::id::{CallId, shard_of_call_id};
 use crate::outcome::{Class, EndedBy, Outcome};
 use crate::record::{CallState, Direction, Identity};
-use crate::route::{ServingRefusal, TraceStep, serving};
+use crate::route::{ServingRefusal, TraceStep, Way, outward, serving};
 
 /// The longest destination URI, in octets.
 const MAX_DESTINATION: usize = 1_024;
@@ -41,9 +43,13 @@ impl Engine {
             let why = "the domain does not exist on this node";
             return Err(CommandError::new(CommandErrorKind::DomainNotFound, why));
         };
-        let destination_user = check(place, &tenant)?;
+        let destination = check(place)?;
+        let mut trace = Vec::new();
+        let way = outward(&self.directory, &tenant, &destination, &mut trace)
+            .map_err(|why| CommandError::new(CommandErrorKind::OutboundForbidden, why))?;
         let (service, step) =
             serving(&tenant, place.service.as_deref(), &place.source_user).map_err(unserved)?;
+        trace.insert(0, step);
         self.admission
             .enter_node(now.instant)
             .and_then(|()| {
@@ -51,7 +57,8 @@ impl Engine {
                     .enter_domain(now.instant, &tenant.domain, &tenant.settings)
             })
             .map_err(|full| self.refused(full))?;
-        let call = self.invite(now, place, &tenant, &service, step, destination_user);
+        let user = destination.user_decoded().unwrap_or_default().into();
+        let call = self.invite(now, place, &tenant, &service, trace, user, &way);
         self.placing.push_back(Placing { now, request, call });
         Ok(())
     }
@@ -125,14 +132,16 @@ impl Engine {
         });
     }
 
+    #[expect(clippy::too_many_arguments, reason = "everything that was decided")]
     fn invite(
         &mut self,
         now: Now,
         place: &Place,
         tenant: &Tenant,
         service: &CloudSipUa,
-        step: TraceStep,
+        trace: Vec<TraceStep>,
         destination_user: Box<str>,
+        way: &Way,
     ) -> Placed {
         let sip_call_id = self.draw_sip_call_id();
         let identity = Identity {
@@ -150,19 +159,20 @@ impl Engine {
             now,
             identity,
             hookswitch_sip::event::LegId(0),
-            vec![step],
+            trace,
         ));
         let sdp = hookswitch_media::offer(&place.media, call.origin);
+        let (target, from_user, headers) = leaving(place, tenant, way);
         let invite = Invite {
             call_id: sip_call_id,
-            target: &place.destination_uri,
-            from_user: &place.source_user,
+            target: &target,
+            from_user,
             from_domain: &tenant.domain,
             display: None,
             body: Some(&sdp),
-            headers: Vec::new(),
+            headers,
         };
-        call.leg = self.agent.invite(&invite, Commit(0));
+        call.leg = self.agent.invite_as(&invite, credentials(way), Commit(0));
         let limits = &self.config.limits;
         let ring_timeout = place.ring_timeout.or(tenant.settings.ring_timeout);
         call.rings_until = now.instant + ring_timeout.unwrap_or(limits.ring_timeout);
@@ -326,18 +336,47 @@ impl Engine {
     }
 }
 
-/// Whether the domain may call there; returns the user part of the destination.
-fn check(place: &Place, tenant: &Tenant) -> Result<Box<str>, CommandError> {
-    let forbidden = match tenant.settings.outbound {
-        OutboundPolicy::Any => None,
-        OutboundPolicy::Trunks => {
-            Some("the domain may call through its trunks only, and none fits")
-        }
-        OutboundPolicy::Off => Some("the domain may not place calls"),
+/// What the INVITE says of target and caller: as the command does, or as its trunk wants it.
+fn leaving<'p>(
+    place: &'p Place,
+    tenant: &Tenant,
+    way: &'p Way,
+) -> (Cow<'p, str>, &'p str, Vec<(HeaderName, String)>) {
+    let Way::Trunk { trunk, user } = way else {
+        return (
+            Cow::Borrowed(&place.destination_uri),
+            &place.source_user,
+            Vec::new(),
+        );
     };
-    if let Some(why) = forbidden {
-        return Err(CommandError::new(CommandErrorKind::OutboundForbidden, why));
-    }
+    let target = trunk.request_uri(&escape_user(user));
+    let from = trunk.caller.as_deref().unwrap_or(&place.source_user);
+    let diversion = trunk.diversion.as_deref().map(|number| {
+        let value = format!(
+            "<sip:{}@{}>;reason=unknown",
+            escape_user(number),
+            tenant.domain
+        );
+        (HeaderName::Diversion, value)
+    });
+    (Cow::Owned(target), from, diversion.into_iter().collect())
+}
+
+/// What answers a trunk that asks who calls.
+fn credentials(way: &Way) -> Option<Credentials> {
+    let Way::Trunk { trunk, .. } = way else {
+        return None;
+    };
+    let known = trunk.credentials.as_ref()?;
+    Some(Credentials {
+        username: known.user_name.clone().into(),
+        realm: Some(known.realm.clone().into()),
+        secret: Secret::Hashes(Box::new(known.ha1)),
+    })
+}
+
+/// The destination, when the command can be carried out at all.
+fn check(place: &Place) -> Result<Uri<'_>, CommandError> {
     let destination = &place.destination_uri;
     let uri = Uri::parse(destination)
         .ok()
@@ -368,7 +407,7 @@ fn check(place: &Place, tenant: &Tenant) -> Result<Box<str>, CommandError> {
         let why = "ringTimeout must be above 0 and at most 3600 seconds";
         return Err(CommandError::bad_field("/ringTimeout", why));
     }
-    Ok(uri.user_decoded().unwrap_or_default().into())
+    Ok(uri)
 }
 
 fn unserved(refusal: ServingRefusal) -> CommandError {

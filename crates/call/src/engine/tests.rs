@@ -8,6 +8,7 @@ mod outbound;
 mod restart;
 mod sign_in;
 mod strays;
+mod trunks;
 mod walks;
 mod world;
 mod writes;

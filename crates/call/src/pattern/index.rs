@@ -63,8 +63,13 @@ impl PatternIndex {
         count: usize,
         is_match: impl Fn(usize) -> bool,
     ) -> Option<usize> {
+        self.candidates(text, count).find(|place| is_match(*place))
+    }
+
+    /// The places, of `count`, whose pattern may match `text`, in order; the others cannot.
+    pub fn candidates(&self, text: &str, count: usize) -> impl Iterator<Item = usize> + use<> {
         let Some(literals) = self.literals.as_ref().filter(|_| text.is_ascii()) else {
-            return (0..count).find(|place| is_match(*place));
+            return (0..count).chain(Vec::new());
         };
         let mut candidates = literals.others.clone();
         for found in literals.automaton.find_overlapping_iter(text) {
@@ -75,7 +80,7 @@ impl PatternIndex {
         }
         candidates.sort_unstable();
         candidates.dedup();
-        candidates.into_iter().find(|place| is_match(*place))
+        (0..0).chain(candidates)
     }
 }
 

@@ -65,7 +65,8 @@ fn routed(user: &str, host: &str, source: &str, dev: bool) -> Route {
             token: None,
             unix_seconds: NOW,
             dev,
-            device: None,
+            signer: None,
+            shown: Shown::default(),
         },
     )
 }

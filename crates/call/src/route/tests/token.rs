@@ -36,7 +36,8 @@ fn carrying(token: &str, source: &str) -> Route {
             token: Some(token),
             unix_seconds: NOW,
             dev: false,
-            device: None,
+            signer: None,
+            shown: Shown::default(),
         },
     )
 }
