@@ -17,8 +17,6 @@ use hookswitch_call::token::Tokens;
 use hookswitch_store::{MasterKey, Read, Result, Store, UnixMicros, Write, documents};
 use tokio::sync::watch;
 
-pub(crate) use notifications::NotificationSettings;
-
 use crate::kind::CALLBACK;
 
 /// One version of everything the calls see.

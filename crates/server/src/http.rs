@@ -1,6 +1,8 @@
 //! REST: provisioning, call commands, what became of calls, and what the node says of itself. Handlers
 //! check and translate; what they change lies in the store, and calls live behind [`CallControl`].
 
+mod alarmbridge;
+mod alarmeventmapper;
 mod allowed;
 mod api_keys;
 mod authorize;
@@ -13,6 +15,8 @@ mod cloudsipua;
 mod commands;
 mod cors;
 mod deliveries;
+mod describe;
+mod destinations;
 mod devices;
 mod docs;
 mod document;
@@ -26,7 +30,11 @@ mod idempotency;
 mod ladder;
 mod limit;
 mod listen;
+mod mediaservice;
+mod notifications;
 mod outbox;
+mod profile;
+mod provisory;
 mod query;
 mod rate;
 mod scopes;
@@ -36,6 +44,7 @@ mod sip_log;
 mod source;
 mod statistics;
 mod trace;
+mod trunks;
 mod webhook_secret;
 
 use std::future::Future;
@@ -49,6 +58,10 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use hookswitch_api::alarmbridge::AlarmBridge;
+use hookswitch_api::alarmeventmapper::AlarmEventMapper;
+use hookswitch_api::cloudsipua::CloudSipUa;
+use hookswitch_api::mediaservice::MediaService;
 use hookswitch_sip::flow::Transport;
 use hookswitch_store::{MasterKey, Store};
 use ipnet::IpNet;
@@ -137,13 +150,6 @@ fn routes() -> OpenApiRouter<Arc<Rest>> {
         .routes(routes!(commands::ringback))
         .routes(routes!(commands::hangup))
         .routes(routes!(commands::place))
-        .routes(routes!(cloudsipua::list, cloudsipua::create))
-        .routes(routes!(
-            cloudsipua::find,
-            cloudsipua::overwrite,
-            cloudsipua::delete,
-            cloudsipua::patch
-        ))
         .routes(routes!(
             devices::list,
             devices::put,
@@ -169,7 +175,30 @@ fn routes() -> OpenApiRouter<Arc<Rest>> {
         .routes(routes!(deliveries::find))
         .routes(routes!(deliveries::replay))
         .routes(routes!(deliveries::replay_range))
-        .routes(routes!(events::follow));
+        .routes(routes!(events::follow))
+        .routes(routes!(provisory::diff))
+        .routes(routes!(provisory::promote))
+        .routes(routes!(provisory::discard))
+        .routes(routes!(
+            profile::find,
+            profile::create,
+            profile::update,
+            profile::patch
+        ));
+    let mut tenant = tenant;
+    let uniform = [
+        destinations::routes::<CloudSipUa>(),
+        destinations::routes::<MediaService>(),
+        destinations::routes::<AlarmBridge>(),
+        destinations::routes::<AlarmEventMapper>(),
+    ];
+    let uniform = uniform.into_iter().flatten();
+    for route in uniform
+        .chain(trunks::routes())
+        .chain(notifications::routes())
+    {
+        tenant = tenant.routes(route);
+    }
     tenant
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

@@ -147,6 +147,11 @@ impl Collector for Node {
             count(|c| c.refused_callback),
         )?;
         out.counter(
+            "calls_refused_service",
+            "INVITEs and MESSAGEs refused because what matches is not in service yet",
+            count(|c| c.refused_service),
+        )?;
+        out.counter(
             "calls_refused_media",
             "INVITEs refused because of their SDP",
             count(|c| c.refused_media),

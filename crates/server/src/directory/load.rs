@@ -1,5 +1,7 @@
 //! From rows of the store to what the calls see.
 
+mod trunks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -190,9 +192,12 @@ pub(super) fn tenant(
             }
         }
     }
+    let tenant = Tenant::new(&row.domain, settings(row), devices, services)
+        .with_trunks(trunks::trunks(db, master_key, &row.domain)?)
+        .with_unserved(trunks::unserved(db, &row.domain)?);
     let (secret, previous) = secrets::webhook_secrets(master_key, row)?;
     Ok(Loaded {
-        tenant: Arc::new(Tenant::new(&row.domain, settings(row), devices, services)),
+        tenant: Arc::new(tenant),
         callbacks: Callbacks {
             secret: Secret::from(secret),
             previous_secret: previous.map(|(secret, until)| (Secret::from(secret), until)),

@@ -3,26 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookswitch_api::cloudsipua::RestAuthentication;
-use serde::Deserialize;
+use hookswitch_api::notification::NotificationSettings;
 use serde_json::Value;
 
 use super::{ServiceCallback, Way};
 use crate::notify::{ALARMS, SIP_EVENTS, callback_id};
-
-/// What matters of them.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
-pub(crate) struct NotificationSettings {
-    rest_authentication: Vec<RestAuthentication>,
-    http_timeout: Option<u32>,
-    use_http_events: Option<bool>,
-    alarm_topic: Option<String>,
-    sip_events_topic: Option<String>,
-    alarm_events_rest_endpoint: Option<String>,
-    sip_events_rest_endpoint: Option<String>,
-}
 
 /// `httpTimeout` when nobody says, in milliseconds.
 const USUAL_TIMEOUT: u32 = 15_000;

@@ -110,6 +110,17 @@ async fn domain_in(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Option<String>
         .map(|(_, domain)| domain.to_ascii_lowercase()))
 }
 
+/// A caller on a path that names no domain: what is there belongs to the key, whatever it may do elsewhere.
+pub(super) struct Myself(pub(super) Caller);
+
+impl FromRequestParts<Arc<Rest>> for Myself {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, ApiError> {
+        known(parts, rest).await.map(Self)
+    }
+}
+
 fn authenticate(parts: &Parts, rest: &Rest, domain: Option<&str>) -> Result<Caller, ApiError> {
     // Who presents nothing guesses nothing, and is not counted.
     let credential = bearer(parts).map_err(unauthorized)?;

@@ -18,6 +18,7 @@ use super::body::{Json, OptionalJson};
 use super::documents::{refuse_faults, work_off_the_loop};
 use super::error::ApiError;
 use super::idempotency::CarriesSecret;
+use super::profile;
 use super::query::{Id, Query};
 use super::{Rest, blocking, reply};
 use crate::auth::{Keys, PublicKey, Scopes};
@@ -188,7 +189,11 @@ pub(super) async fn delete(
     let domain = caller.domain.clone();
     work_off_the_loop(move || {
         let (name, id) = (domain.clone(), sk.clone());
-        if !rest.store.write(move |db| stored::delete(db, &name, &id))? {
+        let deleted = rest.store.write(move |db| {
+            profile::delete_along(db, &name, &id)?;
+            stored::delete(db, &name, &id)
+        })?;
+        if !deleted {
             return Err(ApiError::not_found(format!("there is no key {sk}")));
         }
         rest.keys.remove(&domain, &sk);

@@ -178,7 +178,7 @@ pub(super) async fn find(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let target = Target::new(&caller, id, &DocumentQuery::default(), &headers)?;
-    documents::find::<Device>(&rest, &caller, target).await
+    documents::find::<Device>(&rest, target).await
 }
 
 /// Deletes a device
@@ -206,7 +206,7 @@ pub(super) async fn delete(
 #[utoipa::path(
     patch, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "patchDevice",
     params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, description = "The device"), DocumentQuery),
-    request_body = Patch,
+    request_body = Vec<PatchOperation>,
     responses((status = 200, description = "It is patched", body = DeviceWritten)),
 )]
 pub(super) async fn patch(

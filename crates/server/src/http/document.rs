@@ -9,12 +9,12 @@ use hookswitch_api::callback::{CallAnswered, CallFailed, CallHungup, CallNotify,
 use hookswitch_api::error::ErrorBody;
 use hookswitch_api::notice::{ServiceAlarms, SipEvents};
 use hookswitch_api::reply::NewRemoteCallReply;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, OperationBuilder, PathItem};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{OpenApi, openapi};
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, RefOr, ResponseBuilder, Schema};
+use utoipa::{OpenApi, PartialSchema as _, openapi};
 
 use super::scopes::{self, Access};
 use super::{commands, routes};
@@ -36,6 +36,8 @@ const SIGNATURE: &str = "sigv4";
         (name = "Calls", description = "The four commands, and what became of calls"),
         (name = "Events", description = "What applications were told, how that went, and telling it again"),
         (name = "Services", description = "Which calls go to which application"),
+        (name = "Trunks", description = "The ways to and from other networks"),
+        (name = "Notifications", description = "Where a tenant's events and alarms go"),
         (name = "Devices", description = "The devices of a tenant"),
         (name = "Keys", description = "What opens the interface"),
         (name = "Tenant", description = "What holds for the whole tenant"),
@@ -180,6 +182,7 @@ pub fn document() -> openapi::OpenApi {
             operation.security.get_or_insert_with(|| security(access));
             refusals::add(&method, path, access, operation);
         }
+        item.options = Some(preflight(path));
     }
     refusals::define(&mut document);
     examples::add(&mut document);
@@ -224,6 +227,41 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
     ]
     .into_iter()
     .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// `OPTIONS`, which every path answers alike.
+fn preflight(path: &str) -> Operation {
+    let header = |description: &str| {
+        HeaderBuilder::new()
+            .schema(Some(String::schema()))
+            .description(Some(description))
+            .build()
+    };
+    let content = ContentBuilder::new()
+        .schema(Some(utoipa::openapi::Object::new()))
+        .example(Some(serde_json::json!({})))
+        .build();
+    let response = ResponseBuilder::new()
+        .description("What a page may send")
+        .content("application/json", content)
+        .header("Access-Control-Allow-Origin", header("`*`"))
+        .header("Access-Control-Allow-Methods", header("Every method"))
+        .header(
+            "Access-Control-Allow-Headers",
+            header("Every header that is read"),
+        )
+        .build();
+    let parameters = path.split('/').filter_map(|step| {
+        let name = step.strip_prefix('{')?.strip_suffix('}')?;
+        Some(super::describe::in_path(name, "As in the other operations"))
+    });
+    OperationBuilder::new()
+        .summary(Some("What a page of another origin may send"))
+        .description(Some("For browsers (CORS); needs no key."))
+        .parameters(Some(parameters.collect::<Vec<_>>()))
+        .securities(Some([SecurityRequirement::default()]))
+        .response("200", response)
+        .build()
 }
 
 #[cfg(test)]

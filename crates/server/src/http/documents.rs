@@ -19,8 +19,8 @@ use serde_json::{Map, Value, json};
 use super::body::{Json, tolerate};
 use super::error::ApiError;
 use super::{Rest, reply};
-use crate::auth::{Caller, Scope};
-use crate::kind::{Kind, Members};
+use crate::auth::Caller;
+use crate::kind::{Absent, Kind, Members, Veil};
 
 /// How often a write is tried again when another one came between reading and writing.
 const TRIES: u32 = 8;
@@ -62,6 +62,21 @@ pub(super) trait Provisioned: Serialize + DeserializeOwned + Send + Sync + 'stat
 
     /// Lets the calls see a document that was written or deleted.
     fn publish(rest: &Rest, domain: &str, id: &str) -> Result<(), Error>;
+
+    /// What is wrong with the change from `previous`.
+    fn check_change(&self, _previous: &Self) -> Vec<FieldError> {
+        Vec::new()
+    }
+
+    /// Members that are stored and mean nothing.
+    fn remarks(&self) -> Vec<FieldError> {
+        Vec::new()
+    }
+
+    /// A row of a list.
+    fn row(_id: &str, members: Members) -> Value {
+        Value::Object(members)
+    }
 }
 
 /// How a document came to its new form.
@@ -118,7 +133,7 @@ pub(super) async fn list<K: Provisioned>(
         .map_err(|error| ApiError::fields(vec![error]))?;
     let filter = query.filter.clone();
     let draft = query.provisory.unwrap_or(false);
-    let (reader, caller) = (rest.clone(), caller.clone());
+    let (reader, domain) = (rest.clone(), caller.domain.clone());
     let body = work_off_the_loop(move || {
         // One more than asked for shows whether there is a next page.
         let wanted = Page {
@@ -128,13 +143,13 @@ pub(super) async fn list<K: Provisioned>(
         };
         let found = reader
             .store
-            .read(|db| documents::list(db, &caller.domain, K::KIND.name, draft, wanted))?;
+            .read(|db| documents::list(db, &domain, K::KIND.name, draft, wanted))?;
         let limit = page.limit as usize;
         let on_page = &found[..found.len().min(limit)];
-        let rows: Vec<Members> = on_page
+        let rows: Vec<Value> = on_page
             .iter()
-            .map(|document| shown::<K>(&reader, &caller, document))
-            .collect::<Result<_, _>>()?;
+            .map(|document| Ok(K::row(&document.id, shown::<K>(&reader, document)?)))
+            .collect::<Result<_, ApiError>>()?;
         let mut body = json!({ "success": true, K::KIND.list: rows });
         if let (true, Some(last)) = (found.len() > limit, on_page.last()) {
             body["nextToken"] = next_token(&last.id).into();
@@ -148,16 +163,15 @@ pub(super) async fn list<K: Provisioned>(
 /// One document.
 pub(super) async fn find<K: Provisioned>(
     rest: &Arc<Rest>,
-    caller: &Caller,
     target: Target,
 ) -> Result<Response, ApiError> {
-    let (reader, caller) = (rest.clone(), caller.clone());
+    let reader = rest.clone();
     let (version, members) = work_off_the_loop(move || {
         let found = reader
             .store
             .read(|db| documents::find(db, target.key(K::KIND)))?;
         let document = found.ok_or_else(|| missing(K::KIND, &target))?;
-        Ok((document.version, shown::<K>(&reader, &caller, &document)?))
+        Ok((document.version, shown::<K>(&reader, &document)?))
     })
     .await?;
     let mut body = Map::new();
@@ -218,6 +232,40 @@ pub(super) async fn put<K: Provisioned + Clone>(
     .await
 }
 
+/// Writes a whole document, whose secrets may be masked or left out where they stay as they are.
+pub(super) async fn put_whole<K: Provisioned>(
+    rest: &Arc<Rest>,
+    target: Target,
+    body: Value,
+    strict: bool,
+    missing_is: Missing,
+) -> Result<Written<K>, ApiError> {
+    let work = rest.clone();
+    work_off_the_loop(move || {
+        change(&work, &target, missing_is, |previous: Option<&K>| {
+            let mut body = body.clone();
+            if let Value::Object(given) = &mut body {
+                let stored = previous.map(members).transpose()?;
+                refuse_faults(K::KIND.keep(given, stored.as_ref(), Absent::Kept))?;
+            }
+            let parsed =
+                lenient::parse_value::<K>(body).map_err(|error| ApiError::fields(vec![error]))?;
+            tolerate(&parsed.unknown, strict)?;
+            let (mut value, mut warnings) = (parsed.value, parsed.unknown);
+            finish(
+                &mut value,
+                &work,
+                &target,
+                previous,
+                Form::Whole,
+                &mut warnings,
+            )?;
+            Ok((value, warnings))
+        })
+    })
+    .await
+}
+
 /// Applies a patch: all of it or nothing.
 pub(super) async fn patch<K: Provisioned>(
     rest: &Arc<Rest>,
@@ -235,9 +283,13 @@ pub(super) async fn patch<K: Provisioned>(
     work_off_the_loop(move || {
         change(&work, &target, Missing::NeedsOtherForm, |previous| {
             let previous: &K = previous.ok_or_else(|| missing(K::KIND, &target))?;
-            let mut document =
-                serde_json::to_value(previous).map_err(|error| ApiError::internal(&error))?;
-            apply(&mut document, &operations)?;
+            let stored = members(previous)?;
+            let (mut document, veil) = Veil::over(K::KIND, stored.clone());
+            apply(&mut document, &operations, &veil)?;
+            refuse_faults(veil.lift(&mut document))?;
+            if let Value::Object(members) = &mut document {
+                refuse_faults(K::KIND.keep(members, Some(&stored), Absent::Removed))?;
+            }
             if document[K::KIND.id].as_str() != Some(&target.id) {
                 let detail = format!("names the {} and cannot change", K::KIND.noun);
                 return Err(ApiError::field(format!("/{}", K::KIND.id), detail));
@@ -273,13 +325,28 @@ fn finish<K: Provisioned>(
     let unused = value.complete(target, previous, form);
     warnings.extend(unused.map_err(|fault| ApiError::fields(vec![fault]))?);
     refuse_faults(value.check(rest))?;
+    if let Some(previous) = previous {
+        refuse_faults(value.check_change(previous))?;
+    }
+    warnings.extend(value.remarks());
     value.protect(target);
     Ok(())
 }
 
 /// Applies one operation after the other, so that no chain of copies grows without bound.
-fn apply(document: &mut Value, operations: &json_patch::Patch) -> Result<(), ApiError> {
+fn apply(
+    document: &mut Value,
+    operations: &json_patch::Patch,
+    veil: &Veil,
+) -> Result<(), ApiError> {
     for (index, operation) in operations.iter().enumerate() {
+        if let json_patch::PatchOperation::Test(test) = operation {
+            let found = document.pointer(test.path.as_str());
+            if !found.is_some_and(|found| veil.is_equal(found, &test.value)) {
+                return Err(test_failed(index, test.path.as_str()));
+            }
+            continue;
+        }
         json_patch::patch(document, std::slice::from_ref(operation))
             .map_err(|error| patch_failed(index, &error))?;
         let is_copy = matches!(operation, json_patch::PatchOperation::Copy(_));
@@ -397,14 +464,10 @@ fn change<K: Provisioned>(
     ))
 }
 
-/// A document as its reader may see it.
-fn shown<K: Provisioned>(
-    rest: &Rest,
-    caller: &Caller,
-    document: &Document,
-) -> Result<Members, ApiError> {
+/// A document as its readers see it.
+fn shown<K: Provisioned>(rest: &Rest, document: &Document) -> Result<Members, ApiError> {
     let mut members = K::KIND.open(&rest.master_key, document)?;
-    K::KIND.redact(&mut members, caller.scopes.has(Scope::Provisioning));
+    K::KIND.mask(&mut members);
     K::show(rest, &document.domain, &document.id, &mut members);
     Ok(members)
 }
@@ -461,18 +524,24 @@ pub(super) fn stale() -> ApiError {
 }
 
 fn patch_failed(index: usize, error: &json_patch::PatchError) -> ApiError {
-    let at = error.path.to_string();
-    let detail = format!("the operation at {at} failed: {}", error.kind);
-    let (code, reason) = match error.kind {
-        json_patch::PatchErrorKind::TestFailed => (
-            "patch_test_failed",
-            format!("the test at {at} failed; nothing was changed"),
-        ),
-        _ => ("patch_failed", format!("{detail}; nothing was changed")),
-    };
+    let detail = format!("the operation at {} failed: {}", error.path, error.kind);
+    let reason = format!("{detail}; nothing was changed");
     ApiError {
         errors: vec![FieldError::new(format!("/{index}"), detail)],
-        ..ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, reason)
+        ..ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "patch_failed", reason)
+    }
+}
+
+fn test_failed(index: usize, at: &str) -> ApiError {
+    let detail = format!("the test at {at} failed");
+    let reason = format!("{detail}; nothing was changed");
+    ApiError {
+        errors: vec![FieldError::new(format!("/{index}"), detail)],
+        ..ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "patch_test_failed",
+            reason,
+        )
     }
 }
 

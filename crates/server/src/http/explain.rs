@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use hookswitch_api::call::{CallDirection, TraceStep};
 use hookswitch_api::lenient;
-use hookswitch_call::route::{self, Destined, Route, ServingRefusal};
+use hookswitch_call::route::{self, Destined, Route, ServingRefusal, Way};
 use hookswitch_sip::message::{Host, Uri};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -23,7 +23,8 @@ use super::{Rest, reply};
 pub(super) struct ExplainRequest {
     /// `inbound` (the default) or `outbound`.
     direction: Option<CallDirection>,
-    /// Inbound: whom the peer calls, a SIP URI or a user of the domain.
+    /// Whom the peer or the application calls, a SIP URI or a user of the domain; outbound it decides which trunk
+    /// takes the call.
     #[serde(deserialize_with = "lenient::text")]
     #[schema(example = "sip:+46890510@acme.example.com")]
     destination_uri: Option<String>,
@@ -52,6 +53,12 @@ pub(super) struct ExplainReply {
     /// Its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    /// Outbound: the trunk that would take the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trunk_id: Option<String>,
+    /// Outbound: whom that trunk would be asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trunk_user: Option<String>,
     /// Why nothing would take it.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<ExplainRefusal>,
@@ -104,12 +111,7 @@ fn inbound(rest: &Rest, domain: &str, request: &ExplainRequest) -> Result<Explai
             "must be the address the request would come from",
         )
     })?;
-    let has_scheme = destination.contains(':');
-    let written = if has_scheme {
-        destination.to_owned()
-    } else {
-        format!("sip:{destination}@{domain}")
-    };
+    let written = written(destination, domain);
     let uri =
         Uri::parse(&written).map_err(|why| ApiError::field("/destinationUri", why.to_string()))?;
     let host = match (uri.host, uri.host.ip()) {
@@ -132,7 +134,8 @@ fn inbound(rest: &Rest, domain: &str, request: &ExplainRequest) -> Result<Explai
         token: None,
         unix_seconds: unix_seconds(),
         dev: rest.dev,
-        device: None,
+        signer: None,
+        shown: route::Shown::default(),
     };
     let Route {
         tenant,
@@ -157,9 +160,31 @@ fn outbound(rest: &Rest, domain: &str, request: &ExplainRequest) -> Result<Expla
         .tenant(domain)
         .ok_or_else(|| ApiError::not_found("the domain was removed"))?;
     let source_user = request.source_user.as_deref().unwrap_or_default();
+    let mut steps = Vec::new();
+    let way = match request.destination_uri.as_deref() {
+        None | Some("") => Ok(Way::Direct),
+        Some(destination) => {
+            let written = written(destination, domain);
+            let uri = Uri::parse(&written)
+                .map_err(|why| ApiError::field("/destinationUri", why.to_string()))?;
+            route::outward(&directory, tenant, &uri, &mut steps)
+        }
+    };
+    let way = match way {
+        Ok(way) => way,
+        Err(_) => return Ok(refused("outbound_forbidden", None, &steps)),
+    };
     Ok(
         match route::serving(tenant, request.cloud_sip_ua_id.as_deref(), source_user) {
-            Ok((service, step)) => taken(&service.id, &service.name, &[step]),
+            Ok((service, step)) => {
+                steps.insert(0, step);
+                let mut reply = taken(&service.id, &service.name, &steps);
+                if let Way::Trunk { trunk, user } = way {
+                    reply.trunk_id = Some(trunk.id.to_string());
+                    reply.trunk_user = Some(user);
+                }
+                reply
+            }
             Err(refusal) => {
                 let (code, why) = match refusal {
                     ServingRefusal::UnknownService => {
@@ -180,11 +205,22 @@ fn outbound(rest: &Rest, domain: &str, request: &ExplainRequest) -> Result<Expla
     )
 }
 
+/// A SIP URI as it is, a user alone as one of the domain.
+fn written(destination: &str, domain: &str) -> String {
+    if destination.contains(':') {
+        destination.to_owned()
+    } else {
+        format!("sip:{destination}@{domain}")
+    }
+}
+
 fn taken(id: &str, name: &str, trace: &[route::TraceStep]) -> ExplainReply {
     ExplainReply {
         success: true,
         cloud_sip_ua_id: Some(id.to_owned()),
         name: Some(name.to_owned()),
+        trunk_id: None,
+        trunk_user: None,
         refusal: None,
         trace: trace.iter().map(step).collect(),
     }
@@ -195,6 +231,8 @@ fn refused(code: &str, sip_status: Option<u16>, trace: &[route::TraceStep]) -> E
         success: true,
         cloud_sip_ua_id: None,
         name: None,
+        trunk_id: None,
+        trunk_user: None,
         refusal: Some(ExplainRefusal {
             code: code.to_owned(),
             sip_status,

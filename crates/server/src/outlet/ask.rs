@@ -14,7 +14,7 @@ use super::{CallbackCounts, Outlet, answer, cursor};
 use crate::callback::{Answered, Asked, CallKey, TellResult, Told, TryError};
 use crate::shard::{Input, ShardHandle};
 
-/// One line in the log about a service's failing asks in so long.
+/// One line in the log about a service's failing asks, or about a kind that is not in service, in so long.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 /// Services whose complaints are told apart.
 const COMPLAINTS_KEPT: usize = 1_024;
@@ -25,7 +25,7 @@ pub(super) struct Complaints(Mutex<HashMap<Arc<str>, (Instant, u64)>>);
 
 impl Complaints {
     /// Whether to write a line now; tells how many were left out since the last one.
-    fn due(&self, service: &Arc<str>) -> Option<u64> {
+    pub(super) fn due(&self, service: &Arc<str>) -> Option<u64> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= COMPLAINTS_KEPT && !kept.contains_key(service) {
             kept.clear();

@@ -9,6 +9,7 @@ mod restore;
 mod results;
 mod rows;
 mod targets;
+mod unserved;
 mod watch;
 
 use std::sync::{Arc, OnceLock};
@@ -113,7 +114,10 @@ impl Outlet {
         let mut leaving = Leaving::default();
         for change in changes {
             match change {
-                Change::Call(record) => batch.calls.push(rows::call(&record)),
+                Change::Call(record) => {
+                    self.complain_of_unserved(&record);
+                    batch.calls.push(rows::call(&record));
+                }
                 Change::Snapshot { call, snapshot } => {
                     batch.snapshots.push(rows::snapshot(
                         &self.master_key,

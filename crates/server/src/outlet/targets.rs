@@ -158,7 +158,7 @@ fn signer(entry: &RestAuthentication) -> Result<RestAuth, crate::callback::SignE
         SignatureType::Hs256 => "HS256",
     };
     let auth = RestAuth::new(kind, secret, entry.sub.as_deref(), entry.scope.as_deref())?;
-    let headers = entry.request_headers.iter();
+    let headers = entry.request_headers.iter().flatten();
     Ok(headers.fold(auth, |auth, (name, value)| {
         auth.with_header(name, value.expose())
     }))

@@ -2,7 +2,7 @@
 
 use hookswitch_api::device::{AuthType, Device};
 use hookswitch_api::error::FieldError;
-use hookswitch_api::secret::Secret;
+use hookswitch_api::secret::{MASK, Secret};
 use hookswitch_call::pattern::Pattern;
 use hookswitch_sip::auth::Ha1;
 use hookswitch_store::{Error, Write, documents as stored};
@@ -19,7 +19,11 @@ impl Provisioned for Device {
     const KIND: &'static Kind = &DEVICE;
 
     fn check(&self, _: &Rest) -> Vec<FieldError> {
-        faults(self)
+        let mut faults = faults(self);
+        if is_masked(self.ha1.as_ref()) {
+            faults.retain(|fault| fault.pointer != "/ha1");
+        }
+        faults
     }
 
     fn complete(
@@ -105,6 +109,7 @@ pub(in super::super) fn complete(
     generated: Generated,
 ) -> Result<Vec<FieldError>, FieldError> {
     let same_kind = previous.filter(|previous| previous.auth_type == device.auth_type);
+    keep_masked(device, same_kind)?;
     match device.auth_type {
         AuthType::UserId => {
             let kept = same_kind.and_then(|previous| previous.password.as_ref());
@@ -154,6 +159,29 @@ pub(in super::super) fn complete(
             Ok(unused)
         }
     }
+}
+
+/// A mask stands for the secret the device has, as in every other document.
+fn keep_masked(device: &mut Device, previous: Option<&Device>) -> Result<(), FieldError> {
+    let nothing = |pointer| {
+        FieldError::new(
+            pointer,
+            "is masked, and no secret is stored there: send the secret itself",
+        )
+    };
+    if is_masked(device.password.as_ref()) {
+        let kept = previous.and_then(|previous| previous.password.clone());
+        device.password = Some(kept.ok_or_else(|| nothing("/password"))?);
+    }
+    if is_masked(device.ha1.as_ref()) {
+        let kept = previous.and_then(|previous| previous.ha1.clone());
+        device.ha1 = Some(kept.ok_or_else(|| nothing("/ha1"))?);
+    }
+    Ok(())
+}
+
+fn is_masked(secret: Option<&Secret>) -> bool {
+    secret.is_some_and(|secret| secret.expose() == MASK)
 }
 
 /// Warnings for secrets that devices of this kind do not use.

@@ -30,6 +30,26 @@ impl Neighbours {
         let service = json!({"name": "all", "destinationMatch": ".*", "callbackBaseUrl": "https://app.example.com"});
         let services = format!("/provisioning/cloudsipua/{OTHER}");
         let service = world.post(&services, service).await.ok();
+        let media = json!({"name": "all", "destinationMatch": ".*", "callbackBaseUrl": "https://app.example.com", "restAuthentication": []});
+        let media = world
+            .post(&format!("/provisioning/mediaservice/{OTHER}"), media)
+            .await
+            .ok();
+        let bridge = json!({"name": "all", "destinationMatch": ".*", "protocol": "scaip"});
+        let bridge = world
+            .post(&format!("/provisioning/alarmbridge/{OTHER}"), bridge)
+            .await
+            .ok();
+        let mapper = json!({"name": "all", "alarmHandling": "drop", "targetEndpoint": {"protocol": "scaip"}});
+        let mapper = world
+            .post(&format!("/provisioning/alarmeventmapper/{OTHER}"), mapper)
+            .await
+            .ok();
+        let trunk = json!({"destinationTarget": "a.example", "destinationTransport": "udp", "destinationMatch": "^46"});
+        let trunk = world
+            .post(&format!("/provisioning/trunk/{OTHER}"), trunk)
+            .await
+            .ok();
         let keys = format!("/provisioning/apiKey/{OTHER}");
         let key = world.post(&keys, json!({})).await.ok();
         let now = super::super::allowed::unix_seconds();
@@ -39,6 +59,10 @@ impl Neighbours {
         let ids = vec![
             ("deviceId", "desk".to_owned()),
             ("cloudSipUAId", text(&service["id"])),
+            ("mediaServiceId", text(&media["id"])),
+            ("alarmBridgeId", text(&bridge["id"])),
+            ("alarmEventMapperId", text(&mapper["id"])),
+            ("trunkId", text(&trunk["id"])),
             ("keyId", text(&key["sk"])),
             ("id", CALL.text().as_str().to_owned()),
         ];

@@ -9,16 +9,21 @@ mod devices;
 mod errors;
 mod events;
 mod grandstream;
+mod hostile;
 mod isolation;
 mod keys;
 mod limits;
 mod openapi;
+mod profile;
+mod provisory;
+mod resources;
 mod scopes;
 mod services;
 mod signatures;
 mod sip_log;
 mod statistics;
 mod tenant;
+mod trunks;
 
 use std::sync::Mutex;
 

@@ -28,6 +28,14 @@ fn reached(world: &World, user: &str) -> Option<String> {
         .map(|service| service.id.to_string())
 }
 
+/// The secret that callbacks of a service are signed with.
+fn signing_secret(world: &World, id: &str) -> String {
+    let published = world.rest.publisher.current();
+    let callback = published.callback(ACME, id).unwrap();
+    let secret = callback.authentication[0].secret.as_ref().unwrap();
+    secret.expose().to_owned()
+}
+
 #[tokio::test]
 async fn a_service_is_created_found_listed_and_reached() {
     let world = World::new();
@@ -37,8 +45,8 @@ async fn a_service_is_created_found_listed_and_reached() {
     assert_eq!(found["cloudsipua"]["id"], id.as_str());
     assert_eq!(found["cloudsipua"]["name"], "alarms");
     assert_eq!(
-        found["cloudsipua"]["restAuthentication"][0]["secret"],
-        "s".repeat(40)
+        found["cloudsipua"]["restAuthentication"][0]["secret"], "********",
+        "nobody reads a secret back"
     );
     assert!(found["cloudsipua"]["callbackId"].is_string());
     let listed = world.get(LIST).await.ok();
@@ -150,7 +158,7 @@ async fn a_patch_changes_what_it_names() {
     assert_eq!(after["description"], "for 47");
     assert_eq!(after["callbackName"], "alarms");
     assert!(after["restAuthentication"][0].get("sub").is_none());
-    assert_eq!(after["restAuthentication"][0]["secret"], "s".repeat(40));
+    assert_eq!(signing_secret(&world, &id), "s".repeat(40));
     assert_eq!(reached(&world, "4712"), Some(id));
 }
 
@@ -480,6 +488,91 @@ async fn a_callback_that_was_switched_off_can_be_enabled() {
         .post("/v1/acme.example.com/callbacks/nothing/enable", json!({}))
         .await;
     assert_eq!(unknown.refusal(), (404, "not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn a_secret_that_is_masked_or_left_out_stays_and_a_new_one_takes_its_place() {
+    let world = World::new();
+    let id = create(&world, service()).await;
+    let path = format!("{LIST}/{id}");
+    let shown = world.get(&path).await.ok()["cloudsipua"].clone();
+    world.put(&path, shown).await.ok();
+    assert_eq!(signing_secret(&world, &id), "s".repeat(40));
+    let mut body = service();
+    body["restAuthentication"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("secret");
+    world.put(&path, body.clone()).await.ok();
+    assert_eq!(signing_secret(&world, &id), "s".repeat(40));
+    body["restAuthentication"][0]["secret"] = "t".repeat(40).into();
+    world.put(&path, body.clone()).await.ok();
+    assert_eq!(signing_secret(&world, &id), "t".repeat(40));
+    body["restAuthentication"][0]["secret"] = Value::Null;
+    assert_eq!(
+        world.put(&path, body).await.pointers(),
+        ["/restAuthentication/0/secret"]
+    );
+    let mut masked = service();
+    masked["restAuthentication"][0]["secret"] = "********".into();
+    assert_eq!(
+        world.post(LIST, masked).await.pointers(),
+        ["/restAuthentication/0/secret"],
+        "a mask with nothing behind it"
+    );
+}
+
+#[tokio::test]
+async fn no_operation_of_a_patch_reads_a_secret() {
+    let world = World::new();
+    let mut body = service();
+    body["restAuthentication"] = json!([
+        {"type": "HS256", "secret": "s".repeat(40), "requestHeaders": {"x-key": "k"}},
+        {"type": "HS256", "secret": "t".repeat(40)},
+    ]);
+    let id = create(&world, body).await;
+    let path = format!("{LIST}/{id}");
+    let before = world.get(&path).await.ok();
+    let secret = "/restAuthentication/0/secret";
+    for (op, to) in [
+        ("copy", "/description"),
+        ("move", "/name"),
+        ("copy", "/restAuthentication/0/requestHeaders/x-key"),
+        ("copy", "/callbackBaseUrl"),
+        ("copy", "/restAuthentication/0/sub"),
+    ] {
+        let refused = world
+            .patch(&path, json!([{"op": op, "from": secret, "path": to}]))
+            .await;
+        assert_eq!(refused.pointers(), [to], "{op}");
+        assert!(!refused.text.contains("ssss"), "{}", refused.text);
+    }
+    let mut answers = Vec::new();
+    for guess in ["s".repeat(40), "wrong".to_owned()] {
+        let refused = world
+            .patch(
+                &path,
+                json!([{"op": "test", "path": secret, "value": guess}]),
+            )
+            .await;
+        assert_eq!(refused.refusal(), (422, "patch_test_failed".to_owned()));
+        answers.push(refused.json()["reason"].clone());
+    }
+    assert_eq!(
+        answers[0], answers[1],
+        "a right guess is answered like a wrong one"
+    );
+    assert_eq!(world.get(&path).await.ok(), before);
+    let swap = json!([
+        {"op": "test", "path": secret, "value": "********"},
+        {"op": "move", "from": "/restAuthentication/1", "path": "/restAuthentication/0"},
+    ]);
+    world.patch(&path, swap).await.ok();
+    assert_eq!(
+        signing_secret(&world, &id),
+        "t".repeat(40),
+        "a secret goes with its entry"
+    );
 }
 
 #[tokio::test]

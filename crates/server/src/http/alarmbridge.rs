@@ -1,0 +1,59 @@
+//! `/provisioning/alarmbridge/{domain}`: services that receive alarm events.
+
+use hookswitch_api::alarmbridge::AlarmBridge;
+use hookswitch_api::error::FieldError;
+use hookswitch_store::Error;
+
+use super::Rest;
+use super::cloudsipua::{check_pattern, check_signing, complete_callback_id};
+use super::destinations::{Destination, Words};
+use super::documents::{Form, Provisioned, Target};
+use crate::kind::{ALARM_BRIDGE, Kind};
+
+impl Provisioned for AlarmBridge {
+    const KIND: &'static Kind = &ALARM_BRIDGE;
+
+    fn check(&self, rest: &Rest) -> Vec<FieldError> {
+        let mut faults = self.validate(rest.plain_http());
+        check_pattern("/destinationMatch", &self.destination_match, &mut faults);
+        if faults.is_empty() {
+            let url = self.callback_base_url.as_deref();
+            faults.extend(url.and_then(|url| rest.check_target("/callbackBaseUrl", url)));
+            faults.extend(check_signing(&self.rest_authentication));
+        }
+        faults
+    }
+
+    fn complete(
+        &mut self,
+        target: &Target,
+        previous: Option<&Self>,
+        _: Form,
+    ) -> Result<Vec<FieldError>, FieldError> {
+        self.id = Some(target.id.clone());
+        let kept = previous.and_then(|previous| previous.callback_id.as_ref());
+        complete_callback_id(&mut self.callback_id, kept);
+        Ok(Vec::new())
+    }
+
+    fn publish(rest: &Rest, domain: &str, _: &str) -> Result<(), Error> {
+        rest.publisher.refresh_tenant(domain)
+    }
+
+    fn remarks(&self) -> Vec<FieldError> {
+        self.remarks()
+    }
+}
+
+impl Destination for AlarmBridge {
+    const WORDS: Words = Words {
+        list: "/provisioning/alarmbridge/{domain}",
+        item: "/provisioning/alarmbridge/{domain}/{alarmBridgeId}",
+        parameter: "alarmBridgeId",
+        operation: "AlarmBridge",
+        one: "an Alarmbridge",
+        many: "the Alarmbridges",
+        what: "Alarm calls and messages it matches become events. `protocol` says which fields have an effect; a field of another protocol is stored and named in `warnings`. The service itself is not in this version: until then a call or a MESSAGE it matches is refused with 501, and the record says why.",
+        example: include_str!("examples/alarmbridge.json"),
+    };
+}

@@ -1,0 +1,56 @@
+//! `/provisioning/mediaservice/{domain}`: services that play, ask and record.
+
+use hookswitch_api::error::FieldError;
+use hookswitch_api::mediaservice::MediaService;
+use hookswitch_store::Error;
+
+use super::Rest;
+use super::cloudsipua::{check_pattern, check_signing, complete_callback_id};
+use super::destinations::{Destination, Words};
+use super::documents::{Form, Provisioned, Target};
+use crate::kind::{Kind, MEDIA_SERVICE};
+
+impl Provisioned for MediaService {
+    const KIND: &'static Kind = &MEDIA_SERVICE;
+
+    fn check(&self, rest: &Rest) -> Vec<FieldError> {
+        let mut faults = self.validate(rest.plain_http());
+        check_pattern("/destinationMatch", &self.destination_match, &mut faults);
+        if faults.is_empty() {
+            faults.extend(rest.check_target("/callbackBaseUrl", &self.callback_base_url));
+            faults.extend(check_signing(
+                self.rest_authentication.as_deref().unwrap_or_default(),
+            ));
+        }
+        faults
+    }
+
+    fn complete(
+        &mut self,
+        target: &Target,
+        previous: Option<&Self>,
+        _: Form,
+    ) -> Result<Vec<FieldError>, FieldError> {
+        self.id = Some(target.id.clone());
+        let kept = previous.and_then(|previous| previous.callback_id.as_ref());
+        complete_callback_id(&mut self.callback_id, kept);
+        Ok(Vec::new())
+    }
+
+    fn publish(rest: &Rest, domain: &str, _: &str) -> Result<(), Error> {
+        rest.publisher.refresh_tenant(domain)
+    }
+}
+
+impl Destination for MediaService {
+    const WORDS: Words = Words {
+        list: "/provisioning/mediaservice/{domain}",
+        item: "/provisioning/mediaservice/{domain}/{mediaServiceId}",
+        parameter: "mediaServiceId",
+        operation: "MediaService",
+        one: "a Media Service",
+        many: "the Media Services",
+        what: "Calls it matches are to be played to, asked and recorded. The service itself is not in this version: until then a call it matches is refused with 501, and the call's record says why.",
+        example: include_str!("examples/mediaservice.json"),
+    };
+}
