@@ -183,7 +183,7 @@ impl Server {
         Ok(self.running.ended()?.is_some())
     }
 
-    /// Runs `hookswitch ARGUMENTS --data FOLDER` and reads the JSON it prints.
+    /// Runs `hookswitch ARGUMENTS --data FOLDER` and reads the JSON it prints; null when it prints nothing.
     ///
     /// # Errors
     /// When it fails.
@@ -199,6 +199,9 @@ impl Server {
             arguments.join(" "),
             String::from_utf8_lossy(&output.stderr)
         );
+        if output.stdout.is_empty() {
+            return Ok(Value::Null);
+        }
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 

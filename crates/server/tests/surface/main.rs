@@ -42,5 +42,6 @@ mod relay;
 mod reliability;
 mod restart;
 mod streams;
+mod trunks;
 mod webhooks;
 mod world;
