@@ -11,7 +11,7 @@ use hookswitch_api::done::Done;
 use hookswitch_api::error::FieldError;
 use hookswitch_api::notification::NotificationSettings;
 use hookswitch_api::page::DocumentQuery;
-use hookswitch_store::Error;
+use hookswitch_store::{Error, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -28,6 +28,7 @@ use super::error::ApiError;
 use super::query::Query;
 use super::{Rest, reply};
 use crate::kind::{Kind, Members, NOTIFICATION_SETTINGS, SIPREC_SERVICE};
+use crate::{directory, notify};
 
 /// The one document of its kind a tenant has.
 const ID: &str = "default";
@@ -56,9 +57,10 @@ impl<const OF_RECORDING: bool> Provisioned for Settings<OF_RECORDING> {
         faults.extend(check_signing(&settings.rest_authentication));
         // Topics beside useHttpEvents are kept for the day it is switched off.
         if settings.use_http_events != Some(true) {
-            let topics = settings.topics().into_iter();
-            let used = topics.filter_map(|(pointer, topic)| topic.map(|_| pointer));
-            faults.extend(used.map(|pointer| FieldError::new(pointer, NO_SNS)));
+            for (pointer, topic) in settings.topics() {
+                let why = topic.and_then(|topic| unpublished(rest.sns_region.as_deref(), topic));
+                faults.extend(why.map(|why| FieldError::new(pointer, why)));
+            }
         }
         faults
     }
@@ -77,13 +79,34 @@ impl<const OF_RECORDING: bool> Provisioned for Settings<OF_RECORDING> {
         members.remove("id");
     }
 
-    /// Calls do not look at it.
-    fn publish(_: &Rest, _: &str, _: &str) -> Result<(), Error> {
-        Ok(())
+    /// What was switched off with 410 is tried again.
+    fn write_along(db: &Write<'_>, domain: &str, _: &str) -> Result<(), Error> {
+        if OF_RECORDING {
+            return Ok(());
+        }
+        directory::switch_on(db, domain, notify::ALARMS)?;
+        directory::switch_on(db, domain, notify::SIP_EVENTS)
+    }
+
+    fn publish(rest: &Rest, domain: &str, _: &str) -> Result<(), Error> {
+        rest.publisher.refresh_tenant(domain)
     }
 }
 
-const NO_SNS: &str = "needs Amazon SNS, for which this node has no region and credentials: use the HTTPS endpoints with useHttpEvents true";
+/// Why this node cannot publish to a topic, if it cannot.
+fn unpublished(region: Option<&str>, topic: &str) -> Option<String> {
+    let Some(region) = region else {
+        return Some(NO_SNS.to_owned());
+    };
+    let of_topic = topic.split(':').nth(3).unwrap_or_default();
+    (of_topic != region).then(|| {
+        format!(
+            "is in the region {of_topic}, and this node publishes to Amazon SNS in {region} only"
+        )
+    })
+}
+
+const NO_SNS: &str = "needs Amazon SNS, for which this node has no region and credentials (--sns-region, --sns-access-key-id): use the HTTPS endpoints with useHttpEvents true";
 
 /// The paths, with their handlers and descriptions.
 pub(super) fn routes() -> [UtoipaMethodRouter<Arc<Rest>>; 2] {

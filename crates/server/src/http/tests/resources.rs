@@ -204,6 +204,22 @@ async fn settings_have_the_same_fields_and_refuse_what_they_cannot_be() {
 }
 
 #[tokio::test]
+async fn topics_are_taken_in_the_region_this_node_publishes_to() {
+    for resource in RESOURCES.iter().filter(|resource| resource.singleton) {
+        let mut world = World::new();
+        Arc::get_mut(&mut world.rest).unwrap().sns_region = Some("eu-north-1".into());
+        let topic = |region: &str| format!("arn:aws:sns:{region}:123456789012:alarms");
+        let taken = json!({"alarmTopic": topic("eu-north-1")});
+        world.put(resource.list, taken.clone()).await.ok();
+        assert_eq!(resource.read(&world, resource.list).await, taken);
+        let elsewhere = json!({"alarmTopic": topic("us-east-1"), "useHttpEvents": false});
+        let refused = world.put(resource.list, elsewhere).await;
+        assert_eq!(refused.pointers(), ["/alarmTopic"]);
+        assert!(refused.text.contains("us-east-1"), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
 async fn fields_of_another_variant_are_stored_and_named() {
     let world = World::new();
     for (single, change, named) in [
