@@ -19,6 +19,150 @@ class HookswitchError(Exception):
         self.body = body
 
 
+class AlarmBridge(TypedDict, total=False):
+    """An alarm bridge."""
+
+    alarmEventMapperId: Union[str, None]
+    """The id of the mapper that sends the events on."""
+
+    arcDisconnectClearsCall: Union[bool, None]
+    """Whether a hang-up of the receiving centre clears the device; true when absent."""
+
+    callbackBaseUrl: Union[str, None]
+    """Where callbacks go; begins with `https://`."""
+
+    callbackDescription: Union[str, None]
+    """What the callback is for."""
+
+    callbackId: Union[str, None]
+    """Names the callback; made by the platform when absent."""
+
+    callbackName: Union[str, None]
+    """The user's label of the callback."""
+
+    callbackTimeout: Union[int, None]
+    """The whole budget of a callback with its tries, in milliseconds; 15000 when absent."""
+
+    controlCommandsEnabled: Union[bool, None]
+    """Whether the bridge stays in the media path of the voice call after an alarm; true when absent."""
+
+    customEventMap: Union[dict[str, Any], None]
+    """How events are transformed before they are told."""
+
+    customerSiteId: Union[str, None]
+    """Copied into callbacks, and put before `controllerId:deviceId` to find the device."""
+
+    dataRequestInterval: Union[int, None]
+    """`bs8521`, also as a candidate or fallback: milliseconds between data requests; 1600 when absent."""
+
+    defaultEmergencyDestination: Union[str, None]
+    """Whom new alarm events are to reach, where the device says nothing."""
+
+    defaultHeartbeatInterval: Union[int, None]
+    """The heartbeat interval of devices that set none, in milliseconds."""
+
+    description: Union[str, None]
+    """What it is for."""
+
+    destinationMatch: Required[str]
+    """The regular expression that selects inbound calls and messages by the called user: linear-time,
+    unanchored; `/…/` and `/…/i` literals are understood.
+    """
+
+    fallbackAlarmProtocol: Union[CallProtocol, None]
+
+    id: Union[str, None]
+    """Names it in later requests; made by the platform when absent. Overwriting keeps it."""
+
+    name: Required[str]
+    """The user's label."""
+
+    protocol: Required[Protocol]
+    """How events reach it; says which other fields have an effect."""
+
+    protocolCandidates: list[CallProtocol]
+    """`multiprotocol`: what to try."""
+
+    protocolMode: Union[ToneMode, None]
+
+    protocolModes: list[ToneMode]
+    """`multiprotocol`: the tone codings to try."""
+
+    restAuthentication: list[RestAuthentication]
+    """How callbacks are signed: the first entry, and the next one each time the application answers 401 or
+    403.
+    """
+
+    tonePowers: list[int]
+    """`multiprotocol`: the powers of tones to try."""
+
+    toneSettings: Union[ToneSettings, None]
+
+    useVPNConnection: Union[bool, None]
+    """Whether devices come over a VPN, so that no network address translation is undone."""
+
+
+class AlarmEventMapper(TypedDict, total=False):
+    """An alarm event mapper."""
+
+    alarmHandling: Required[AlarmHandling]
+    """What happens once an event has come; says which other fields have an effect."""
+
+    callerId: Union[str, None]
+    """`callerId` of events instead of the device's."""
+
+    controllerIdPadLength: Union[int, None]
+    """Zeros put before controllerId up to this length, where deviceId is joined to it."""
+
+    description: Union[str, None]
+    """What it is for."""
+
+    deviceIdPadLength: Union[int, None]
+    """Zeros put before deviceId up to this length, where it is joined to controllerId."""
+
+    enableDestinationMonitoring: Union[bool, None]
+    """Whether it is watched which of target and backup is active."""
+
+    fromDomain: Union[str, None]
+    """The domain of From instead of the tenant's."""
+
+    id: Union[str, None]
+    """Names it in later requests and in `alarmEventMapperId`; made by the platform when absent. Overwriting
+    keeps it.
+    """
+
+    mapDeviceIdToControllerId: Union[bool, None]
+    """Whether deviceId is joined to controllerId and left out; false when absent."""
+
+    mappingRules: Union[dict[str, Any], None]
+    """Rules of the protocols."""
+
+    maxSessionDuration: Union[int, None]
+    """The longest a session may exist, in seconds."""
+
+    name: Required[str]
+    """The user's label."""
+
+    siaMapping: Union[dict[str, Any], None]
+    """Target `sia`: how events become SIA codes."""
+
+    targetEndpoint: Required[TargetEndpoint]
+    """Where events go."""
+
+    unknownAlarmEventVoiceDestination: Union[str, None]
+    """Where a call goes whose event cannot be read."""
+
+    useVoiceBridge: Union[bool, None]
+    """Whether the voice bridge is used."""
+
+    waitForCallback: Union[int, None]
+    """`callEmergencyCenter` and `requestCallback`: seconds to wait for the centre's call."""
+
+
+AlarmHandling = Literal["callEmergencyCenter", "usePredefinedDestination", "requestCallback", "drop"]
+"""What happens once an event has come."""
+
+
 AlarmKind = Literal["callbackDisabled", "callbackFailing"]
 """What is wrong; there may be more kinds one day."""
 
@@ -159,6 +303,24 @@ class Authorized(TypedDict, total=False):
 
     register: Union[bool, None]
     """Whether it may register."""
+
+
+class BackupEndpoint(TypedDict, total=False):
+    """Where events go when the target does not take them."""
+
+    backupDefaultVoiceDestination: Union[str, None]
+    """Where voice calls go."""
+
+    backupDestAddr: Union[str, None]
+    """A SIP URI or an address."""
+
+    backupOverrideSipFrom: Union[str, None]
+    """What From says instead of the device."""
+
+    backupSipAuthPassword: Union[Secret, None]
+
+    backupSipAuthUser: Union[str, None]
+    """The user name of SIP digest authentication."""
 
 
 class BulkError(TypedDict, total=False):
@@ -369,6 +531,10 @@ class CallMedia(TypedDict, total=False):
     """Its payload type for telephone events."""
 
 
+CallProtocol = Literal["bs8521", "scaip", "tt92", "ttnew"]
+"""An alarm protocol a device may speak in a call."""
+
+
 class CallReply(TypedDict, total=False):
     """Reply with one call."""
 
@@ -398,7 +564,7 @@ class CloudSipUa(TypedDict, total=False):
     """
 
     callbackId: Union[str, None]
-    """Given by the platform; ignored in requests."""
+    """Names the callback; made by the platform when absent."""
 
     callbackName: Union[str, None]
     """The user's label of the callback."""
@@ -415,49 +581,13 @@ class CloudSipUa(TypedDict, total=False):
     """
 
     id: Union[str, None]
-    """Given by the platform; ignored in requests."""
+    """Names it in later requests; made by the platform when absent. Overwriting keeps it."""
 
     name: Required[str]
     """The user's label."""
 
     restAuthentication: list[RestAuthentication]
     """How callbacks are signed: the first entry, and the next one each time the application answers 401 or 403."""
-
-
-class CloudSipUaList(TypedDict, total=False):
-    """Reply to a list of services."""
-
-    cloudsipuas: Required[list[CloudSipUa]]
-    """The services of the page."""
-
-    nextToken: Union[str, None]
-    """Leads to the next page, when there is one."""
-
-    success: Required[bool]
-    """Always true."""
-
-
-class CloudSipUaReply(TypedDict, total=False):
-    """Reply with one service."""
-
-    cloudsipua: Required[CloudSipUa]
-    """The service."""
-
-    success: Required[bool]
-    """Always true."""
-
-
-class CloudSipUaWritten(TypedDict, total=False):
-    """Reply to a service created or overwritten."""
-
-    id: Required[str]
-    """Names the service in later requests."""
-
-    success: Required[bool]
-    """Always true."""
-
-    warnings: list[FieldError]
-    """Members of the request that were ignored."""
 
 
 class CommandReply(TypedDict, total=False):
@@ -692,6 +822,50 @@ class Done(TypedDict, total=False):
     """Members of the request that were ignored."""
 
 
+class DraftChanges(TypedDict, total=False):
+    """Reply with what would change."""
+
+    drafts: Required[list[DraftChange]]
+    """Every draft that is meant, by kind and id."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+class DraftName(TypedDict, total=False):
+    """Names one draft."""
+
+    id: Required[str]
+    """Its id."""
+
+    kind: Required[str]
+    """`cloudsipua`, `mediaservice`, `alarmbridge` or `alarmeventmapper`."""
+
+
+class Drafts(TypedDict, total=False):
+    """Which drafts are meant."""
+
+    documents: list[DraftName]
+    """These only; all of the domain when absent."""
+
+
+class DraftsDone(TypedDict, total=False):
+    """Reply to drafts promoted or discarded."""
+
+    count: Required[int]
+    """How many drafts there were."""
+
+    drafts: Required[list[DraftName]]
+    """Which."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+Effect = Literal["create", "replace", "nothing"]
+"""What a draft would do."""
+
+
 class Envelope(TypedDict, total=False):
     """The members that all callbacks share; those a call does not have are left out."""
 
@@ -794,6 +968,12 @@ class ExplainReply(TypedDict, total=False):
     trace: Required[list[TraceStep]]
     """Every step of the decision."""
 
+    trunkId: Union[str, None]
+    """Outbound: the trunk that would take the call."""
+
+    trunkUser: Union[str, None]
+    """Outbound: whom that trunk would be asked for."""
+
 
 class ExplainRequest(TypedDict, total=False):
     """The facts of a call that might happen."""
@@ -802,7 +982,9 @@ class ExplainRequest(TypedDict, total=False):
     """Outbound: the service that is to serve the call."""
 
     destinationUri: Union[str, None]
-    """Inbound: whom the peer calls, a SIP URI or a user of the domain."""
+    """Whom the peer or the application calls, a SIP URI or a user of the domain; outbound it decides which trunk
+    takes the call.
+    """
 
     direction: Union[CallDirection, None]
 
@@ -875,6 +1057,77 @@ class LadderReply(TypedDict, total=False):
     """Always true."""
 
 
+class MediaService(TypedDict, total=False):
+    """A media service."""
+
+    callbackBaseUrl: Required[str]
+    """Where callbacks go; begins with `https://`."""
+
+    callbackDescription: Union[str, None]
+    """What the callback is for."""
+
+    callbackId: Union[str, None]
+    """Names the callback; made by the platform when absent."""
+
+    callbackName: Union[str, None]
+    """The user's label of the callback."""
+
+    callbackTimeout: Union[int, None]
+    """The whole budget of a callback with its tries, in milliseconds."""
+
+    description: Union[str, None]
+    """What it is for."""
+
+    destinationMatch: Required[str]
+    """The regular expression that selects inbound calls by the called user: linear-time, unanchored;
+    `/…/` and `/…/i` literals are understood.
+    """
+
+    disableLateOffer: Union[bool, None]
+    """Whether calls the service places carry an offer; by default the offer comes in the ACK."""
+
+    googleApikey: Union[Secret, None]
+
+    googleServiceKey: Union[dict[str, Any], None]
+    """The service account of Google's text-to-speech service, as Google hands it out."""
+
+    id: Union[str, None]
+    """Names it in later requests; made by the platform when absent. Overwriting keeps it."""
+
+    ivrRefresherExpiration: Union[int, None]
+    """Session-Expires where the service refreshes the session, in seconds."""
+
+    name: Required[str]
+    """The user's label."""
+
+    networkId: Union[str, None]
+    """The network the service is bound to."""
+
+    offeredCodecs: list[OfferedCodec]
+    """The codecs offered to an INVITE without SDP; all when absent."""
+
+    replySessionExpiration: Union[int, None]
+    """Session-Expires of calls the service places, in seconds; the peer refreshes."""
+
+    restAuthentication: Required[Union[list[RestAuthentication], None]]
+    """How callbacks are signed: the first entry, and the next one each time the application answers 401 or
+    403; an empty list signs none.
+    """
+
+    rtpTimeout: Union[int, None]
+    """Seconds of silence after which a participant is disconnected; 90 when absent."""
+
+
+class NamedTrunk(TypedDict, total=False):
+    """A trunk with its id, as lists show it and `PUT /provisioning/trunk/{domain}` takes it."""
+
+    serviceDestination: Required[Trunk]
+    """The trunk."""
+
+    trunkId: Union[str, None]
+    """The trunk's id; made by the platform when absent."""
+
+
 class NewRemoteCall(Envelope, total=False):
     """An inbound call waits for an answer."""
 
@@ -925,8 +1178,40 @@ class NewRemoteCallReply(TypedDict, total=False):
     """Copied into every later callback of the call."""
 
 
+class NotificationSettings(TypedDict, total=False):
+    """Where events and alarms go."""
+
+    alarmEventsRestEndpoint: Union[str, None]
+    """Where service alarms go over HTTPS."""
+
+    alarmTopic: Union[str, None]
+    """The Amazon SNS topic of service alarms."""
+
+    alarmbridgeCallbackEndpoint: Union[str, None]
+    """Where callbacks of the alarm bridge go."""
+
+    httpTimeout: Union[int, None]
+    """The whole budget of a request with its three tries again, in milliseconds."""
+
+    restAuthentication: list[RestAuthentication]
+    """How requests are signed: the first entry, and the next one each time the receiver answers 401 or 403."""
+
+    sipEventsRestEndpoint: Union[str, None]
+    """Where SIP events go over HTTPS."""
+
+    sipEventsTopic: Union[str, None]
+    """The Amazon SNS topic of SIP events."""
+
+    useHttpEvents: Union[bool, None]
+    """Whether HTTPS is used instead of Amazon SNS."""
+
+
 NotifyEvent = Literal["ringing", "reInvite", "update"]
 """What a `callNotify` tells."""
+
+
+OfferedCodec = Literal["opus", "PCMA", "PCMU"]
+"""A codec a service may offer."""
 
 
 Outbound = Literal["any", "trunks", "off"]
@@ -970,6 +1255,19 @@ class PastEvent(TypedDict, total=False):
 
 PatchOp = Literal["add", "remove", "replace", "copy", "move", "test"]
 """The six operations."""
+
+
+PatchOperation = TypedDict(
+    "PatchOperation",
+    {
+        "from": Union["str", "None"],
+        "op": Required["PatchOp"],
+        "path": Required["str"],
+        "value": Any,
+    },
+    total=False,
+)
+"""One operation (RFC 6902 section 4)."""
 
 
 class PlaceRemoteCall(TypedDict, total=False):
@@ -1044,6 +1342,60 @@ class Problem(TypedDict, total=False):
     """Always `about:blank`: the `code` beside it names the problem."""
 
 
+class Profile(TypedDict, total=False):
+    """A person."""
+
+    authProvider: Union[str, None]
+    """Who signs the person in."""
+
+    company: Union[str, None]
+    """Company."""
+
+    deploymentSize: Union[str, None]
+    """How large the deployment is to be."""
+
+    email: Union[str, None]
+    """Electronic mail."""
+
+    emailConsent: Union[int, None]
+    """When the person agreed to mail, as a Unix time."""
+
+    firstName: Union[str, None]
+    """First name."""
+
+    lastName: Union[str, None]
+    """Last name."""
+
+    otherInfo: Union[str, None]
+    """Anything else."""
+
+    phone: Union[str, None]
+    """Phone number."""
+
+    profileReviewed: Union[bool, None]
+    """Whether the person looked the profile through."""
+
+    termsAgreed: Union[int, None]
+    """When the terms were agreed to, as a Unix time."""
+
+    useCase: Union[str, None]
+    """What the service is used for."""
+
+
+class ProfileReply(TypedDict, total=False):
+    """Reply with the profile of the calling key."""
+
+    profile: Required[Profile]
+    """The profile."""
+
+    success: Required[bool]
+    """Always true."""
+
+
+Protocol = Literal["api", "bs8521", "deviceProvisioned", "nowip", "scaip", "tt92", "ttnew", "multiprotocol", "voicecall", "nowipcontroller", "p100"]
+"""How events reach the bridge."""
+
+
 ReplayRange = TypedDict(
     "ReplayRange",
     {
@@ -1077,13 +1429,13 @@ class ReplayReply(TypedDict, total=False):
 class RestAuthentication(TypedDict, total=False):
     """One way to sign a callback, with a JWT in `Authorization: Bearer`."""
 
-    requestHeaders: dict[str, str]
+    requestHeaders: Union[dict[str, str], None]
     """Extra headers of the callback."""
 
     scope: Union[str, None]
     """The `scope` claim."""
 
-    secret: Required[Union[Secret, None]]
+    secret: Union[Secret, None]
 
     sub: Union[str, None]
     """The `sub` claim."""
@@ -1411,6 +1763,51 @@ class StatisticsReply(TypedDict, total=False):
     """Always true."""
 
 
+class TargetEndpoint(TypedDict, total=False):
+    """Where events go."""
+
+    backupEndpoint: Union[BackupEndpoint, None]
+
+    defaultVoiceDestination: Union[str, None]
+    """Where voice calls go."""
+
+    destAddr: Union[str, None]
+    """A SIP URI or an address."""
+
+    overrideSipFrom: Union[str, None]
+    """What From says instead of the device."""
+
+    protocol: Required[TargetProtocol]
+    """What the target speaks."""
+
+    sipAuthPassword: Union[Secret, None]
+
+    sipAuthUser: Union[str, None]
+    """The user name of SIP digest authentication."""
+
+
+TargetProtocol = Literal["scaip", "sia"]
+"""What the target speaks."""
+
+
+ToneMode = Literal["dtmf", "sdmf"]
+"""How tones are coded."""
+
+
+ToneSending = Literal["2833", "inaudio"]
+"""How tones are sent."""
+
+
+class ToneSettings(TypedDict, total=False):
+    """How tones are sent to whom."""
+
+    calleeDtmfSendType: Union[ToneSending, None]
+
+    callerDtmfSendType: Union[ToneSending, None]
+
+    dtmfSendType: Union[ToneSending, None]
+
+
 class TraceStep(TypedDict, total=False):
     """One step of the decision where a call goes."""
 
@@ -1424,19 +1821,87 @@ class TraceStep(TypedDict, total=False):
     """Why, in words."""
 
 
-VecItem = TypedDict(
-    "VecItem",
-    {
-        "from": Union["str", "None"],
-        "op": Required["PatchOp"],
-        "path": Required["str"],
-        "value": Any,
-    },
-    total=False,
-)
+class Trunk(TypedDict, total=False):
+    """A trunk."""
+
+    addTerminatingUriParameters: Union[str, None]
+    """Parameters added to the Request-URI of outbound calls."""
+
+    blacklistPattern: Union[str, None]
+    """The regular expression of users it does not take."""
+
+    description: Union[str, None]
+    """What it is for."""
+
+    destinationMatch: Required[str]
+    """The regular expression of the users it takes: linear-time, unanchored; `/…/` and `/…/i` literals are
+    understood.
+    """
+
+    destinationRewrite: Union[str, None]
+    """How the user is rewritten before it is called: `/expression/replacement/` or `s/expression/replacement/`,
+    with `$1` or `\\1` for groups and the flags `i` and `g`; an expression alone keeps what its first group
+    matches.
+    """
+
+    destinationTarget: Required[str]
+    """Where outbound calls go: a name or an address, with a port if it is not the usual one."""
+
+    destinationTransport: Required[str]
+    """Over which transport: `udp`, `tcp` or `tls`."""
+
+    diversionHeader: Union[str, None]
+    """The number in Diversion of outbound calls."""
+
+    forceNatRewrites: Union[bool, None]
+    """Whether signalling is rewritten for a peer behind a NAT."""
+
+    forceRtpRelay: Union[bool, None]
+    """Whether media are relayed."""
+
+    ha1: Union[Secret, None]
+
+    localCodec: Union[TrunkCodec, None]
+
+    networkId: Union[str, None]
+    """The network it ends in, for the way of media."""
+
+    password: Union[Secret, None]
+
+    realm: Union[str, None]
+    """The realm of the same."""
+
+    rewriteAnumber: Union[str, None]
+    """The number that outbound calls come from instead of their own."""
+
+    sourceNetworks: list[str]
+    """The networks its inbound calls come from, as addresses or in CIDR notation. They count only where the
+    operator granted them to the tenant.
+    """
+
+    transcode: Union[bool, None]
+    """Whether media are transcoded."""
+
+    trunkGroupId: Union[str, None]
+    """Names it in `X-Terminating-Trunk-Group-Id`."""
+
+    trunksideCodec: Union[TrunkCodec, None]
+
+    type: Union[TrunkType, None]
+
+    usePrivateIP: Union[bool, None]
+    """Whether the private address is used."""
+
+    userName: Union[str, None]
+    """The user name of SIP digest authentication; changed together with `realm` and `password` only."""
 
 
-Vec = list["VecItem"]
+TrunkCodec = Literal["GSM", "PCMU", "PCMA"]
+"""A codec of one side of a trunk."""
+
+
+TrunkType = Literal["trunk"]
+"""What kind of service destination it is: always a trunk."""
 
 
 class WebhookSecretReply(TypedDict, total=False):
@@ -1570,6 +2035,16 @@ class CallNotify(Envelope, total=False):
     """Its SIP user."""
 
 
+class DraftChange(DraftName, total=False):
+    """One draft beside what is in force."""
+
+    changes: Required[list[PatchOperation]]
+    """What would change, as RFC 6902 operations on what is in force; secrets are masked."""
+
+    effect: Required[Effect]
+    """What it would do."""
+
+
 def _refusal(error: urllib.error.HTTPError) -> HookswitchError:
     text = error.read().decode("utf-8", "replace")
     try:
@@ -1693,6 +2168,150 @@ class Hookswitch:
         """Counters and gauges in the text format of Prometheus."""
         return self._send("GET", "/metrics")
 
+    def list_alarm_bridges(
+        self,
+        domain: str,
+        *,
+        limit: str | None = None,
+        next_token: str | None = None,
+        filter: str | None = None,
+        provisory: bool | None = None,
+    ) -> Any:
+        """Lists the Alarmbridges"""
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+
+    def create_alarm_bridge(
+        self,
+        domain: str,
+        body: AlarmBridge,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> Any:
+        """Creates an Alarmbridge"""
+        return cast("Any", json.loads(self._send("POST", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def get_alarm_bridge(
+        self,
+        domain: str,
+        alarm_bridge_id: str,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> Any:
+        """Shows an Alarmbridge"""
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_bridge_id, safe='')}", query={"provisory": provisory, "strict": strict})))
+
+    def put_alarm_bridge(
+        self,
+        domain: str,
+        alarm_bridge_id: str,
+        body: AlarmBridge,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Overwrites an Alarmbridge"""
+        return cast("Any", json.loads(self._send("PUT", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_bridge_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match}, body=body)))
+
+    def delete_alarm_bridge(
+        self,
+        domain: str,
+        alarm_bridge_id: str,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Deletes an Alarmbridge"""
+        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_bridge_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match})))
+
+    def patch_alarm_bridge(
+        self,
+        domain: str,
+        alarm_bridge_id: str,
+        body: list[PatchOperation],
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Patches an Alarmbridge"""
+        return cast("Any", json.loads(self._send("PATCH", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_bridge_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match}, body=body)))
+
+    def list_alarm_event_mappers(
+        self,
+        domain: str,
+        *,
+        limit: str | None = None,
+        next_token: str | None = None,
+        filter: str | None = None,
+        provisory: bool | None = None,
+    ) -> Any:
+        """Lists the Alarm Event Mappers"""
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+
+    def create_alarm_event_mapper(
+        self,
+        domain: str,
+        body: AlarmEventMapper,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> Any:
+        """Creates an Alarm Event Mapper"""
+        return cast("Any", json.loads(self._send("POST", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def get_alarm_event_mapper(
+        self,
+        domain: str,
+        alarm_event_mapper_id: str,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> Any:
+        """Shows an Alarm Event Mapper"""
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_event_mapper_id, safe='')}", query={"provisory": provisory, "strict": strict})))
+
+    def put_alarm_event_mapper(
+        self,
+        domain: str,
+        alarm_event_mapper_id: str,
+        body: AlarmEventMapper,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Overwrites an Alarm Event Mapper"""
+        return cast("Any", json.loads(self._send("PUT", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_event_mapper_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match}, body=body)))
+
+    def delete_alarm_event_mapper(
+        self,
+        domain: str,
+        alarm_event_mapper_id: str,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Deletes an Alarm Event Mapper"""
+        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_event_mapper_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match})))
+
+    def patch_alarm_event_mapper(
+        self,
+        domain: str,
+        alarm_event_mapper_id: str,
+        body: list[PatchOperation],
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Patches an Alarm Event Mapper"""
+        return cast("Any", json.loads(self._send("PATCH", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_event_mapper_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match}, body=body)))
+
     def list_api_keys(
         self,
         domain: str,
@@ -1744,9 +2363,9 @@ class Hookswitch:
         next_token: str | None = None,
         filter: str | None = None,
         provisory: bool | None = None,
-    ) -> CloudSipUaList:
-        """Lists the services"""
-        return cast("CloudSipUaList", json.loads(self._send("GET", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+    ) -> Any:
+        """Lists the Cloud SIP User Agents"""
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
 
     def create_cloud_sip_ua(
         self,
@@ -1755,9 +2374,9 @@ class Hookswitch:
         *,
         provisory: bool | None = None,
         strict: bool | None = None,
-    ) -> CloudSipUaWritten:
-        """Creates a service"""
-        return cast("CloudSipUaWritten", json.loads(self._send("POST", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+    ) -> Any:
+        """Creates a Cloud SIP User Agent"""
+        return cast("Any", json.loads(self._send("POST", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
 
     def get_cloud_sip_ua(
         self,
@@ -1766,9 +2385,9 @@ class Hookswitch:
         *,
         provisory: bool | None = None,
         strict: bool | None = None,
-    ) -> CloudSipUaReply:
-        """Shows one service"""
-        return cast("CloudSipUaReply", json.loads(self._send("GET", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict})))
+    ) -> Any:
+        """Shows a Cloud SIP User Agent"""
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict})))
 
     def put_cloud_sip_ua(
         self,
@@ -1778,9 +2397,10 @@ class Hookswitch:
         *,
         provisory: bool | None = None,
         strict: bool | None = None,
-    ) -> CloudSipUaWritten:
-        """Overwrites a service"""
-        return cast("CloudSipUaWritten", json.loads(self._send("PUT", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+        if_match: str | None = None,
+    ) -> Any:
+        """Overwrites a Cloud SIP User Agent"""
+        return cast("Any", json.loads(self._send("PUT", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match}, body=body)))
 
     def delete_cloud_sip_ua(
         self,
@@ -1789,21 +2409,59 @@ class Hookswitch:
         *,
         provisory: bool | None = None,
         strict: bool | None = None,
-    ) -> Done:
-        """Deletes a service"""
-        return cast("Done", json.loads(self._send("DELETE", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict})))
+        if_match: str | None = None,
+    ) -> Any:
+        """Deletes a Cloud SIP User Agent"""
+        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match})))
 
     def patch_cloud_sip_ua(
         self,
         domain: str,
         cloud_sip_ua_id: str,
-        body: Vec,
+        body: list[PatchOperation],
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Patches a Cloud SIP User Agent"""
+        return cast("Any", json.loads(self._send("PATCH", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match}, body=body)))
+
+    def get_profile(
+        self,
+    ) -> ProfileReply:
+        """Shows the profile of the calling key"""
+        return cast("ProfileReply", json.loads(self._send("GET", "/provisioning/currentuser/profile")))
+
+    def put_profile(
+        self,
+        body: Profile,
         *,
         provisory: bool | None = None,
         strict: bool | None = None,
     ) -> Done:
-        """Patches a service (RFC 6902)"""
-        return cast("Done", json.loads(self._send("PATCH", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+        """Updates the profile of the calling key"""
+        return cast("Done", json.loads(self._send("PUT", "/provisioning/currentuser/profile", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def create_profile(
+        self,
+        body: Profile,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> Done:
+        """Creates the profile of the calling key"""
+        return cast("Done", json.loads(self._send("POST", "/provisioning/currentuser/profile", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def patch_profile(
+        self,
+        body: Profile,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> Done:
+        """Patches the profile of the calling key"""
+        return cast("Done", json.loads(self._send("PATCH", "/provisioning/currentuser/profile", query={"provisory": provisory, "strict": strict}, body=body)))
 
     def list_devices(
         self,
@@ -1884,7 +2542,7 @@ class Hookswitch:
         self,
         domain: str,
         device_id: str,
-        body: Vec,
+        body: list[PatchOperation],
         *,
         provisory: bool | None = None,
         strict: bool | None = None,
@@ -1910,6 +2568,136 @@ class Hookswitch:
         """Searches the SIP log"""
         return cast("SipLogReply", json.loads(self._send("POST", f"/provisioning/logs/{urllib.parse.quote(domain, safe='')}/sip", body=body)))
 
+    def list_media_services(
+        self,
+        domain: str,
+        *,
+        limit: str | None = None,
+        next_token: str | None = None,
+        filter: str | None = None,
+        provisory: bool | None = None,
+    ) -> Any:
+        """Lists the Media Services"""
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+
+    def create_media_service(
+        self,
+        domain: str,
+        body: MediaService,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> Any:
+        """Creates a Media Service"""
+        return cast("Any", json.loads(self._send("POST", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+
+    def get_media_service(
+        self,
+        domain: str,
+        media_service_id: str,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+    ) -> Any:
+        """Shows a Media Service"""
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(media_service_id, safe='')}", query={"provisory": provisory, "strict": strict})))
+
+    def put_media_service(
+        self,
+        domain: str,
+        media_service_id: str,
+        body: MediaService,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Overwrites a Media Service"""
+        return cast("Any", json.loads(self._send("PUT", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(media_service_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match}, body=body)))
+
+    def delete_media_service(
+        self,
+        domain: str,
+        media_service_id: str,
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Deletes a Media Service"""
+        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(media_service_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match})))
+
+    def patch_media_service(
+        self,
+        domain: str,
+        media_service_id: str,
+        body: list[PatchOperation],
+        *,
+        provisory: bool | None = None,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Patches a Media Service"""
+        return cast("Any", json.loads(self._send("PATCH", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(media_service_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match}, body=body)))
+
+    def get_notification_settings(
+        self,
+        domain: str,
+    ) -> NotificationSettings:
+        """Shows the notification settings"""
+        return cast("NotificationSettings", json.loads(self._send("GET", f"/provisioning/notificationsettings/{urllib.parse.quote(domain, safe='')}")))
+
+    def put_notification_settings(
+        self,
+        domain: str,
+        body: NotificationSettings,
+        *,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Sets the notification settings"""
+        return cast("Any", json.loads(self._send("PUT", f"/provisioning/notificationsettings/{urllib.parse.quote(domain, safe='')}", query={"strict": strict}, headers={"If-Match": if_match}, body=body)))
+
+    def post_notification_settings(
+        self,
+        domain: str,
+        body: NotificationSettings,
+        *,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Sets the notification settings (the same as PUT)"""
+        return cast("Any", json.loads(self._send("POST", f"/provisioning/notificationsettings/{urllib.parse.quote(domain, safe='')}", query={"strict": strict}, headers={"If-Match": if_match}, body=body)))
+
+    def get_siprec_service(
+        self,
+        domain: str,
+    ) -> NotificationSettings:
+        """Shows the SIPREC service"""
+        return cast("NotificationSettings", json.loads(self._send("GET", f"/provisioning/siprecservice/{urllib.parse.quote(domain, safe='')}")))
+
+    def put_siprec_service(
+        self,
+        domain: str,
+        body: NotificationSettings,
+        *,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Sets the SIPREC service"""
+        return cast("Any", json.loads(self._send("PUT", f"/provisioning/siprecservice/{urllib.parse.quote(domain, safe='')}", query={"strict": strict}, headers={"If-Match": if_match}, body=body)))
+
+    def post_siprec_service(
+        self,
+        domain: str,
+        body: NotificationSettings,
+        *,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Sets the SIPREC service (the same as PUT)"""
+        return cast("Any", json.loads(self._send("POST", f"/provisioning/siprecservice/{urllib.parse.quote(domain, safe='')}", query={"strict": strict}, headers={"If-Match": if_match}, body=body)))
+
     def get_statistics(
         self,
         domain: str,
@@ -1921,6 +2709,79 @@ class Hookswitch:
     ) -> StatisticsReply:
         """Shows figures by hour, day or month"""
         return cast("StatisticsReply", json.loads(self._send("GET", f"/provisioning/statistics/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(type, safe='')}/{urllib.parse.quote(bucketsize, safe='')}", query={"from": from_, "to": to})))
+
+    def list_trunks(
+        self,
+        domain: str,
+        *,
+        limit: str | None = None,
+        next_token: str | None = None,
+        filter: str | None = None,
+    ) -> Any:
+        """Lists the trunks"""
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/trunk/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter})))
+
+    def put_named_trunk(
+        self,
+        domain: str,
+        body: NamedTrunk,
+        *,
+        strict: bool | None = None,
+    ) -> Any:
+        """Adds or modifies a trunk"""
+        return cast("Any", json.loads(self._send("PUT", f"/provisioning/trunk/{urllib.parse.quote(domain, safe='')}", query={"strict": strict}, body=body)))
+
+    def create_trunk(
+        self,
+        domain: str,
+        body: Trunk,
+        *,
+        strict: bool | None = None,
+    ) -> Any:
+        """Creates a trunk"""
+        return cast("Any", json.loads(self._send("POST", f"/provisioning/trunk/{urllib.parse.quote(domain, safe='')}", query={"strict": strict}, body=body)))
+
+    def get_trunk(
+        self,
+        domain: str,
+        trunk_id: str,
+    ) -> Any:
+        """Shows a trunk"""
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/trunk/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(trunk_id, safe='')}")))
+
+    def put_trunk(
+        self,
+        domain: str,
+        trunk_id: str,
+        body: Trunk,
+        *,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Adds or overwrites a trunk"""
+        return cast("Any", json.loads(self._send("PUT", f"/provisioning/trunk/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(trunk_id, safe='')}", query={"strict": strict}, headers={"If-Match": if_match}, body=body)))
+
+    def delete_trunk(
+        self,
+        domain: str,
+        trunk_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> Any:
+        """Deletes a trunk"""
+        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/trunk/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(trunk_id, safe='')}", headers={"If-Match": if_match})))
+
+    def patch_trunk(
+        self,
+        domain: str,
+        trunk_id: str,
+        body: list[PatchOperation],
+        *,
+        strict: bool | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Patches a trunk"""
+        return cast("Any", json.loads(self._send("PATCH", f"/provisioning/trunk/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(trunk_id, safe='')}", query={"strict": strict}, headers={"If-Match": if_match}, body=body)))
 
     def readyz(
         self,
@@ -2029,6 +2890,30 @@ class Hookswitch:
     ) -> ExplainReply:
         """Explains where a call would go"""
         return cast("ExplainReply", json.loads(self._send("POST", f"/v1/{urllib.parse.quote(domain, safe='')}/explain", body=body)))
+
+    def diff_drafts(
+        self,
+        domain: str,
+        body: Union[Drafts, None] | None = None,
+    ) -> DraftChanges:
+        """Shows what promoting drafts would change"""
+        return cast("DraftChanges", json.loads(self._send("POST", f"/v1/{urllib.parse.quote(domain, safe='')}/provisory/diff", body=body)))
+
+    def discard_drafts(
+        self,
+        domain: str,
+        body: Union[Drafts, None] | None = None,
+    ) -> DraftsDone:
+        """Throws drafts away"""
+        return cast("DraftsDone", json.loads(self._send("POST", f"/v1/{urllib.parse.quote(domain, safe='')}/provisory/discard", body=body)))
+
+    def promote_drafts(
+        self,
+        domain: str,
+        body: Union[Drafts, None] | None = None,
+    ) -> DraftsDone:
+        """Puts drafts in force"""
+        return cast("DraftsDone", json.loads(self._send("POST", f"/v1/{urllib.parse.quote(domain, safe='')}/provisory/promote", body=body)))
 
     def get_settings(
         self,

@@ -29,6 +29,109 @@ async function refusal(response: Response): Promise<HookswitchError> {
   }
 }
 
+/** An alarm bridge. */
+export interface AlarmBridge {
+  /** The id of the mapper that sends the events on. */
+  alarmEventMapperId?: string | null;
+  /** Whether a hang-up of the receiving centre clears the device; true when absent. */
+  arcDisconnectClearsCall?: boolean | null;
+  /** Where callbacks go; begins with `https://`. */
+  callbackBaseUrl?: string | null;
+  /** What the callback is for. */
+  callbackDescription?: string | null;
+  /** Names the callback; made by the platform when absent. */
+  callbackId?: string | null;
+  /** The user's label of the callback. */
+  callbackName?: string | null;
+  /** The whole budget of a callback with its tries, in milliseconds; 15000 when absent. */
+  callbackTimeout?: number | null;
+  /** Whether the bridge stays in the media path of the voice call after an alarm; true when absent. */
+  controlCommandsEnabled?: boolean | null;
+  /** How events are transformed before they are told. */
+  customEventMap?: Record<string, unknown> | null;
+  /** Copied into callbacks, and put before `controllerId:deviceId` to find the device. */
+  customerSiteId?: string | null;
+  /** `bs8521`, also as a candidate or fallback: milliseconds between data requests; 1600 when absent. */
+  dataRequestInterval?: number | null;
+  /** Whom new alarm events are to reach, where the device says nothing. */
+  defaultEmergencyDestination?: string | null;
+  /** The heartbeat interval of devices that set none, in milliseconds. */
+  defaultHeartbeatInterval?: number | null;
+  /** What it is for. */
+  description?: string | null;
+  /**
+   * The regular expression that selects inbound calls and messages by the called user: linear-time,
+   * unanchored; `/…/` and `/…/i` literals are understood.
+   */
+  destinationMatch: string;
+  fallbackAlarmProtocol?: CallProtocol | null;
+  /** Names it in later requests; made by the platform when absent. Overwriting keeps it. */
+  id?: string | null;
+  /** The user's label. */
+  name: string;
+  /** How events reach it; says which other fields have an effect. */
+  protocol: Protocol;
+  /** `multiprotocol`: what to try. */
+  protocolCandidates?: CallProtocol[];
+  protocolMode?: ToneMode | null;
+  /** `multiprotocol`: the tone codings to try. */
+  protocolModes?: ToneMode[];
+  /**
+   * How callbacks are signed: the first entry, and the next one each time the application answers 401 or
+   * 403.
+   */
+  restAuthentication?: RestAuthentication[];
+  /** `multiprotocol`: the powers of tones to try. */
+  tonePowers?: number[];
+  toneSettings?: ToneSettings | null;
+  /** Whether devices come over a VPN, so that no network address translation is undone. */
+  useVPNConnection?: boolean | null;
+}
+
+/** An alarm event mapper. */
+export interface AlarmEventMapper {
+  /** What happens once an event has come; says which other fields have an effect. */
+  alarmHandling: AlarmHandling;
+  /** `callerId` of events instead of the device's. */
+  callerId?: string | null;
+  /** Zeros put before controllerId up to this length, where deviceId is joined to it. */
+  controllerIdPadLength?: number | null;
+  /** What it is for. */
+  description?: string | null;
+  /** Zeros put before deviceId up to this length, where it is joined to controllerId. */
+  deviceIdPadLength?: number | null;
+  /** Whether it is watched which of target and backup is active. */
+  enableDestinationMonitoring?: boolean | null;
+  /** The domain of From instead of the tenant's. */
+  fromDomain?: string | null;
+  /**
+   * Names it in later requests and in `alarmEventMapperId`; made by the platform when absent. Overwriting
+   * keeps it.
+   */
+  id?: string | null;
+  /** Whether deviceId is joined to controllerId and left out; false when absent. */
+  mapDeviceIdToControllerId?: boolean | null;
+  /** Rules of the protocols. */
+  mappingRules?: Record<string, unknown> | null;
+  /** The longest a session may exist, in seconds. */
+  maxSessionDuration?: number | null;
+  /** The user's label. */
+  name: string;
+  /** Target `sia`: how events become SIA codes. */
+  siaMapping?: Record<string, unknown> | null;
+  /** Where events go. */
+  targetEndpoint: TargetEndpoint;
+  /** Where a call goes whose event cannot be read. */
+  unknownAlarmEventVoiceDestination?: string | null;
+  /** Whether the voice bridge is used. */
+  useVoiceBridge?: boolean | null;
+  /** `callEmergencyCenter` and `requestCallback`: seconds to wait for the centre's call. */
+  waitForCallback?: number | null;
+}
+
+/** What happens once an event has come. */
+export type AlarmHandling = "callEmergencyCenter" | "usePredefinedDestination" | "requestCallback" | "drop";
+
 /** What is wrong; there may be more kinds one day. */
 export type AlarmKind = "callbackDisabled" | "callbackFailing";
 
@@ -132,6 +235,19 @@ export interface Authorized {
   invite?: string | null;
   /** Whether it may register. */
   register?: boolean | null;
+}
+
+/** Where events go when the target does not take them. */
+export interface BackupEndpoint {
+  /** Where voice calls go. */
+  backupDefaultVoiceDestination?: string | null;
+  /** A SIP URI or an address. */
+  backupDestAddr?: string | null;
+  /** What From says instead of the device. */
+  backupOverrideSipFrom?: string | null;
+  backupSipAuthPassword?: Secret | null;
+  /** The user name of SIP digest authentication. */
+  backupSipAuthUser?: string | null;
 }
 
 /** What is wrong with one line of the file. */
@@ -286,6 +402,9 @@ export interface CallMedia {
 /** Progress of a call. */
 export type CallNotify = Envelope & { codec?: string | null; crypto?: Crypto[]; direction?: string | null; event: NotifyEvent; ivrServer: string; monitoringParticipant: boolean; participantId: string; remoteParticipantId: string; remoteRtpIp?: string | null; remoteRtpPort?: number | null; remoteUser: string; sipCallId: string; telephoneEventPayloadType?: number | null; user: string };
 
+/** An alarm protocol a device may speak in a call. */
+export type CallProtocol = "bs8521" | "scaip" | "tt92" | "ttnew";
+
 /** Reply with one call. */
 export interface CallReply {
   /** The call. */
@@ -308,7 +427,7 @@ export interface CloudSipUa {
    * in requests.
    */
   callbackDisabled?: boolean | null;
-  /** Given by the platform; ignored in requests. */
+  /** Names the callback; made by the platform when absent. */
   callbackId?: string | null;
   /** The user's label of the callback. */
   callbackName?: string | null;
@@ -321,40 +440,12 @@ export interface CloudSipUa {
    * `/…/` and `/…/i` literals are understood.
    */
   destinationMatch: string;
-  /** Given by the platform; ignored in requests. */
+  /** Names it in later requests; made by the platform when absent. Overwriting keeps it. */
   id?: string | null;
   /** The user's label. */
   name: string;
   /** How callbacks are signed: the first entry, and the next one each time the application answers 401 or 403. */
   restAuthentication?: RestAuthentication[];
-}
-
-/** Reply to a list of services. */
-export interface CloudSipUaList {
-  /** The services of the page. */
-  cloudsipuas: CloudSipUa[];
-  /** Leads to the next page, when there is one. */
-  nextToken?: string | null;
-  /** Always true. */
-  success: boolean;
-}
-
-/** Reply with one service. */
-export interface CloudSipUaReply {
-  /** The service. */
-  cloudsipua: CloudSipUa;
-  /** Always true. */
-  success: boolean;
-}
-
-/** Reply to a service created or overwritten. */
-export interface CloudSipUaWritten {
-  /** Names the service in later requests. */
-  id: string;
-  /** Always true. */
-  success: boolean;
-  /** Members of the request that were ignored. */
-  warnings?: FieldError[];
 }
 
 /** Reply to a command that was carried out. */
@@ -527,6 +618,44 @@ export interface Done {
   warnings?: FieldError[];
 }
 
+/** One draft beside what is in force. */
+export type DraftChange = DraftName & { changes: PatchOperation[]; effect: Effect };
+
+/** Reply with what would change. */
+export interface DraftChanges {
+  /** Every draft that is meant, by kind and id. */
+  drafts: DraftChange[];
+  /** Always true. */
+  success: boolean;
+}
+
+/** Names one draft. */
+export interface DraftName {
+  /** Its id. */
+  id: string;
+  /** `cloudsipua`, `mediaservice`, `alarmbridge` or `alarmeventmapper`. */
+  kind: string;
+}
+
+/** Which drafts are meant. */
+export interface Drafts {
+  /** These only; all of the domain when absent. */
+  documents?: DraftName[];
+}
+
+/** Reply to drafts promoted or discarded. */
+export interface DraftsDone {
+  /** How many drafts there were. */
+  count: number;
+  /** Which. */
+  drafts: DraftName[];
+  /** Always true. */
+  success: boolean;
+}
+
+/** What a draft would do. */
+export type Effect = "create" | "replace" | "nothing";
+
 /** The members that all callbacks share; those a call does not have are left out. */
 export interface Envelope {
   /** The SIP Call-ID. */
@@ -599,13 +728,20 @@ export interface ExplainReply {
   success: boolean;
   /** Every step of the decision. */
   trace: TraceStep[];
+  /** Outbound: the trunk that would take the call. */
+  trunkId?: string | null;
+  /** Outbound: whom that trunk would be asked for. */
+  trunkUser?: string | null;
 }
 
 /** The facts of a call that might happen. */
 export interface ExplainRequest {
   /** Outbound: the service that is to serve the call. */
   cloudSipUAId?: string | null;
-  /** Inbound: whom the peer calls, a SIP URI or a user of the domain. */
+  /**
+   * Whom the peer or the application calls, a SIP URI or a user of the domain; outbound it decides which trunk
+   * takes the call.
+   */
   destinationUri?: string | null;
   direction?: CallDirection | null;
   /** Inbound: the address the request comes from. */
@@ -674,6 +810,59 @@ export interface LadderReply {
   success: boolean;
 }
 
+/** A media service. */
+export interface MediaService {
+  /** Where callbacks go; begins with `https://`. */
+  callbackBaseUrl: string;
+  /** What the callback is for. */
+  callbackDescription?: string | null;
+  /** Names the callback; made by the platform when absent. */
+  callbackId?: string | null;
+  /** The user's label of the callback. */
+  callbackName?: string | null;
+  /** The whole budget of a callback with its tries, in milliseconds. */
+  callbackTimeout?: number | null;
+  /** What it is for. */
+  description?: string | null;
+  /**
+   * The regular expression that selects inbound calls by the called user: linear-time, unanchored;
+   * `/…/` and `/…/i` literals are understood.
+   */
+  destinationMatch: string;
+  /** Whether calls the service places carry an offer; by default the offer comes in the ACK. */
+  disableLateOffer?: boolean | null;
+  googleApikey?: Secret | null;
+  /** The service account of Google's text-to-speech service, as Google hands it out. */
+  googleServiceKey?: Record<string, unknown> | null;
+  /** Names it in later requests; made by the platform when absent. Overwriting keeps it. */
+  id?: string | null;
+  /** Session-Expires where the service refreshes the session, in seconds. */
+  ivrRefresherExpiration?: number | null;
+  /** The user's label. */
+  name: string;
+  /** The network the service is bound to. */
+  networkId?: string | null;
+  /** The codecs offered to an INVITE without SDP; all when absent. */
+  offeredCodecs?: OfferedCodec[];
+  /** Session-Expires of calls the service places, in seconds; the peer refreshes. */
+  replySessionExpiration?: number | null;
+  /**
+   * How callbacks are signed: the first entry, and the next one each time the application answers 401 or
+   * 403; an empty list signs none.
+   */
+  restAuthentication: RestAuthentication[] | null;
+  /** Seconds of silence after which a participant is disconnected; 90 when absent. */
+  rtpTimeout?: number | null;
+}
+
+/** A trunk with its id, as lists show it and `PUT /provisioning/trunk/{domain}` takes it. */
+export interface NamedTrunk {
+  /** The trunk. */
+  serviceDestination: Trunk;
+  /** The trunk's id; made by the platform when absent. */
+  trunkId?: string | null;
+}
+
 /** An inbound call waits for an answer. */
 export type NewRemoteCall = Envelope & { cloudSipUAId?: string | null; codec?: string | null; codecs?: string[]; crypto?: Crypto[]; destinationUri: string; direction?: string | null; ivrServer: string; remoteRtpIp?: string | null; remoteRtpPort?: number | null; sourceUser: string; telephoneEventPayloadType?: number | null };
 
@@ -686,8 +875,31 @@ export interface NewRemoteCallReply {
   sessionReferenceId?: string | null;
 }
 
+/** Where events and alarms go. */
+export interface NotificationSettings {
+  /** Where service alarms go over HTTPS. */
+  alarmEventsRestEndpoint?: string | null;
+  /** The Amazon SNS topic of service alarms. */
+  alarmTopic?: string | null;
+  /** Where callbacks of the alarm bridge go. */
+  alarmbridgeCallbackEndpoint?: string | null;
+  /** The whole budget of a request with its three tries again, in milliseconds. */
+  httpTimeout?: number | null;
+  /** How requests are signed: the first entry, and the next one each time the receiver answers 401 or 403. */
+  restAuthentication?: RestAuthentication[];
+  /** Where SIP events go over HTTPS. */
+  sipEventsRestEndpoint?: string | null;
+  /** The Amazon SNS topic of SIP events. */
+  sipEventsTopic?: string | null;
+  /** Whether HTTPS is used instead of Amazon SNS. */
+  useHttpEvents?: boolean | null;
+}
+
 /** What a `callNotify` tells. */
 export type NotifyEvent = "ringing" | "reInvite" | "update";
+
+/** A codec a service may offer. */
+export type OfferedCodec = "opus" | "PCMA" | "PCMU";
 
 /** Where a tenant may call. */
 export type Outbound = "any" | "trunks" | "off";
@@ -729,6 +941,18 @@ export interface PastEvent {
 
 /** The six operations. */
 export type PatchOp = "add" | "remove" | "replace" | "copy" | "move" | "test";
+
+/** One operation (RFC 6902 section 4). */
+export interface PatchOperation {
+  /** Where from, for `copy` and `move`. */
+  from?: string | null;
+  /** What is done. */
+  op: PatchOp;
+  /** Where, as a JSON pointer. */
+  path: string;
+  /** The value, for `add`, `replace` and `test`; null is a value. */
+  value?: unknown;
+}
 
 /** Body of `placeremotecall`. */
 export interface PlaceRemoteCall {
@@ -782,6 +1006,45 @@ export interface Problem {
   type: string;
 }
 
+/** A person. */
+export interface Profile {
+  /** Who signs the person in. */
+  authProvider?: string | null;
+  /** Company. */
+  company?: string | null;
+  /** How large the deployment is to be. */
+  deploymentSize?: string | null;
+  /** Electronic mail. */
+  email?: string | null;
+  /** When the person agreed to mail, as a Unix time. */
+  emailConsent?: number | null;
+  /** First name. */
+  firstName?: string | null;
+  /** Last name. */
+  lastName?: string | null;
+  /** Anything else. */
+  otherInfo?: string | null;
+  /** Phone number. */
+  phone?: string | null;
+  /** Whether the person looked the profile through. */
+  profileReviewed?: boolean | null;
+  /** When the terms were agreed to, as a Unix time. */
+  termsAgreed?: number | null;
+  /** What the service is used for. */
+  useCase?: string | null;
+}
+
+/** Reply with the profile of the calling key. */
+export interface ProfileReply {
+  /** The profile. */
+  profile: Profile;
+  /** Always true. */
+  success: boolean;
+}
+
+/** How events reach the bridge. */
+export type Protocol = "api" | "bs8521" | "deviceProvisioned" | "nowip" | "scaip" | "tt92" | "ttnew" | "multiprotocol" | "voicecall" | "nowipcontroller" | "p100";
+
 /** Which deliveries are to be replayed; every member narrows them, and without `state` the failed ones are meant. */
 export interface ReplayRange {
   /** Only those of this call, by its `id`. */
@@ -814,10 +1077,10 @@ export interface ReplayReply {
 /** One way to sign a callback, with a JWT in `Authorization: Bearer`. */
 export interface RestAuthentication {
   /** Extra headers of the callback. */
-  requestHeaders?: Record<string, string>;
+  requestHeaders?: Record<string, string> | null;
   /** The `scope` claim. */
   scope?: string | null;
-  secret: Secret | null;
+  secret?: Secret | null;
   /** The `sub` claim. */
   sub?: string | null;
   /** The signature algorithm. */
@@ -1072,6 +1335,38 @@ export interface StatisticsReply {
   success: boolean;
 }
 
+/** Where events go. */
+export interface TargetEndpoint {
+  backupEndpoint?: BackupEndpoint | null;
+  /** Where voice calls go. */
+  defaultVoiceDestination?: string | null;
+  /** A SIP URI or an address. */
+  destAddr?: string | null;
+  /** What From says instead of the device. */
+  overrideSipFrom?: string | null;
+  /** What the target speaks. */
+  protocol: TargetProtocol;
+  sipAuthPassword?: Secret | null;
+  /** The user name of SIP digest authentication. */
+  sipAuthUser?: string | null;
+}
+
+/** What the target speaks. */
+export type TargetProtocol = "scaip" | "sia";
+
+/** How tones are coded. */
+export type ToneMode = "dtmf" | "sdmf";
+
+/** How tones are sent. */
+export type ToneSending = "2833" | "inaudio";
+
+/** How tones are sent to whom. */
+export interface ToneSettings {
+  calleeDtmfSendType?: ToneSending | null;
+  callerDtmfSendType?: ToneSending | null;
+  dtmfSendType?: ToneSending | null;
+}
+
 /** One step of the decision where a call goes. */
 export interface TraceStep {
   /** What it found. */
@@ -1082,7 +1377,66 @@ export interface TraceStep {
   why: string;
 }
 
-export type Vec = ({ from?: string | null; op: PatchOp; path: string; value?: unknown })[];
+/** A trunk. */
+export interface Trunk {
+  /** Parameters added to the Request-URI of outbound calls. */
+  addTerminatingUriParameters?: string | null;
+  /** The regular expression of users it does not take. */
+  blacklistPattern?: string | null;
+  /** What it is for. */
+  description?: string | null;
+  /**
+   * The regular expression of the users it takes: linear-time, unanchored; `/…/` and `/…/i` literals are
+   * understood.
+   */
+  destinationMatch: string;
+  /**
+   * How the user is rewritten before it is called: `/expression/replacement/` or `s/expression/replacement/`,
+   * with `$1` or `\1` for groups and the flags `i` and `g`; an expression alone keeps what its first group
+   * matches.
+   */
+  destinationRewrite?: string | null;
+  /** Where outbound calls go: a name or an address, with a port if it is not the usual one. */
+  destinationTarget: string;
+  /** Over which transport: `udp`, `tcp` or `tls`. */
+  destinationTransport: string;
+  /** The number in Diversion of outbound calls. */
+  diversionHeader?: string | null;
+  /** Whether signalling is rewritten for a peer behind a NAT. */
+  forceNatRewrites?: boolean | null;
+  /** Whether media are relayed. */
+  forceRtpRelay?: boolean | null;
+  ha1?: Secret | null;
+  localCodec?: TrunkCodec | null;
+  /** The network it ends in, for the way of media. */
+  networkId?: string | null;
+  password?: Secret | null;
+  /** The realm of the same. */
+  realm?: string | null;
+  /** The number that outbound calls come from instead of their own. */
+  rewriteAnumber?: string | null;
+  /**
+   * The networks its inbound calls come from, as addresses or in CIDR notation. They count only where the
+   * operator granted them to the tenant.
+   */
+  sourceNetworks?: string[];
+  /** Whether media are transcoded. */
+  transcode?: boolean | null;
+  /** Names it in `X-Terminating-Trunk-Group-Id`. */
+  trunkGroupId?: string | null;
+  trunksideCodec?: TrunkCodec | null;
+  type?: TrunkType | null;
+  /** Whether the private address is used. */
+  usePrivateIP?: boolean | null;
+  /** The user name of SIP digest authentication; changed together with `realm` and `password` only. */
+  userName?: string | null;
+}
+
+/** A codec of one side of a trunk. */
+export type TrunkCodec = "GSM" | "PCMU" | "PCMA";
+
+/** What kind of service destination it is: always a trunk. */
+export type TrunkType = "trunk";
 
 /** Reply with the new secret; the only one that shows it. */
 export interface WebhookSecretReply {
@@ -1184,6 +1538,78 @@ export class Hookswitch {
     return response.text();
   }
 
+  /** Lists the Alarmbridges */
+  async listAlarmBridges(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<{ alarmbridges: AlarmBridge[]; nextToken?: string; success: boolean }> {
+    const response = await this.send("GET", `/provisioning/alarmbridge/${encodeURIComponent(domain)}`, { query });
+    return (await response.json()) as { alarmbridges: AlarmBridge[]; nextToken?: string; success: boolean };
+  }
+
+  /** Creates an Alarmbridge */
+  async createAlarmBridge(domain: string, body: AlarmBridge, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ id: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("POST", `/provisioning/alarmbridge/${encodeURIComponent(domain)}`, { body, query });
+    return (await response.json()) as { id: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Shows an Alarmbridge */
+  async getAlarmBridge(domain: string, alarmBridgeId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ alarmbridge: AlarmBridge; success: boolean }> {
+    const response = await this.send("GET", `/provisioning/alarmbridge/${encodeURIComponent(domain)}/${encodeURIComponent(alarmBridgeId)}`, { query });
+    return (await response.json()) as { alarmbridge: AlarmBridge; success: boolean };
+  }
+
+  /** Overwrites an Alarmbridge */
+  async putAlarmBridge(domain: string, alarmBridgeId: string, body: AlarmBridge, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ id: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PUT", `/provisioning/alarmbridge/${encodeURIComponent(domain)}/${encodeURIComponent(alarmBridgeId)}`, { body, query, headers });
+    return (await response.json()) as { id: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Deletes an Alarmbridge */
+  async deleteAlarmBridge(domain: string, alarmBridgeId: string, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("DELETE", `/provisioning/alarmbridge/${encodeURIComponent(domain)}/${encodeURIComponent(alarmBridgeId)}`, { query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Patches an Alarmbridge */
+  async patchAlarmBridge(domain: string, alarmBridgeId: string, body: PatchOperation[], query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PATCH", `/provisioning/alarmbridge/${encodeURIComponent(domain)}/${encodeURIComponent(alarmBridgeId)}`, { body, query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Lists the Alarm Event Mappers */
+  async listAlarmEventMappers(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<{ alarmeventmappers: AlarmEventMapper[]; nextToken?: string; success: boolean }> {
+    const response = await this.send("GET", `/provisioning/alarmeventmapper/${encodeURIComponent(domain)}`, { query });
+    return (await response.json()) as { alarmeventmappers: AlarmEventMapper[]; nextToken?: string; success: boolean };
+  }
+
+  /** Creates an Alarm Event Mapper */
+  async createAlarmEventMapper(domain: string, body: AlarmEventMapper, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ id: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("POST", `/provisioning/alarmeventmapper/${encodeURIComponent(domain)}`, { body, query });
+    return (await response.json()) as { id: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Shows an Alarm Event Mapper */
+  async getAlarmEventMapper(domain: string, alarmEventMapperId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ alarmeventmapper: AlarmEventMapper; success: boolean }> {
+    const response = await this.send("GET", `/provisioning/alarmeventmapper/${encodeURIComponent(domain)}/${encodeURIComponent(alarmEventMapperId)}`, { query });
+    return (await response.json()) as { alarmeventmapper: AlarmEventMapper; success: boolean };
+  }
+
+  /** Overwrites an Alarm Event Mapper */
+  async putAlarmEventMapper(domain: string, alarmEventMapperId: string, body: AlarmEventMapper, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ id: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PUT", `/provisioning/alarmeventmapper/${encodeURIComponent(domain)}/${encodeURIComponent(alarmEventMapperId)}`, { body, query, headers });
+    return (await response.json()) as { id: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Deletes an Alarm Event Mapper */
+  async deleteAlarmEventMapper(domain: string, alarmEventMapperId: string, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("DELETE", `/provisioning/alarmeventmapper/${encodeURIComponent(domain)}/${encodeURIComponent(alarmEventMapperId)}`, { query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Patches an Alarm Event Mapper */
+  async patchAlarmEventMapper(domain: string, alarmEventMapperId: string, body: PatchOperation[], query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PATCH", `/provisioning/alarmeventmapper/${encodeURIComponent(domain)}/${encodeURIComponent(alarmEventMapperId)}`, { body, query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
   /** Lists the keys */
   async listApiKeys(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<ApiKeyList> {
     const response = await this.send("GET", `/provisioning/apiKey/${encodeURIComponent(domain)}`, { query });
@@ -1214,39 +1640,63 @@ export class Hookswitch {
     return (await response.json()) as AuthorizeReply;
   }
 
-  /** Lists the services */
-  async listCloudSipUas(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<CloudSipUaList> {
+  /** Lists the Cloud SIP User Agents */
+  async listCloudSipUas(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<{ cloudsipuas: CloudSipUa[]; nextToken?: string; success: boolean }> {
     const response = await this.send("GET", `/provisioning/cloudsipua/${encodeURIComponent(domain)}`, { query });
-    return (await response.json()) as CloudSipUaList;
+    return (await response.json()) as { cloudsipuas: CloudSipUa[]; nextToken?: string; success: boolean };
   }
 
-  /** Creates a service */
-  async createCloudSipUa(domain: string, body: CloudSipUa, query: { provisory?: boolean; strict?: boolean } = {}): Promise<CloudSipUaWritten> {
+  /** Creates a Cloud SIP User Agent */
+  async createCloudSipUa(domain: string, body: CloudSipUa, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ id: string; success: boolean; warnings?: FieldError[] }> {
     const response = await this.send("POST", `/provisioning/cloudsipua/${encodeURIComponent(domain)}`, { body, query });
-    return (await response.json()) as CloudSipUaWritten;
+    return (await response.json()) as { id: string; success: boolean; warnings?: FieldError[] };
   }
 
-  /** Shows one service */
-  async getCloudSipUa(domain: string, cloudSipUAId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<CloudSipUaReply> {
+  /** Shows a Cloud SIP User Agent */
+  async getCloudSipUa(domain: string, cloudSipUAId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ cloudsipua: CloudSipUa; success: boolean }> {
     const response = await this.send("GET", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { query });
-    return (await response.json()) as CloudSipUaReply;
+    return (await response.json()) as { cloudsipua: CloudSipUa; success: boolean };
   }
 
-  /** Overwrites a service */
-  async putCloudSipUa(domain: string, cloudSipUAId: string, body: CloudSipUa, query: { provisory?: boolean; strict?: boolean } = {}): Promise<CloudSipUaWritten> {
-    const response = await this.send("PUT", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { body, query });
-    return (await response.json()) as CloudSipUaWritten;
+  /** Overwrites a Cloud SIP User Agent */
+  async putCloudSipUa(domain: string, cloudSipUAId: string, body: CloudSipUa, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ id: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PUT", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { body, query, headers });
+    return (await response.json()) as { id: string; success: boolean; warnings?: FieldError[] };
   }
 
-  /** Deletes a service */
-  async deleteCloudSipUa(domain: string, cloudSipUAId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
-    const response = await this.send("DELETE", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { query });
+  /** Deletes a Cloud SIP User Agent */
+  async deleteCloudSipUa(domain: string, cloudSipUAId: string, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("DELETE", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Patches a Cloud SIP User Agent */
+  async patchCloudSipUa(domain: string, cloudSipUAId: string, body: PatchOperation[], query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PATCH", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { body, query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Shows the profile of the calling key */
+  async getProfile(): Promise<ProfileReply> {
+    const response = await this.send("GET", `/provisioning/currentuser/profile`, {});
+    return (await response.json()) as ProfileReply;
+  }
+
+  /** Updates the profile of the calling key */
+  async putProfile(body: Profile, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
+    const response = await this.send("PUT", `/provisioning/currentuser/profile`, { body, query });
     return (await response.json()) as Done;
   }
 
-  /** Patches a service (RFC 6902) */
-  async patchCloudSipUa(domain: string, cloudSipUAId: string, body: Vec, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
-    const response = await this.send("PATCH", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { body, query });
+  /** Creates the profile of the calling key */
+  async createProfile(body: Profile, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
+    const response = await this.send("POST", `/provisioning/currentuser/profile`, { body, query });
+    return (await response.json()) as Done;
+  }
+
+  /** Patches the profile of the calling key */
+  async patchProfile(body: Profile, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
+    const response = await this.send("PATCH", `/provisioning/currentuser/profile`, { body, query });
     return (await response.json()) as Done;
   }
 
@@ -1299,7 +1749,7 @@ export class Hookswitch {
   }
 
   /** Patches a device (RFC 6902) */
-  async patchDevice(domain: string, deviceId: string, body: Vec, query: { provisory?: boolean; strict?: boolean } = {}): Promise<DeviceWritten> {
+  async patchDevice(domain: string, deviceId: string, body: PatchOperation[], query: { provisory?: boolean; strict?: boolean } = {}): Promise<DeviceWritten> {
     const response = await this.send("PATCH", `/provisioning/device/${encodeURIComponent(domain)}/${encodeURIComponent(deviceId)}`, { body, query });
     return (await response.json()) as DeviceWritten;
   }
@@ -1316,10 +1766,124 @@ export class Hookswitch {
     return (await response.json()) as SipLogReply;
   }
 
+  /** Lists the Media Services */
+  async listMediaServices(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<{ mediaservices: MediaService[]; nextToken?: string; success: boolean }> {
+    const response = await this.send("GET", `/provisioning/mediaservice/${encodeURIComponent(domain)}`, { query });
+    return (await response.json()) as { mediaservices: MediaService[]; nextToken?: string; success: boolean };
+  }
+
+  /** Creates a Media Service */
+  async createMediaService(domain: string, body: MediaService, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ id: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("POST", `/provisioning/mediaservice/${encodeURIComponent(domain)}`, { body, query });
+    return (await response.json()) as { id: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Shows a Media Service */
+  async getMediaService(domain: string, mediaServiceId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ mediaservice: MediaService; success: boolean }> {
+    const response = await this.send("GET", `/provisioning/mediaservice/${encodeURIComponent(domain)}/${encodeURIComponent(mediaServiceId)}`, { query });
+    return (await response.json()) as { mediaservice: MediaService; success: boolean };
+  }
+
+  /** Overwrites a Media Service */
+  async putMediaService(domain: string, mediaServiceId: string, body: MediaService, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ id: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PUT", `/provisioning/mediaservice/${encodeURIComponent(domain)}/${encodeURIComponent(mediaServiceId)}`, { body, query, headers });
+    return (await response.json()) as { id: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Deletes a Media Service */
+  async deleteMediaService(domain: string, mediaServiceId: string, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("DELETE", `/provisioning/mediaservice/${encodeURIComponent(domain)}/${encodeURIComponent(mediaServiceId)}`, { query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Patches a Media Service */
+  async patchMediaService(domain: string, mediaServiceId: string, body: PatchOperation[], query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PATCH", `/provisioning/mediaservice/${encodeURIComponent(domain)}/${encodeURIComponent(mediaServiceId)}`, { body, query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Shows the notification settings */
+  async getNotificationSettings(domain: string): Promise<NotificationSettings> {
+    const response = await this.send("GET", `/provisioning/notificationsettings/${encodeURIComponent(domain)}`, {});
+    return (await response.json()) as NotificationSettings;
+  }
+
+  /** Sets the notification settings */
+  async putNotificationSettings(domain: string, body: NotificationSettings, query: { strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PUT", `/provisioning/notificationsettings/${encodeURIComponent(domain)}`, { body, query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Sets the notification settings (the same as PUT) */
+  async postNotificationSettings(domain: string, body: NotificationSettings, query: { strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("POST", `/provisioning/notificationsettings/${encodeURIComponent(domain)}`, { body, query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Shows the SIPREC service */
+  async getSiprecService(domain: string): Promise<NotificationSettings> {
+    const response = await this.send("GET", `/provisioning/siprecservice/${encodeURIComponent(domain)}`, {});
+    return (await response.json()) as NotificationSettings;
+  }
+
+  /** Sets the SIPREC service */
+  async putSiprecService(domain: string, body: NotificationSettings, query: { strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PUT", `/provisioning/siprecservice/${encodeURIComponent(domain)}`, { body, query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Sets the SIPREC service (the same as PUT) */
+  async postSiprecService(domain: string, body: NotificationSettings, query: { strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("POST", `/provisioning/siprecservice/${encodeURIComponent(domain)}`, { body, query, headers });
+    return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
+  }
+
   /** Shows figures by hour, day or month */
   async getStatistics(domain: string, type: string, bucketsize: string, query: { from?: number; to?: number } = {}): Promise<StatisticsReply> {
     const response = await this.send("GET", `/provisioning/statistics/${encodeURIComponent(domain)}/${encodeURIComponent(type)}/${encodeURIComponent(bucketsize)}`, { query });
     return (await response.json()) as StatisticsReply;
+  }
+
+  /** Lists the trunks */
+  async listTrunks(domain: string, query: { limit?: string; nextToken?: string; filter?: string } = {}): Promise<{ nextToken?: string; success: boolean; trunks: NamedTrunk[] }> {
+    const response = await this.send("GET", `/provisioning/trunk/${encodeURIComponent(domain)}`, { query });
+    return (await response.json()) as { nextToken?: string; success: boolean; trunks: NamedTrunk[] };
+  }
+
+  /** Adds or modifies a trunk */
+  async putNamedTrunk(domain: string, body: NamedTrunk, query: { strict?: boolean } = {}): Promise<{ id?: string; password?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PUT", `/provisioning/trunk/${encodeURIComponent(domain)}`, { body, query });
+    return (await response.json()) as { id?: string; password?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Creates a trunk */
+  async createTrunk(domain: string, body: Trunk, query: { strict?: boolean } = {}): Promise<{ id?: string; password?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("POST", `/provisioning/trunk/${encodeURIComponent(domain)}`, { body, query });
+    return (await response.json()) as { id?: string; password?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Shows a trunk */
+  async getTrunk(domain: string, trunkId: string): Promise<{ success: boolean; trunk: Trunk }> {
+    const response = await this.send("GET", `/provisioning/trunk/${encodeURIComponent(domain)}/${encodeURIComponent(trunkId)}`, {});
+    return (await response.json()) as { success: boolean; trunk: Trunk };
+  }
+
+  /** Adds or overwrites a trunk */
+  async putTrunk(domain: string, trunkId: string, body: Trunk, query: { strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ id?: string; password?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PUT", `/provisioning/trunk/${encodeURIComponent(domain)}/${encodeURIComponent(trunkId)}`, { body, query, headers });
+    return (await response.json()) as { id?: string; password?: string; success: boolean; warnings?: FieldError[] };
+  }
+
+  /** Deletes a trunk */
+  async deleteTrunk(domain: string, trunkId: string, headers: { "If-Match"?: string } = {}): Promise<{ success: boolean }> {
+    const response = await this.send("DELETE", `/provisioning/trunk/${encodeURIComponent(domain)}/${encodeURIComponent(trunkId)}`, { headers });
+    return (await response.json()) as { success: boolean };
+  }
+
+  /** Patches a trunk */
+  async patchTrunk(domain: string, trunkId: string, body: PatchOperation[], query: { strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ id?: string; password?: string; success: boolean; warnings?: FieldError[] }> {
+    const response = await this.send("PATCH", `/provisioning/trunk/${encodeURIComponent(domain)}/${encodeURIComponent(trunkId)}`, { body, query, headers });
+    return (await response.json()) as { id?: string; password?: string; success: boolean; warnings?: FieldError[] };
   }
 
   /** Whether the node takes new calls: 503 while it starts, drains or has no database. */
@@ -1386,6 +1950,24 @@ export class Hookswitch {
   async explain(domain: string, body: ExplainRequest): Promise<ExplainReply> {
     const response = await this.send("POST", `/v1/${encodeURIComponent(domain)}/explain`, { body });
     return (await response.json()) as ExplainReply;
+  }
+
+  /** Shows what promoting drafts would change */
+  async diffDrafts(domain: string, body?: Drafts | null): Promise<DraftChanges> {
+    const response = await this.send("POST", `/v1/${encodeURIComponent(domain)}/provisory/diff`, { body });
+    return (await response.json()) as DraftChanges;
+  }
+
+  /** Throws drafts away */
+  async discardDrafts(domain: string, body?: Drafts | null): Promise<DraftsDone> {
+    const response = await this.send("POST", `/v1/${encodeURIComponent(domain)}/provisory/discard`, { body });
+    return (await response.json()) as DraftsDone;
+  }
+
+  /** Puts drafts in force */
+  async promoteDrafts(domain: string, body?: Drafts | null): Promise<DraftsDone> {
+    const response = await this.send("POST", `/v1/${encodeURIComponent(domain)}/provisory/promote`, { body });
+    return (await response.json()) as DraftsDone;
   }
 
   /** Shows the settings */
