@@ -34,6 +34,44 @@ fn sample(kind: &Kind) -> (Value, &'static [&'static str]) {
             json!({"useHttpEvents": true, "restAuthentication": [{"type": "HS256", "secret": "notify-secret"}]}),
             &["notify-secret"],
         ),
+        "siprecservice" => (
+            json!({"useHttpEvents": true, "restAuthentication": [{"type": "HS256", "secret": "siprec-secret"}]}),
+            &["siprec-secret"],
+        ),
+        "mediaservice" => (
+            json!({
+                "id": "1", "name": "m", "destinationMatch": "/^2/", "callbackBaseUrl": "https://a.example.com",
+                "callbackId": "c", "googleApikey": "google-key", "googleServiceKey": {"private_key": "google-private"},
+                "restAuthentication": [{"type": "HS256", "secret": "media-secret"}],
+            }),
+            &["google-key", "google-private", "media-secret"],
+        ),
+        "alarmbridge" => (
+            json!({
+                "id": "1", "name": "b", "destinationMatch": "/^3/", "protocol": "scaip", "callbackId": "c",
+                "restAuthentication": [{"type": "HS256", "secret": "bridge-secret"}],
+            }),
+            &["bridge-secret"],
+        ),
+        "alarmeventmapper" => (
+            json!({
+                "id": "1", "name": "m", "alarmHandling": "drop",
+                "targetEndpoint": {
+                    "protocol": "scaip", "sipAuthPassword": "target-password",
+                    "backupEndpoint": {"backupSipAuthPassword": "backup-password"},
+                },
+            }),
+            &["target-password", "backup-password"],
+        ),
+        "trunk" => (
+            json!({
+                "trunkId": "1", "type": "trunk", "destinationTarget": "sip.carrier.example",
+                "destinationTransport": "udp", "destinationMatch": "/^46/", "userName": "acme", "realm": "carrier",
+                "ha1": "fedcba9876543210fedcba9876543210", "hashes": "MD5=fedcba9876543210fedcba9876543210",
+            }),
+            &["fedcba9876543210fedcba9876543210"],
+        ),
+        "profile" => (json!({"firstName": "Ann", "lastName": "Berg"}), &[]),
         other => panic!("give {other} a sample here"),
     }
 }
