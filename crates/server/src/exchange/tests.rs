@@ -31,27 +31,31 @@ fn sample(kind: &Kind) -> (Value, &'static [&'static str]) {
             &["0123456789abcdef0123456789abcdef"],
         ),
         "notificationsettings" => (
-            json!({"useHttpEvents": true, "restAuthentication": [{"type": "HS256", "secret": "notify-secret"}]}),
-            &["notify-secret"],
+            json!({"useHttpEvents": true, "restAuthentication": [{"type": "HS256", "secret": "notify-secret-of-at-least-32-bytes"}]}),
+            &["notify-secret-of-at-least-32-bytes"],
         ),
         "siprecservice" => (
-            json!({"useHttpEvents": true, "restAuthentication": [{"type": "HS256", "secret": "siprec-secret"}]}),
-            &["siprec-secret"],
+            json!({"useHttpEvents": true, "restAuthentication": [{"type": "HS256", "secret": "siprec-secret-of-at-least-32-bytes"}]}),
+            &["siprec-secret-of-at-least-32-bytes"],
         ),
         "mediaservice" => (
             json!({
                 "id": "1", "name": "m", "destinationMatch": "/^2/", "callbackBaseUrl": "https://a.example.com",
                 "callbackId": "c", "googleApikey": "google-key", "googleServiceKey": {"private_key": "google-private"},
-                "restAuthentication": [{"type": "HS256", "secret": "media-secret"}],
+                "restAuthentication": [{"type": "HS256", "secret": "media-secret-of-at-least-32-bytes"}],
             }),
-            &["google-key", "google-private", "media-secret"],
+            &[
+                "google-key",
+                "google-private",
+                "media-secret-of-at-least-32-bytes",
+            ],
         ),
         "alarmbridge" => (
             json!({
                 "id": "1", "name": "b", "destinationMatch": "/^3/", "protocol": "scaip", "callbackId": "c",
-                "restAuthentication": [{"type": "HS256", "secret": "bridge-secret"}],
+                "restAuthentication": [{"type": "HS256", "secret": "bridge-secret-of-at-least-32-bytes"}],
             }),
-            &["bridge-secret"],
+            &["bridge-secret-of-at-least-32-bytes"],
         ),
         "alarmeventmapper" => (
             json!({
