@@ -329,8 +329,13 @@ impl Engine {
         let _ = self.agent.cancel(now, call.leg, Some(CLEARING));
         call.state = CallState::Cancelling;
         call.ending = Some(Box::new(outcome));
+        let snapshot = self.snapshot(now, call);
+        if call.unheard && snapshot.is_none() {
+            // Nothing of it is on the disk, and its end is next; a record without snapshot would stay open after a crash.
+            return;
+        }
         let mut changes = vec![Change::Call(Box::new(call.record(None)))];
-        changes.extend(self.snapshot(now, call));
+        changes.extend(snapshot);
         let commit = self.next_commit();
         self.commit(call, commit, changes);
     }

@@ -261,6 +261,22 @@ fn a_write_that_was_made_is_not_mourned() {
 }
 
 #[test]
+fn a_call_that_could_not_be_written_before_its_address_was_known_leaves_no_open_record() {
+    let mut world = World::new();
+    let place = Command::Place(Box::new(world.place()));
+    world.commands(place).unwrap();
+    let now = world.now();
+    world.engine.handle_not_written(now, Commit(1));
+    world.pumps();
+    let call = *world.records.keys().next().unwrap();
+    assert_eq!(world.record(call).state, CallState::Ended);
+    assert_eq!(
+        world.commits, 2,
+        "nothing between opening and end that a crash could leave"
+    );
+}
+
+#[test]
 fn a_write_of_this_very_microsecond_is_none_that_was_made() {
     let mut world = World::new();
     let caller = Caller::new("1001");
