@@ -11,7 +11,7 @@ use hookswitch_api::done::Done;
 use hookswitch_api::error::FieldError;
 use hookswitch_api::notification::NotificationSettings;
 use hookswitch_api::page::DocumentQuery;
-use hookswitch_store::{Error, Write};
+use hookswitch_store::{Error, Write, notifications};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -79,13 +79,14 @@ impl<const OF_RECORDING: bool> Provisioned for Settings<OF_RECORDING> {
         members.remove("id");
     }
 
-    /// What was switched off with 410 is tried again.
+    /// What was switched off with 410 is tried again, and devices are watched from now on.
     fn write_along(db: &Write<'_>, domain: &str, _: &str) -> Result<(), Error> {
         if OF_RECORDING {
             return Ok(());
         }
         directory::switch_on(db, domain, notify::ALARMS)?;
-        directory::switch_on(db, domain, notify::SIP_EVENTS)
+        directory::switch_on(db, domain, notify::SIP_EVENTS)?;
+        notifications::begin(db, domain)
     }
 
     fn publish(rest: &Rest, domain: &str, _: &str) -> Result<(), Error> {

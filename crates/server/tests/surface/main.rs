@@ -38,6 +38,7 @@ mod kamailio;
 mod lifecycle;
 mod logs;
 mod nodes;
+mod notifications;
 mod relay;
 mod reliability;
 mod restart;
