@@ -213,6 +213,15 @@ impl Archive {
         })
     }
 
+    /// Changes what is in it, not in the file; an `Err` leaves it of no use.
+    pub fn change<T>(&self, change: impl FnOnce(&Write<'_>) -> Result<T>) -> Result<T> {
+        let sql = Sql::Sqlite(&self.connection);
+        sql.begin()?;
+        let changed = change(&Write::new(sql))?;
+        sql.commit().map_err(|(error, _)| error)?;
+        Ok(changed)
+    }
+
     /// Puts what is in it into the place of what is stored, in one transaction; returns the number of rows.
     pub fn restore(self, store: &Store, extent: Extent) -> Result<u64> {
         store.write(move |db| self.replace(db, extent))
@@ -254,6 +263,8 @@ impl Archive {
             &[Value::Integer(revision)],
         )?;
         if let Sql::Postgres(session) = db.sql {
+            // Versions may have gone back: nobody can tell by them what changed.
+            db.execute("SELECT pg_notify('hookswitch_domain', '')", &[])?;
             for table in &tables {
                 session.count_on(&table.name, &table.columns[0])?;
             }

@@ -147,6 +147,23 @@ pub fn count(db: &Read<'_>, domain: &str, kind: &str, draft: bool) -> Result<u64
     )
 }
 
+/// Those of one domain and kind that are in force and newer than `version`.
+pub fn newer(db: &Read<'_>, domain: &str, kind: &str, version: u64) -> Result<Vec<Document>> {
+    db.all(
+        select!("WHERE domain = ?1 AND kind = ?2 AND draft = 0 AND version > ?3 ORDER BY version"),
+        values![domain, kind, version],
+        document,
+    )
+}
+
+/// The newest version of one domain and kind that is in force, 0 when there is none.
+pub fn newest(db: &Read<'_>, domain: &str, kind: &str) -> Result<u64> {
+    db.only(
+        "SELECT coalesce(max(version), 0) FROM documents WHERE domain = ?1 AND kind = ?2 AND draft = 0",
+        values![domain, kind],
+    )
+}
+
 /// Stores `body`; [`Error::Version`] when something else than `expected` is there, [`Error::NoSuchDomain`].
 pub fn put(db: &Write<'_>, key: Key<'_>, body: &str, expected: Expected) -> Result<Written> {
     let found = check(db, key, expected)?;

@@ -50,6 +50,12 @@ impl MasterKey {
         }
     }
 
+    /// Reads the key file; the same errors, and that there is none.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(Error::io(path))?;
+        Self::parse(path, &text)
+    }
+
     /// A key that lasts as long as the process.
     pub fn ephemeral() -> Self {
         Self::of_bytes(&random_bytes())

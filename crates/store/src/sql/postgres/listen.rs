@@ -116,6 +116,7 @@ impl Cluster {
 
 fn note(heard: &mut Heard, told: &Notification) {
     match told.channel() {
+        "hookswitch_domain" if told.payload().is_empty() => heard.everything = true,
         "hookswitch_domain" => {
             heard.domains.insert(told.payload().to_owned());
         }
