@@ -64,7 +64,10 @@ pub fn take_up(keys: &Keys, publisher: &Publisher, change: &Change) -> Result<()
         let taken = keys
             .refresh_domain(publisher.store(), &domain)
             .and_then(|()| publisher.refresh_tenant(&domain))
-            .and_then(|()| publisher.refresh_devices(&domain));
+            .and_then(|()| match change {
+                Change::Domain(_) => publisher.refresh_newer_devices(&domain),
+                Change::Everything => publisher.refresh_devices(&domain),
+            });
         outcome = outcome.and(taken);
     }
     outcome.and(publisher.refresh_networks())

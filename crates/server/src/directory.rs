@@ -5,19 +5,19 @@
 mod load;
 mod notifications;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use hookswitch_api::cloudsipua::RestAuthentication;
 use hookswitch_api::secret::Secret;
-use hookswitch_call::directory::{Directory, Tenant};
+use hookswitch_call::directory::{Devices, Directory, Tenant};
 use hookswitch_call::token::Tokens;
 use hookswitch_store::{MasterKey, Read, Result, Store, UnixMicros, Write, documents};
 use tokio::sync::watch;
 
-use crate::kind::CALLBACK;
+use crate::kind::{CALLBACK, DEVICE};
 
 /// One version of everything the calls see.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +90,8 @@ pub struct Publisher {
     working: Mutex<Published>,
     current: ArcSwap<Published>,
     announce: watch::Sender<Arc<Published>>,
+    /// By tenant, the newest version of a device when they were read last.
+    seen: Mutex<HashMap<String, u64>>,
 }
 
 impl Publisher {
@@ -118,6 +120,7 @@ impl Publisher {
             working: Mutex::new(published),
             current: ArcSwap::new(first.clone()),
             announce: watch::Sender::new(first),
+            seen: Mutex::default(),
         })
     }
 
@@ -171,7 +174,7 @@ impl Publisher {
         let mut working = self.lock();
         let key = documents::Key {
             domain,
-            kind: crate::kind::DEVICE.name,
+            kind: DEVICE.name,
             id,
             draft: false,
         };
@@ -194,11 +197,36 @@ impl Publisher {
 
     /// Takes up that many devices were written or deleted.
     pub fn refresh_devices(&self, domain: &str) -> Result<()> {
+        self.put_devices(domain, |db, _| {
+            load::devices(db, &self.master_key, domain).map(Some)
+        })
+    }
+
+    /// The same, reading no more than those that are newer than any seen before, unless some were deleted.
+    pub fn refresh_newer_devices(&self, domain: &str) -> Result<()> {
+        self.put_devices(domain, |db, known| {
+            let since = self.seen().get(domain).copied();
+            load::newer_devices(db, &self.master_key, domain, known, since)
+        })
+    }
+
+    /// Puts other devices into a tenant's place, if there are any.
+    fn put_devices(
+        &self,
+        domain: &str,
+        load: impl FnOnce(&Read<'_>, &Devices) -> Result<Option<Devices>>,
+    ) -> Result<()> {
         let mut working = self.lock();
-        let devices = self
-            .store
-            .read(|db| load::devices(db, &self.master_key, domain))?;
-        if let Some(tenant) = working.directory.tenant(domain) {
+        let Some(tenant) = working.directory.tenant(domain) else {
+            self.seen().remove(domain);
+            return Ok(());
+        };
+        let (newest, devices) = self.store.read_at_one_moment(|db| {
+            let newest = documents::newest(db, domain, DEVICE.name)?;
+            Ok((newest, load(db, &tenant.devices)?))
+        })?;
+        self.seen().insert(domain.to_owned(), newest);
+        if let Some(devices) = devices {
             let mut changed = Tenant::clone(tenant);
             changed.devices = devices;
             working.directory_mut().put_tenant(Arc::new(changed));
@@ -243,6 +271,10 @@ impl Publisher {
         self.working
             .lock()
             .expect("no panic while the lock is held")
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.seen.lock().expect("no panic while the lock is held")
     }
 
     fn announce(&self, working: &Published) {

@@ -81,6 +81,28 @@ pub(super) fn devices(db: &Read<'_>, master_key: &MasterKey, domain: &str) -> Re
         .collect())
 }
 
+/// A tenant's devices when those that are `known` had no newer version than `since`; none when they are the same.
+pub(super) fn newer_devices(
+    db: &Read<'_>,
+    master_key: &MasterKey,
+    domain: &str,
+    known: &Devices,
+    since: Option<u64>,
+) -> Result<Option<Devices>> {
+    let Some(since) = since else {
+        return devices(db, master_key, domain).map(Some);
+    };
+    let newer = documents::newer(db, domain, DEVICE.name, since)?;
+    let changed = newer.iter().fold(known.clone(), |devices, document| {
+        devices.with(&document.id, device(master_key, document))
+    });
+    let count = documents::count(db, domain, DEVICE.name, false)?;
+    if u64::try_from(changed.len()) != Ok(count) {
+        return devices(db, master_key, domain).map(Some);
+    }
+    Ok((!newer.is_empty()).then_some(changed))
+}
+
 /// What routing needs of a stored device.
 pub(super) fn device(master_key: &MasterKey, document: &Document) -> Device {
     let members = DEVICE.open(master_key, document).unwrap_or_else(|error| {

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use hookswitch_call::directory::AuthType;
 use hookswitch_store::documents::{Expected, Key};
 use hookswitch_store::{domains, networks};
 use serde_json::json;
@@ -13,7 +14,7 @@ const ACME: &str = "acme.example.com";
 struct World {
     store: Store,
     master_key: Arc<MasterKey>,
-    _folder: crate::database::home::Home,
+    home: crate::database::home::Home,
 }
 
 impl World {
@@ -22,7 +23,7 @@ impl World {
         let world = Self {
             store,
             master_key: Arc::new(MasterKey::ephemeral()),
-            _folder: folder,
+            home: folder,
         };
         world.add(ACME);
         world
@@ -189,5 +190,47 @@ fn a_damaged_service_is_left_out_and_the_rest_of_the_tenant_works() {
     assert_eq!(
         published.directory.tenant(ACME).unwrap().services().len(),
         1
+    );
+}
+
+#[test]
+fn devices_that_another_node_wrote_or_deleted_are_taken_up_and_others_are_not_read_again() {
+    let world = World::new();
+    let put = |id, auth_type: &str| {
+        let body = json!({"deviceId": id, "authType": auth_type});
+        world.put(&DEVICE, id, false, &body);
+    };
+    put("1001", "disabled");
+    put("1002", "disabled");
+    let publisher = world.publisher();
+    publisher.refresh_newer_devices(ACME).unwrap();
+    let mut announced = publisher.subscribe();
+    publisher.refresh_newer_devices(ACME).unwrap();
+    assert!(!announced.has_changed().unwrap(), "nothing is new");
+
+    put("1002", "deviceid");
+    put("1003", "disabled");
+    // Behind its version nobody looks at it again.
+    let unseen = "UPDATE documents SET body = '{\"authType\":\"userid\"}' WHERE id = '1001'";
+    world.home.execute(unseen);
+    publisher.refresh_newer_devices(ACME).unwrap();
+    let kinds = |published: &Published| {
+        let devices = &published.directory.tenant(ACME).unwrap().devices;
+        let of = |id| devices.find(id).map(|device| device.auth_type);
+        ["1001", "1002", "1003"].map(of)
+    };
+    let [disabled, by_id, userid] = [AuthType::Disabled, AuthType::DeviceId, AuthType::UserId];
+    let expected = [Some(disabled), Some(by_id), Some(disabled)];
+    assert_eq!(kinds(&announced.borrow_and_update()), expected);
+
+    world
+        .home
+        .execute("DELETE FROM documents WHERE id = '1003'");
+    publisher.refresh_newer_devices(ACME).unwrap();
+    let expected = [Some(userid), Some(by_id), None];
+    assert_eq!(
+        kinds(&announced.borrow_and_update()),
+        expected,
+        "read whole"
     );
 }
