@@ -90,6 +90,9 @@ pub enum Request {
     Restore {
         /// The file, absolute.
         file: PathBuf,
+        /// The file of the key it was sealed with, absolute, when that is not the installation's.
+        #[serde(default)]
+        key: Option<PathBuf>,
         /// Not only what is configured.
         everything: bool,
     },

@@ -11,7 +11,7 @@ use hookswitch_store::bulk::Waiting;
 use hookswitch_store::documents::Document;
 use hookswitch_store::reseal::{self, At, Reseal};
 use hookswitch_store::seal::Place;
-use hookswitch_store::{CallKey, Error, MasterKey, Result, SealedText, Store, settings};
+use hookswitch_store::{CallKey, Error, MasterKey, Result, SealedText, Store, Write, settings};
 
 use crate::kind;
 use crate::outlet::{keys_place, snapshot_place};
@@ -53,12 +53,17 @@ pub fn change(file: &Path, store: &Store) -> anyhow::Result<()> {
     let from = load(file, store)?;
     let waiting = waiting(file);
     let to = MasterKey::load_or_create(&waiting)?;
-    let fingerprint = to.fingerprint().to_owned();
-    store.write(move |db| {
-        reseal::all(db, secrets::OF_NODE, &mut Between { from, to })?;
-        settings::put(db, NOTE, &fingerprint)
-    })?;
+    store.write(move |db| seal_anew(db, &from, &to))?;
     take_place(&waiting, file)
+}
+
+/// Seals everything that is sealed with `from` with `to`, and notes that.
+///
+/// # Errors
+/// When something does not open.
+pub fn seal_anew(db: &Write<'_>, from: &MasterKey, to: &MasterKey) -> Result<()> {
+    reseal::all(db, secrets::OF_NODE, &mut Between { from, to })?;
+    settings::put(db, NOTE, to.fingerprint())
 }
 
 fn waiting(file: &Path) -> PathBuf {
@@ -79,12 +84,12 @@ fn take_place(waiting: &Path, file: &Path) -> anyhow::Result<()> {
 }
 
 /// From one key to another.
-struct Between {
-    from: MasterKey,
-    to: MasterKey,
+struct Between<'k> {
+    from: &'k MasterKey,
+    to: &'k MasterKey,
 }
 
-impl Reseal for Between {
+impl Reseal for Between<'_> {
     fn text(&mut self, at: At<'_>, sealed: &SealedText) -> Result<SealedText> {
         let place = match at {
             At::Setting(name) => secrets::node_place(&name[secrets::OF_NODE.len()..]),
@@ -104,8 +109,8 @@ impl Reseal for Between {
                 Err(Error::SealFormat)
             };
         };
-        let members = kind.open(&self.from, document)?;
-        Ok(kind.seal(&self.to, &document.domain, &document.id, &members))
+        let members = kind.open(self.from, document)?;
+        Ok(kind.seal(self.to, &document.domain, &document.id, &members))
     }
 
     fn waiting(&mut self, domain: &str, row: &Waiting) -> Result<String> {

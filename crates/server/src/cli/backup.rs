@@ -27,8 +27,9 @@ With --everything, call records, events with their deliveries, logs and what a s
 calls are replaced too. No `serve` may run on the database then. Events are numbered on from the
 file's newest: readers of /v1/DOMAIN/events begin again at the cursor they had when it was written.
 
-The master key must be the one of the backup; else nothing is changed. The file may be of the other
-database, or of an older release.
+A backup that was sealed with another master key, of before a `rekey` or of another installation,
+needs the file of that key as --backup-key-file; else nothing is changed. The backup may be of the
+other database, or of an older release.
 
 Examples:
   hookswitch restore --data /var/lib/hookswitch /backup/hookswitch-2026-11-21
@@ -52,6 +53,10 @@ pub struct RestoreOptions {
     /// Also call records, events and logs; no `serve` may run
     #[arg(long)]
     everything: bool,
+    /// Master key file that the backup was sealed with, when it is not the present one: what is
+    /// brought back is sealed anew
+    #[arg(long, value_name = "FILE")]
+    backup_key_file: Option<PathBuf>,
     /// Where the data lives.
     #[command(flatten)]
     folder: FolderOptions,
@@ -78,6 +83,11 @@ pub(super) fn restore(options: &RestoreOptions) -> anyhow::Result<()> {
     let folder = Folder::read(&options.folder, &environment)?;
     let request = Request::Restore {
         file: std::path::absolute(&options.file)?,
+        key: options
+            .backup_key_file
+            .as_deref()
+            .map(std::path::absolute)
+            .transpose()?,
         everything: options.everything,
     };
     match domain::perform(&folder, &request)? {

@@ -14,7 +14,7 @@ everything was done, and the next start finds out which: a new key that waits be
 FILE.new is put into its place, or removed.
 
 Nodes that share a PostgreSQL database share the key: copy the file to each of them. A backup made
-before needs the old key: keep that file with it.
+before needs the old key: keep that file with it, for `restore --backup-key-file`.
 
 Example:
   hookswitch rekey --data /var/lib/hookswitch";

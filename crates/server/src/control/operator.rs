@@ -13,7 +13,7 @@ use hookswitch_store::{
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::restore::restore;
+use super::restore::{Backup, restore};
 use super::{DomainRow, NewDomain, Refusal, Reply, Request, exchange};
 use crate::auth::{Keys, Scopes};
 use crate::config::Folder;
@@ -115,9 +115,19 @@ impl Operator {
                 };
                 self.import(file, passphrase, manner).map(Reply::Imported)
             }
-            Request::Restore { file, everything } => self
-                .restore(file, *everything)
-                .map(|rows| Reply::Restored { rows }),
+            Request::Restore {
+                file,
+                key,
+                everything,
+            } => {
+                let backup = Backup {
+                    file,
+                    key: key.as_deref(),
+                    folder: &self.folder,
+                    everything: *everything,
+                };
+                self.restore(&backup).map(|rows| Reply::Restored { rows })
+            }
         }
     }
 
@@ -263,10 +273,8 @@ impl Operator {
         Ok(imported)
     }
 
-    fn restore(&self, file: &Path, everything: bool) -> Result<u64, Refusal> {
-        let paths = (file, self.folder.as_path());
-        let live = self.live.is_some();
-        let rows = restore(&self.store, &self.master_key, paths, everything, live)?;
+    fn restore(&self, backup: &Backup<'_>) -> Result<u64, Refusal> {
+        let rows = restore(&self.store, &self.master_key, backup, self.live.is_some())?;
         if let Some(live) = &self.live {
             database::take_up(&live.keys, &live.publisher, &Change::Everything)
                 .map_err(|error| internal(&error))?;
