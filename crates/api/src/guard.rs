@@ -10,6 +10,8 @@ use crate::error::FieldError;
 
 /// How deep lists and objects may be nested.
 const MAX_DEPTH: usize = 32;
+/// How many values a body may have in all: what is read at length and means nothing is work for nothing.
+const MAX_VALUES: usize = 20_000;
 /// Above it a number with a fraction or an exponent is no count, time or phone number.
 const MAX_FRACTIONAL: f64 = 9_007_199_254_740_992.0;
 
@@ -34,6 +36,8 @@ pub(crate) fn look_through(body: &[u8]) -> Result<(), FieldError> {
 struct Path {
     text: String,
     fault: Option<&'static str>,
+    /// Values so far.
+    count: usize,
 }
 
 impl Path {
@@ -68,6 +72,12 @@ impl<'de> DeserializeSeed<'de> for Place<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        self.path.count += 1;
+        if self.path.count > MAX_VALUES {
+            return Err(self
+                .path
+                .refuse("is one value too many: a body may have 20000 in all"));
+        }
         from.deserialize_any(self)
     }
 }
@@ -235,6 +245,23 @@ mod tests {
             );
         }
         assert!(fault(r#"{"a":1e400}"#).unwrap().1.contains("not JSON"));
+    }
+
+    #[test]
+    fn of_too_many_values_the_same_number_is_read_however_many_there_are() {
+        for more in [1, 1_000, 100_000] {
+            let items = vec!["1"; MAX_VALUES + more].join(",");
+            let (pointer, detail) = fault(&format!("[{items}]")).unwrap();
+            assert_eq!(pointer, format!("/{}", MAX_VALUES - 1));
+            assert!(detail.contains("20000"), "{detail}");
+            let members: Vec<String> = (0..MAX_VALUES + more)
+                .map(|number| format!("\"m{number}\":1"))
+                .collect();
+            let (pointer, _) = fault(&format!("{{{}}}", members.join(","))).unwrap();
+            assert_eq!(pointer, format!("/m{}", MAX_VALUES - 1));
+        }
+        let items = vec!["1"; MAX_VALUES - 1].join(",");
+        assert_eq!(fault(&format!("[{items}]")), None);
     }
 
     #[test]

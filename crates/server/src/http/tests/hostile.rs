@@ -55,6 +55,19 @@ fn attacks(body: &Value) -> Vec<(String, &'static str)> {
             with("\"x\":123456789012345678901234567890"),
             "a number of thirty digits",
         ),
+        (
+            with(&format!("\"x\":[{}1]", "1,".repeat(400_000))),
+            "a list of 400,000",
+        ),
+        (
+            with(
+                &(0..60_000)
+                    .map(|n| format!("\"m{n}\":1"))
+                    .collect::<Vec<_>>()
+                    .join(","),
+            ),
+            "60,000 members",
+        ),
         (with("\"name\":\"a\",\"name\":\"b\""), "a member twice"),
         (with("\"description\":\"a\\u0000b\""), "NUL in a text"),
         (with("\"a\\u0000b\":1"), "NUL in a name"),

@@ -388,6 +388,59 @@ async fn pages_stay_good_while_documents_come_and_go() {
 }
 
 #[tokio::test]
+async fn whoever_stays_is_shown_once_and_in_order_whatever_comes_and_goes_between_pages() {
+    let world = World::new();
+    let bridge = RESOURCES.iter().find(|one| one.single == "alarmbridge");
+    let bridge = bridge.unwrap();
+    let device = json!({"deviceId": "", "authType": "disabled"});
+    let devices = "/provisioning/device/acme.example.com";
+    for (list, many, name, mut body) in [
+        (bridge.list, bridge.many, "id", bridge.body()),
+        (devices, "devices", "deviceId", device),
+    ] {
+        let id_of = |number: u32| format!("n{number:03}");
+        // Every third one stays; the others come and go.
+        for number in (0..60).step_by(3) {
+            body[name] = id_of(number).into();
+            world.post(list, body.clone()).await.ok();
+        }
+        let (mut shown, mut token, mut drawn) = (Vec::new(), String::new(), 7_u32);
+        loop {
+            let page = world
+                .get(&format!("{list}?limit=3&nextToken={token}"))
+                .await;
+            let page = page.ok();
+            let rows = page[many].as_array().unwrap();
+            shown.extend(
+                rows.iter()
+                    .map(|row| row[name].as_str().unwrap().to_owned()),
+            );
+            let Some(next) = page["nextToken"].as_str() else {
+                break;
+            };
+            token = next.to_owned();
+            for _ in 0..8 {
+                drawn = drawn.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let number = (drawn >> 8) % 60;
+                if number % 3 == 0 {
+                    continue;
+                }
+                body[name] = id_of(number).into();
+                match drawn >> 31 {
+                    0 => drop(world.post(list, body.clone()).await.ok()),
+                    _ => drop(world.delete(&format!("{list}/{}", id_of(number))).await),
+                }
+            }
+        }
+        assert!(shown.is_sorted_by(|one, next| one < next), "{shown:?}");
+        let stayed = (0..60).step_by(3).map(id_of);
+        let missing: Vec<String> = stayed.filter(|id| !shown.contains(id)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        assert!(shown.len() > 20, "others came: {shown:?}");
+    }
+}
+
+#[tokio::test]
 async fn every_path_answers_options_to_strangers() {
     let world = World::new();
     let document = serde_json::to_value(document()).unwrap();
