@@ -29,7 +29,7 @@ impl Engine {
     }
 
     /// The same for a peer that ended the call itself and needs nothing of us to know.
-    fn close_quietly(&mut self, now: Now, call: Box<Call>, outcome: Outcome) -> Commit {
+    pub(super) fn close_quietly(&mut self, now: Now, call: Box<Call>, outcome: Outcome) -> Commit {
         self.close(now, call, outcome, None)
     }
 

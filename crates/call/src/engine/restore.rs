@@ -15,7 +15,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hookswitch_sip::event::Commit;
+use hookswitch_sip::event::{Commit, LegId};
 use hookswitch_sip::time::{Instant, Now};
 use hookswitch_sip::user_agent;
 
@@ -37,6 +37,9 @@ pub enum RestoreError {
     /// The call is here already; nothing was done.
     #[error("the call is here already")]
     Taken,
+    /// Another call has its dialog; it has ended, with its terminal event.
+    #[error("another call has its dialog")]
+    Overtaken,
     /// Its SIP side cannot go on; the call has ended, with its terminal event.
     #[error(transparent)]
     Leg(#[from] user_agent::RestoreError),
@@ -58,10 +61,14 @@ impl Engine {
         let id = snapshot.identity.call.as_u128();
         let leg = snapshot.leg.id();
         let is_here = self.calls.contains_key(&id) || self.ended.contains_key(&id);
-        if is_here || self.legs.contains_key(&leg.0) {
+        if is_here {
             return Err(RestoreError::Taken);
         }
         self.counters.restored += 1;
+        if self.legs.contains_key(&leg.0) {
+            self.restore_overtaken(now, snapshot, record);
+            return Err(RestoreError::Overtaken);
+        }
         let result = if snapshot.state == CallState::Ended {
             self.restore_ended(now, snapshot)
         } else {
@@ -100,6 +107,21 @@ impl Engine {
         let answered = Instant::from_micros(steady.answered);
         let is_past = answered <= now.instant + COARSE;
         (self.axis == Some(steady.axis) && is_past).then(|| now.instant.saturating_since(answered))
+    }
+
+    /// Nothing is left of it but an end that was not written.
+    fn restore_overtaken(&mut self, now: Now, snapshot: Snapshot, record: Option<CallRecord>) {
+        if snapshot.state == CallState::Ended {
+            return self.give_up_snapshot(snapshot.identity.call);
+        }
+        let trace = record.map_or_else(|| [].into(), |record| record.trace);
+        let mut call = Box::new(Call::restored(now, &snapshot, trace));
+        call.leg = LegId(0);
+        let why = RestoreError::Overtaken.to_string();
+        call.note(TraceStep::new("node", "lost", why));
+        self.admission.began(Some(&call.identity.domain));
+        let outcome = call.ending.take().map_or_else(interrupted, |end| *end);
+        self.close_quietly(now, call, outcome);
     }
 
     /// Everything is told; the leg still owes something.

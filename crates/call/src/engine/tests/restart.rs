@@ -6,8 +6,10 @@ use super::world::*;
 use crate::command::{Command, CommandErrorKind};
 use crate::directory::Settings;
 use crate::engine::{Limits, RestoreError};
+use crate::event::Event;
+use crate::id::CallId;
 use crate::outcome::{Class, EndedBy};
-use crate::record::CallState;
+use crate::record::{CallState, Identity};
 
 const MOMENT: Duration = Duration::from_secs(2);
 
@@ -475,6 +477,27 @@ fn the_very_same_invite_is_another_call_once_the_former_owes_nothing() {
         names,
         ["newRemoteCall", "callHungup", "newRemoteCall", "callHungup"]
     );
+    world.everything_is_forgotten();
+}
+
+#[test]
+fn of_two_snapshots_of_one_dialog_the_later_call_gets_its_end_too() {
+    let mut world = World::new();
+    world.receives(&Caller::new("1001").invite(OFFER));
+    let mut other = world.snapshots[&world.call()].clone();
+    let mut identity = Identity::clone(&other.identity);
+    identity.call = CallId::from_u128(7);
+    other.identity = identity.into();
+    let mut asked = Event::clone(&world.events[0]);
+    asked.identity = other.identity.clone();
+    world.events.push(asked.into());
+    world.restarts(MOMENT);
+    let now = world.now();
+    let restored = world.engine.restore(now, *other, None);
+    assert_eq!(restored, Err(RestoreError::Overtaken));
+    world.pumps();
+    let names = world.names();
+    assert_eq!(names[2..], ["callHungup", "callHungup"], "after two offers");
     world.everything_is_forgotten();
 }
 
