@@ -66,7 +66,7 @@ impl Engine {
         }
         self.counters.restored += 1;
         if self.legs.contains_key(&leg.0) {
-            self.restore_overtaken(now, snapshot, record);
+            self.restore_overtaken(now, &snapshot, record);
             return Err(RestoreError::Overtaken);
         }
         let result = if snapshot.state == CallState::Ended {
@@ -110,12 +110,12 @@ impl Engine {
     }
 
     /// Nothing is left of it but an end that was not written.
-    fn restore_overtaken(&mut self, now: Now, snapshot: Snapshot, record: Option<CallRecord>) {
+    fn restore_overtaken(&mut self, now: Now, snapshot: &Snapshot, record: Option<CallRecord>) {
         if snapshot.state == CallState::Ended {
             return self.give_up_snapshot(snapshot.identity.call);
         }
         let trace = record.map_or_else(|| [].into(), |record| record.trace);
-        let mut call = Box::new(Call::restored(now, &snapshot, trace));
+        let mut call = Box::new(Call::restored(now, snapshot, trace));
         call.leg = LegId(0);
         let why = RestoreError::Overtaken.to_string();
         call.note(TraceStep::new("node", "lost", why));
