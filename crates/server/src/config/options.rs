@@ -110,7 +110,7 @@ pub struct ServeOptions {
     /// The access key id that Amazon SNS knows us by
     #[arg(long, value_name = "ID", help_heading = "Notifications")]
     pub sns_access_key_id: Option<String>,
-    /// Where the API of Amazon SNS is [default: https://sns.REGION.amazonaws.com]
+    /// Where the API of Amazon SNS is [default: `https://sns.REGION.amazonaws.com`]
     #[arg(long, value_name = "URL", help_heading = "Notifications")]
     pub sns_endpoint: Option<String>,
 

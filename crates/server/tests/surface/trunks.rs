@@ -1,6 +1,8 @@
 //! Calls from and over trunks, with SIPp as the other side of them, and a call to what is not in service yet.
 
 use std::net::SocketAddr;
+use std::thread;
+use std::time::Instant;
 
 use hookswitch_rig::application::{Answer, Application, Callback};
 use hookswitch_rig::server::{Server, Tenant};
@@ -98,8 +100,16 @@ impl World {
     /// The trace of the newest call.
     fn trace(&self) -> String {
         let path = format!("/v1/{DOMAIN}/calls");
-        let reply = self.tenant.request("GET", &path, None).unwrap();
-        let call = reply.body["calls"][0]["id"].as_str().unwrap().to_owned();
+        // A refused call is written down after its response has left.
+        let deadline = Instant::now() + SOON;
+        let call = loop {
+            let reply = self.tenant.request("GET", &path, None).unwrap();
+            if let Some(call) = reply.body["calls"][0]["id"].as_str() {
+                break call.to_owned();
+            }
+            assert!(Instant::now() < deadline, "no record of the call came");
+            thread::yield_now();
+        };
         let path = format!("/v1/{DOMAIN}/calls/{call}");
         let reply = self.tenant.request("GET", &path, None).unwrap();
         reply.body["call"].to_string()
