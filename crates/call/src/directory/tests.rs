@@ -147,3 +147,55 @@ fn a_device_is_found_by_the_mac_address_of_its_gateway() {
     assert_eq!(devices.with("c", gateway(one)).with_mac(other), None);
     assert_eq!(devices.with_mac([0; 6]), None);
 }
+
+#[test]
+fn among_many_trunks_and_destinations_the_most_specific_is_found() {
+    let pattern = |source: &str| Pattern::compile(source).unwrap();
+    let trunk = |id: String, source: &str| {
+        Arc::new(Trunk {
+            id: id.into(),
+            target: "carrier.example".into(),
+            transport: hookswitch_sip::flow::Transport::Udp,
+            destination_match: pattern(source),
+            rewrite: None,
+            blacklist: None,
+            source_networks: Box::default(),
+            group: None,
+            parameters: None,
+            diversion: None,
+            caller: None,
+            credentials: None,
+        })
+    };
+    let unserved = |kind, id: String, source: &str| Unserved {
+        kind,
+        name: id.as_str().into(),
+        id: id.into(),
+        destination_match: pattern(source),
+    };
+    let trunks = (10..60).map(|n| trunk(format!("t{n}"), &format!("^46{n}")));
+    let bridges = (10..60).map(|n| {
+        unserved(
+            UnservedKind::AlarmBridge,
+            format!("b{n}"),
+            &format!("^1{n}"),
+        )
+    });
+    let menu = unserved(UnservedKind::MediaService, "menu".to_owned(), "^114|^menu");
+    let tenant = Tenant::new(
+        "a.example",
+        Settings::default(),
+        Devices::default(),
+        Vec::new(),
+    )
+    .with_trunks(trunks.chain([trunk("all".to_owned(), ".*")]).collect())
+    .with_unserved(bridges.chain([menu]).collect());
+    let taking = |user| -> Vec<&str> { tenant.trunks_for(user).map(|trunk| &*trunk.id).collect() };
+    assert_eq!(taking("46317"), ["t31", "all"]);
+    assert_eq!(taking("4631"), ["t31", "all"]);
+    assert_eq!(taking("031"), ["all"]);
+    let named = |user| tenant.unserved_for(user).map(|found| &*found.id);
+    assert_eq!(named("114"), Some("b14"), "alarm bridges come first");
+    assert_eq!(named("menu"), Some("menu"));
+    assert_eq!(named("9"), None);
+}
