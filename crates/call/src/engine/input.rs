@@ -38,7 +38,7 @@ impl Engine {
         let mut refuse = |message: &Message<'_>| {
             let seconds = now.unix_micros / 1_000_000;
             let route = message::routed(directory, dev, flow, message, seconds)?;
-            let rejection = message::rejection(&route);
+            let rejection = message::rejection(&route.trace);
             unserved = Some(route);
             Some(rejection)
         };

@@ -13,7 +13,7 @@ use super::{Change, Engine, Output};
 use crate::directory::Directory;
 use crate::outcome::{Class, EndedBy, Outcome};
 use crate::record::{CallRecord, CallState, Direction, Identity, Times};
-use crate::route::{Destined, Refusal, Route, Shown, messaged};
+use crate::route::{Destined, Refusal, Route, Shown, TraceStep, messaged};
 
 /// Where a MESSAGE goes; `None` when it is for nothing provisioned here.
 pub(super) fn routed(
@@ -46,8 +46,8 @@ pub(super) fn routed(
 }
 
 /// 501 that names what is not in service (RFC 3261 §20.43).
-pub(super) fn rejection(route: &Route) -> Rejection {
-    let kind = route.trace.last().map_or("", |step| &step.rule);
+pub(super) fn rejection(trace: &[TraceStep]) -> Rejection {
+    let kind = trace.last().map_or("", |step| &step.rule);
     let warning = format!("399 hookswitch \"{kind} is not in service on this node yet\"");
     Rejection::new(Refusal::NotInService.status()).with(HeaderName::Warning, warning)
 }

@@ -11,7 +11,7 @@ use super::admission::Full;
 use super::drill::DrillKind;
 use super::sign_in::SignIn;
 use super::stray::name_of;
-use super::{Change, Engine, Output};
+use super::{Change, Engine, Output, message};
 use crate::call::Call;
 use crate::directory::{CloudSipUa, Tenant};
 use crate::event::EventKind;
@@ -179,7 +179,10 @@ impl Engine {
             }
             Refusal::Unauthenticated => Class::Auth,
         };
-        let rejection = Rejection::new(refusal.status());
+        let rejection = match refusal {
+            Refusal::NotInService => message::rejection(&trace),
+            refusal => Rejection::new(refusal.status()),
+        };
         self.refuse_offer(now, leg, &rejection, Some((identity, class, trace)));
     }
 

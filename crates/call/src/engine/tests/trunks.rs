@@ -296,6 +296,8 @@ fn what_is_not_in_service_yet_is_refused_with_its_reason_on_record() {
         };
         world.receives_from(granted, Caller::new(user).invite(OFFER).as_bytes());
         assert_eq!(status(&mut world), "501", "{user}");
+        let warning = format!("Warning: 399 hookswitch \"{rule} is not in service");
+        assert!(world.last_sent().contains(&warning), "{user}");
         let record = world.records.values().next().unwrap();
         let last = record.trace.last().unwrap();
         assert_eq!((&*last.rule, &*last.result), (rule, "refused"));
