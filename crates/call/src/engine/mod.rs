@@ -43,6 +43,7 @@ mod message;
 mod offer;
 mod output;
 mod place;
+mod redact;
 mod restore;
 mod sign_in;
 mod stray;

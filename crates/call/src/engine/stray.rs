@@ -8,7 +8,7 @@ use hookswitch_sip::flow::Flow;
 use hookswitch_sip::message::{Host, Message, NameAddr, Uri};
 use hookswitch_sip::time::Now;
 
-use super::ladder::redacted;
+use super::redact::redacted;
 use super::{Engine, LogEntry, Output, Owner};
 
 impl Engine {
