@@ -83,8 +83,7 @@ fn after_scheme(text: &[u8]) -> Option<&[u8]> {
         from >= name.len() && text[from - name.len()..from].eq_ignore_ascii_case(name)
     };
     memchr_iter(b':', text)
-        .filter(|colon| is_scheme(*colon, b"sip") || is_scheme(*colon, b"sips"))
-        .next_back()
+        .rfind(|colon| is_scheme(*colon, b"sip") || is_scheme(*colon, b"sips"))
         .map(|colon| &text[colon + 1..])
 }
 
