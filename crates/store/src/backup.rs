@@ -48,11 +48,14 @@ pub fn save(source: Source<'_>, file: &Path) -> Result<()> {
     // Also keeps a second one from writing to it.
     let part = with_suffix(file, ".part");
     if file.exists() {
-        return Err(Error::io(file)(std::io::ErrorKind::AlreadyExists.into()));
+        return Err(Error::Exists(file.to_path_buf()));
     }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
-    options.open(&part).map_err(Error::io(&part))?;
+    options.open(&part).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Error::Exists(part.clone()),
+        _ => Error::io(&part)(error),
+    })?;
     let written = match source {
         Source::Folder(folder) => save_file(&folder.join(FILE), &part),
         Source::Postgres(url) => save_postgres(url, &part),
@@ -191,15 +194,31 @@ impl Archive {
         let mut from = File::open(file).map_err(Error::io(file))?;
         std::io::copy(&mut from, &mut to).map_err(Error::io(file))?;
         let mut connection = Connection::open(&copy)?;
-        let is_ours: bool = connection.query_row(
+        let unrestorable = |why: String| Error::Unrestorable {
+            path: file.to_path_buf(),
+            why,
+        };
+        let no_backup = |said: &str| {
+            unrestorable(format!(
+                "it is no backup ({said}); give a file that `hookswitch backup` wrote"
+            ))
+        };
+        let is_ours = connection.query_row(
             "SELECT count(*) = 2 FROM sqlite_schema WHERE name IN ('migrations', 'domains')",
             [],
-            |row| row.get(0),
-        )?;
-        if !is_ours {
-            return Err(Error::Damaged(format!("{} is no backup", file.display())));
+            |row| row.get::<_, bool>(0),
+        );
+        match is_ours.map_err(Error::from) {
+            Ok(true) => {}
+            Ok(false) => return Err(no_backup("its tables are missing")),
+            Err(Error::Damaged(said)) => return Err(no_backup(&said)),
+            Err(error) => return Err(error),
         }
-        schema::migrate(&mut connection)?;
+        schema::migrate(&mut connection).map_err(|error| match error {
+            Error::NewerSchema { .. } => unrestorable("a newer release wrote it".to_owned()),
+            Error::Damaged(said) => unrestorable(format!("it is damaged ({said})")),
+            error => error,
+        })?;
         Ok(Self {
             connection,
             _copy: guard,

@@ -50,12 +50,23 @@ pub enum Error {
         known: u32,
     },
     /// A file or folder could not be used.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: Arc<io::Error>,
+        cause: Arc<io::Error>,
+    },
+    /// A file that is to be written exists.
+    #[error("{0} exists and is left alone: give another name, or remove it first")]
+    Exists(PathBuf),
+    /// A file cannot be restored.
+    #[error("{path} cannot be restored: {why}")]
+    Unrestorable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
     },
     /// A file is open to others than its owner.
     #[error("{path} has mode {mode:o}; it must be 600")]
@@ -80,6 +91,9 @@ pub enum Error {
     /// The database cannot be reached, or stopped answering.
     #[error("the database is away: {0}")]
     Away(String),
+    /// Another node uses the database under this name.
+    #[error("a node named `{0}` uses it already; give each a --node of its own")]
+    NodeInUse(String),
     /// The database's address cannot be used; says why, without the password.
     #[error("the database's address cannot be used: {0}")]
     Address(String),
@@ -104,7 +118,14 @@ impl Error {
                 | Self::Busy
                 | Self::ReadOnly
                 | Self::Away(_)
+                | Self::NodeInUse(_)
         )
+    }
+
+    /// Whether the database cannot be used at present, by nobody's fault who asked: the store itself says so in the log,
+    /// once when it begins and once when it ends.
+    pub fn is_outage(&self) -> bool {
+        self.is_trouble() && self.is_transient()
     }
 
     /// Whether the fault lies with the disk or another process, and not with what was to be written.
@@ -117,14 +138,15 @@ impl Error {
                 | Self::Damaged(_)
                 | Self::ReadOnly
                 | Self::Away(_)
+                | Self::NodeInUse(_)
         )
     }
 
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io {
+        move |cause| Self::Io {
             path,
-            source: Arc::new(source),
+            cause: Arc::new(cause),
         }
     }
 }

@@ -137,9 +137,11 @@ fn no_file_is_overwritten_and_what_is_no_backup_changes_nothing() {
     let file = folder.path().join("backup");
     std::fs::write(&file, "a letter").unwrap();
     let refused = save(home.source(), &file).unwrap_err();
-    assert!(matches!(refused, Error::Io { .. }), "{refused}");
+    assert!(matches!(refused, Error::Exists(_)), "{refused}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "a letter");
-    Archive::open(&file, folder.path()).unwrap_err();
+    let refused = Archive::open(&file, folder.path()).unwrap_err().to_string();
+    let named = format!("{} cannot be restored: it is no backup", file.display());
+    assert!(refused.starts_with(&named), "{refused}");
     assert!(
         store
             .read(|db| domains::find(db, "example.com"))
@@ -152,5 +154,5 @@ fn no_file_is_overwritten_and_what_is_no_backup_changes_nothing() {
         .execute_batch("CREATE TABLE a (b)")
         .unwrap();
     let refused = Archive::open(&other, folder.path()).unwrap_err();
-    assert!(matches!(refused, Error::Damaged(_)), "{refused}");
+    assert!(matches!(refused, Error::Unrestorable { .. }), "{refused}");
 }

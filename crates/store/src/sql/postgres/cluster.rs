@@ -31,6 +31,7 @@ pub(crate) struct Cluster {
     pub(super) tls: MakeRustlsConnect,
     /// The server's number for the writer's connection; its own notifications carry it.
     pub(super) own: AtomicI32,
+    node: String,
     patience: Duration,
 }
 
@@ -45,7 +46,7 @@ impl Cluster {
         // A node that vanished in the middle of a transaction must not hold its locks.
         settings.push_str(
             " -c idle_in_transaction_session_timeout=15000 -c client_connection_check_interval=2000 \
-             -c default_transaction_isolation=read\\ committed",
+             -c default_transaction_isolation=read\\ committed -c client_min_messages=warning",
         );
         if !is_node_name(&options.node) {
             return Err(Error::Address(format!(
@@ -88,6 +89,7 @@ impl Cluster {
             config,
             tls: tls.clone(),
             own: AtomicI32::new(0),
+            node: options.node.clone(),
             patience: options.busy_timeout,
         })
     }
@@ -109,6 +111,7 @@ impl Cluster {
             Role::Reader => self.readers.clone(),
             Role::Writer => self.writer.clone(),
         };
+        let node = self.node.clone();
         let task = self.runtime().spawn(async move {
             let client = pool.get().await.map_err(|error| match error {
                 PoolError::Backend(error) => Error::from(&error),
@@ -131,9 +134,7 @@ impl Cluster {
                 (_, false) => {
                     // Given back, it would go on trying for the lock with what it holds.
                     drop(Object::take(client));
-                    Err(Error::Away(
-                        "another node of this name uses it; each needs a --node of its own".to_owned(),
-                    ))
+                    Err(Error::NodeInUse(node))
                 }
             }
         });
