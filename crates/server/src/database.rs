@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hookswitch_store::{Change, Options, Result, Store};
+use hookswitch_store::{Change, Error, Options, Result, Store};
 
 use crate::auth::Keys;
 use crate::config::Folder;
@@ -27,6 +27,15 @@ pub fn open(folder: &Folder, options: Options) -> anyhow::Result<Store> {
     }
 }
 
+/// Logs that a job of the background could not do its work and will try again; an outage has lines of its own.
+pub fn tells(error: &Error, what: &'static str) {
+    if error.is_outage() {
+        tracing::debug!(%error, "{what}");
+    } else {
+        tracing::warn!(%error, "{what}");
+    }
+}
+
 /// From now on what other nodes write is taken up.
 pub fn follow(store: &Store, keys: &Arc<Keys>, publisher: &Arc<Publisher>) {
     // Held weakly: the store keeps the listener, and would keep itself.
@@ -37,7 +46,7 @@ pub fn follow(store: &Store, keys: &Arc<Keys>, publisher: &Arc<Publisher>) {
             match take_up(&keys, &publisher, change) {
                 Ok(()) => return,
                 Err(error) => {
-                    tracing::warn!(%error, ?change, "what another node wrote could not be taken up");
+                    tells(&error, "what another node wrote could not be taken up");
                     if !error.is_transient() {
                         return;
                     }

@@ -21,6 +21,7 @@ use serde::Serialize;
 use alarm::Change;
 pub use alarm::Failing;
 
+use crate::database;
 use crate::directory::{Published, Publisher};
 use crate::http::Outbox;
 
@@ -85,7 +86,7 @@ impl Notifier {
             tokio::time::sleep(EVERY).await;
             let look = tokio::task::spawn_blocking(move || {
                 if let Err(error) = self.look(Instant::now(), UnixMicros::now()) {
-                    tracing::warn!(%error, "notifications wait for the database");
+                    database::tells(&error, "notifications wait for the database");
                 }
                 self
             });

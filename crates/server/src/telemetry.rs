@@ -12,6 +12,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Sends the log to stderr, filtered by `filter` (the syntax of `RUST_LOG`).
 pub fn start_log(filter: &str) -> anyhow::Result<()> {
@@ -22,6 +25,9 @@ pub fn start_log(filter: &str) -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        .finish()
+        // Each connection of its pool says that it was lost; the store says it once, and when it is over.
+        .with(filter_fn(|line| line.target() != "deadpool.postgres"))
         .try_init()
         .map_err(|error| anyhow::anyhow!("the log is already started: {error}"))
 }

@@ -29,6 +29,7 @@ mod error;
 #[cfg(test)]
 mod fixture;
 mod key;
+mod presence;
 mod schema;
 mod sql;
 mod store;

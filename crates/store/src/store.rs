@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::presence::Way;
 use crate::sql::postgres::{Cluster, News, Role, Session};
 use crate::sql::{self, Sql};
 use crate::writer::Writer;
@@ -176,6 +177,16 @@ impl Store {
 
     /// Asks questions on a read connection; each sees what was committed when it began.
     pub fn read<T>(&self, question: impl FnOnce(&Read<'_>) -> Result<T>) -> Result<T> {
+        let answer = self.ask(question);
+        let presence = self.inner.writer.presence();
+        match &answer {
+            Ok(_) => presence.answers(Way::Reading),
+            Err(error) => presence.fails(Way::Reading, error),
+        }
+        answer
+    }
+
+    fn ask<T>(&self, question: impl FnOnce(&Read<'_>) -> Result<T>) -> Result<T> {
         let (path, readers) = match &self.inner.database {
             Database::Sqlite { path, readers } => (path, readers),
             Database::Postgres { cluster, .. } => {
@@ -291,6 +302,8 @@ fn tell(
                     announce(newest);
                 }
                 Ok(_) => {}
+                // Readers look by themselves, too.
+                Err(error) if error.is_outage() => {}
                 Err(error) => tracing::warn!(%error, "new events could not be announced"),
             }
         }

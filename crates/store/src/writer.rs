@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::presence::Presence;
 use crate::sql::Connection;
 use crate::{Batch, Error, Options, Result, Write};
 use group::Thread;
@@ -72,6 +73,7 @@ struct Counts {
     last_commit_micros: AtomicU64,
     longest_commit_micros: AtomicU64,
     pulse: Pulse,
+    presence: Presence,
     listeners: Mutex<Vec<Listener>>,
 }
 
@@ -104,6 +106,10 @@ pub struct Metrics {
     pub rows: u64,
     /// Jobs that failed.
     pub failures: u64,
+    /// Whether the database cannot be used at present.
+    pub away: bool,
+    /// Questions and tries to write that failed because it could not be used.
+    pub unanswered: u64,
     /// How long the last commit took.
     pub last_commit: Duration,
     /// How long the longest one since the start took.
@@ -252,9 +258,18 @@ impl Writer {
             jobs: read(&self.counts.jobs),
             rows: read(&self.counts.rows),
             failures: read(&self.counts.failures),
+            away: self.counts.presence.is_away(),
+            unanswered: self.counts.presence.unanswered(),
             last_commit: Duration::from_micros(read(&self.counts.last_commit_micros)),
             longest_commit: Duration::from_micros(read(&self.counts.longest_commit_micros)),
         }
+    }
+}
+
+impl Writer {
+    /// Whether the database can be used, for reading too.
+    pub(crate) fn presence(&self) -> &Presence {
+        &self.counts.presence
     }
 }
 

@@ -325,6 +325,8 @@ fn a_database_that_goes_away_delays_what_was_promised_and_refuses_changes() {
         "{refused}"
     );
     assert!(promised.iter().all(|outcome| outcome.try_recv().is_err()));
+    let metrics = store.writer().metrics();
+    assert!(metrics.away && metrics.unanswered >= 2, "{metrics:?}");
     server.resume().unwrap();
     for outcome in promised {
         outcome.recv().unwrap().unwrap();
@@ -332,6 +334,7 @@ fn a_database_that_goes_away_delays_what_was_promised_and_refuses_changes() {
     assert_eq!(store.writer().health().away_since, None);
     store.write(|db| settings::put(db, "b", "2")).unwrap();
     let found = store.read(|db| Ok((settings::find(db, "a")?, settings::find(db, "b")?)));
+    assert!(!store.writer().metrics().away);
     assert_eq!(
         found.unwrap(),
         (None, Some("2".to_owned())),

@@ -256,6 +256,16 @@ impl Collector for Node {
         )?;
         out.counter("store_rows", "Rows written on the call path", store.rows)?;
         out.counter("store_failures", "Writes that failed", store.failures)?;
+        out.gauge(
+            "store_away",
+            "1 while the database cannot be used, else 0",
+            i64::from(store.away),
+        )?;
+        out.counter(
+            "store_unanswered",
+            "Questions to the database and tries to write that failed because it could not be used",
+            store.unanswered,
+        )?;
         out.seconds(
             "store_last_commit",
             "How long the last commit took",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hookswitch_store::{Result, Store, api_keys};
 
 use crate::auth::Keys;
+use crate::database;
 
 const EVERY: Duration = Duration::from_secs(60);
 
@@ -16,7 +17,9 @@ pub(super) async fn run(store: Store, keys: Arc<Keys>) {
         let (store, keys) = (store.clone(), Arc::clone(&keys));
         match tokio::task::spawn_blocking(move || note(&store, &keys)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last use of API keys could not be noted"),
+            Ok(Err(error)) => {
+                database::tells(&error, "the last use of API keys could not be noted");
+            }
             Err(_) => return,
         }
     }

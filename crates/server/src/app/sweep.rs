@@ -8,6 +8,7 @@ use hookswitch_store::retention::{self, Kind};
 use hookswitch_store::{Result, Store, UnixMicros, domains, events, idempotency};
 
 use crate::clock::Steadiness;
+use crate::database;
 
 /// Rows removed in one write, so that nobody waits long behind it.
 const PORTION: u32 = 200;
@@ -46,7 +47,7 @@ pub(super) async fn run(store: Store) {
         let store = store.clone();
         match tokio::task::spawn_blocking(move || sweep(&store, UnixMicros::now())).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "old rows could not be removed"),
+            Ok(Err(error)) => database::tells(&error, "old rows could not be removed"),
             Err(_) => return,
         }
     }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use hookswitch_api::error::{ErrorBody, FieldError};
 
 use super::trace::TraceId;
+use crate::database;
 use crate::password::Busy;
 
 /// A refusal: the status, a stable code, a sentence a person can act on, and the fields it is about.
@@ -90,10 +91,10 @@ impl From<hookswitch_store::Error> for ApiError {
         match error {
             Error::NoSuchDomain => Self::not_found("the domain was removed"),
             error if error.is_transient() => {
-                tracing::warn!(%error, "the database cannot be used");
+                database::tells(&error, "a request was refused for want of the database");
                 let why = match &error {
                     // What the system or the database says may name hosts and files.
-                    Error::Away(_) => "it is away".to_owned(),
+                    Error::Away(_) | Error::NodeInUse(_) => "it is away".to_owned(),
                     Error::DiskFailed(_) => "its disk fails".to_owned(),
                     error => error.to_string(),
                 };

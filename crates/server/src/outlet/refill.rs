@@ -17,6 +17,7 @@ use super::{Outlet, body, cursor, rows};
 use crate::callback::{
     BaseUrl, CallKey, Callbacks, Delivery, Held, Page, Target, Tell, TraceId, Wish,
 };
+use crate::database;
 
 /// How often it is looked whether something waits that nobody knows of.
 const EVERY: Duration = Duration::from_secs(60);
@@ -60,7 +61,7 @@ impl Outlet {
         let done = tokio::task::spawn_blocking(move || {
             let callbacks = outlet.callbacks.get()?;
             work(&outlet, callbacks)
-                .inspect_err(|error| tracing::warn!(%error, "the outbox could not be read"))
+                .inspect_err(|error| database::tells(error, "the outbox could not be read"))
                 .ok()
         });
         done.await.ok().flatten()

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::pace::Pace;
 use super::transaction::{self, Outcome, Told};
 use super::{Change, Counts, Done, Job, Work};
+use crate::presence::Way;
 use crate::sql::Connection;
 use crate::sql::postgres::Doubt;
 use crate::{Batch, Error, Options, Result, Write, events};
@@ -230,13 +231,14 @@ impl Thread {
                 None => (written, made),
             };
             let error = match written {
-                Ok(verdicts) => return (verdicts, made),
+                Ok(verdicts) => {
+                    self.counts.presence.answers(Way::Writing);
+                    return (verdicts, made);
+                }
                 Err(error) => error,
             };
             self.tell(made);
-            if self.counts.pulse.fails(&error) {
-                tracing::error!(%error, "nothing can be written; it is tried again until it can");
-            }
+            self.fails(&error);
             let stopping = self.counts.pulse.stopping_for();
             if stopping.is_some_and(|span| span >= self.give_up) {
                 tracing::error!(%error, batches = batches.len(), "the program ends with writes undone");
@@ -277,9 +279,8 @@ impl Thread {
                 }
                 Err(error) => error,
             };
-            if self.counts.pulse.fails(&error) {
-                tracing::error!(%error, "whether the last writes were done is not known; it is asked until it is");
-            }
+            // Whether the last writes were done is asked until it is known.
+            self.fails(&error);
             if since.elapsed() >= self.busy_timeout {
                 let left = std::mem::take(&mut made);
                 self.tell(transaction::undone(left, &error));
@@ -290,6 +291,12 @@ impl Thread {
             }
             thread::sleep(LONGEST_PAUSE);
         }
+    }
+
+    /// What is to be written waits for the next try.
+    fn fails(&self, error: &Error) {
+        self.counts.pulse.fails(error);
+        self.counts.presence.fails(Way::Writing, error);
     }
 
     /// One try, timed.
@@ -338,6 +345,8 @@ impl Thread {
         }
         match events::newest_cursor(&Write::new(self.connection.sql())) {
             Ok(newest) => listeners.iter().for_each(|listener| listener.0(newest)),
+            // Readers look by themselves, too.
+            Err(error) if error.is_outage() => {}
             Err(error) => tracing::warn!(%error, "new events could not be announced"),
         }
     }

@@ -52,13 +52,12 @@ impl Pulse {
         state.away = None;
     }
 
-    /// The group could not be written and waits for the next try; says whether it is the first time.
-    pub(super) fn fails(&self, error: &Error) -> bool {
+    /// The group could not be written and waits for the next try.
+    pub(super) fn fails(&self, error: &Error) {
         let mut state = self.state();
         state.last_error = Some(error.to_string());
         let since = state.away.take().map(|(since, _)| since);
         state.away = Some((since.unwrap_or_else(UnixMicros::now), error.clone()));
-        since.is_none()
     }
 
     /// Why nothing is written at present.

@@ -22,6 +22,7 @@ use super::super::documents::Form;
 use super::super::error::ApiError;
 use super::sheet::Columns;
 use super::upload::File;
+use crate::database;
 use crate::kind::DEVICE;
 use crate::password::Turn;
 
@@ -166,7 +167,7 @@ fn insist<T>(mut work: impl FnMut() -> Result<T, Error>) -> T {
         match work() {
             Ok(done) => return done,
             Err(error) => {
-                tracing::warn!(%error, "a bulk job waits for the database");
+                database::tells(&error, "a bulk job waits for the database");
                 thread::sleep(PAUSE);
             }
         }
