@@ -12,6 +12,15 @@ pub fn find(db: &Read<'_>, name: &str) -> Result<Option<String>> {
     )
 }
 
+/// The first value whose name begins with `prefix`, with its name.
+pub fn first(db: &Read<'_>, prefix: &str) -> Result<Option<(String, String)>> {
+    db.first(
+        "SELECT name, value FROM settings WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name LIMIT 1",
+        values![prefix],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
 /// Sets the value under `name`.
 pub fn put(db: &Write<'_>, name: &str, value: &str) -> Result<()> {
     db.execute(

@@ -9,12 +9,12 @@ use crate::{database, master_key};
 
 pub(super) const HELP: &str = "\
 Draws a new master key, seals every secret with it in one transaction, and puts it into the place of
-the old one. No `serve` may run on the database. Should the command be ended in the middle, nothing or
+the old one, which is kept beside it: as FILE.old, or FILE.old.2 and so on when there is one. No `serve` may run on the database. Should the command be ended in the middle, nothing or
 everything was done, and the next start finds out which: a new key that waits beside the old one as
 FILE.new is put into its place, or removed.
 
 Nodes that share a PostgreSQL database share the key: copy the file to each of them. A backup made
-before needs the old key: keep that file with it, for `restore --backup-key-file`.
+before needs the old key: keep FILE.old for `restore --backup-key-file`, and apart from the backup.
 
 Example:
   hookswitch rekey --data /var/lib/hookswitch";
@@ -42,6 +42,8 @@ pub(super) fn run(options: &RekeyOptions) -> anyhow::Result<()> {
         store.nodes()? == 0,
         "a server runs on the database: stop it first"
     );
-    master_key::change(&folder.master_key_file, &store)?;
-    print(&serde_json::json!({ "masterKeyFile": folder.master_key_file }).to_string())
+    let old = master_key::change(&folder.master_key_file, &store)?;
+    let files =
+        serde_json::json!({ "masterKeyFile": folder.master_key_file, "oldMasterKeyFile": old });
+    print(&files.to_string())
 }

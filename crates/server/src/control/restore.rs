@@ -53,24 +53,31 @@ pub(super) fn restore(
         .map_err(|error| refused(&error))
 }
 
-/// Every tenant has a secret that must open.
+/// It notes which key it is, and every tenant has a secret that must open.
 fn check_key(archive: &Archive, master_key: &MasterKey) -> Result<(), Refusal> {
-    let first = archive
-        .read(|db| domains::list(db, None, BATCH))
+    let (is_other, first) = archive
+        .read(|db| {
+            let is_other = master_key::is_of_another(db, master_key)?;
+            Ok((is_other, domains::list(db, None, BATCH)?))
+        })
         .map_err(|error| refused(&error))?;
-    for row in first {
-        secrets::webhook_secrets(master_key, &row).map_err(|error| {
-            Refusal::new(
-                "wrong_master_key",
-                format!("the backup was sealed with another master key ({error}); give its file as --backup-key-file"),
-            )
-        })?;
+    let opens = |row| secrets::webhook_secrets(master_key, row).is_ok();
+    if is_other || !first.iter().all(opens) {
+        return Err(Refusal::new(
+            "wrong_master_key",
+            "the backup was sealed with another master key: give its file as --backup-key-file; \
+             after `hookswitch rekey` that is FILE.old beside the master key",
+        ));
     }
     Ok(())
 }
 
 fn refused(error: &hookswitch_store::Error) -> Refusal {
-    Refusal::new("internal", error.to_string())
+    let code = match error {
+        hookswitch_store::Error::Unrestorable { .. } => "file_unusable",
+        _ => "internal",
+    };
+    Refusal::new(code, error.to_string())
 }
 
 #[cfg(test)]

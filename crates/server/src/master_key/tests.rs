@@ -101,9 +101,12 @@ fn a_change_that_ended_behind_its_commit_is_finished_by_the_next_start() {
     change(&world.file, &world.store).unwrap();
     // As if the last step had not been made.
     fs::copy(&world.file, waiting(&world.file)).unwrap();
-    fs::write(&world.file, key).unwrap();
+    fs::write(&world.file, &key).unwrap();
     assert_eq!(world.opens(), before);
     assert!(!waiting(&world.file).exists());
+    let old = fs::read_to_string(beside(&world.file, ".old")).unwrap();
+    assert_eq!(old, key);
+    assert!(!beside(&world.file, ".old.2").exists());
 }
 
 #[test]
@@ -118,4 +121,67 @@ fn what_does_not_open_leaves_everything_as_it_was() {
     world.store.write(add).unwrap();
     change(&world.file, &world.store).unwrap_err();
     assert_eq!(world.opens(), before);
+}
+
+#[test]
+fn a_missing_key_of_a_sealed_database_is_named_and_none_is_made() {
+    let world = World::new();
+    let missing = world.file.with_file_name("other.key");
+    let refused = |store: &Store| load(&missing, store).map(|_| ()).unwrap_err().to_string();
+    let is_told = |refused: &str| {
+        refused.contains("--master-key-file")
+            && refused.contains("other.key does not exist")
+            && refused.contains("copy")
+    };
+    let said = refused(&world.store);
+    assert!(is_told(&said) && !missing.exists(), "{said}");
+    // Written by a release that did not note which key it is.
+    let forget = |db: &hookswitch_store::Write<'_>| settings::delete(db, NOTE);
+    world.store.write(forget).unwrap();
+    let said = refused(&world.store);
+    assert!(is_told(&said) && !missing.exists(), "{said}");
+    // What is left is the node's own.
+    world.store.write(|db| domains::delete(db, ACME)).unwrap();
+    let said = refused(&world.store);
+    assert!(is_told(&said) && !missing.exists(), "{said}");
+    load(&world.file, &world.store).unwrap();
+}
+
+#[test]
+fn another_key_is_refused_by_its_file_and_left_alone() {
+    let world = World::new();
+    let other = world.file.with_file_name("other.key");
+    let key = MasterKey::load_or_create(&other).unwrap();
+    for forgets in [false, true] {
+        if forgets {
+            let forget = |db: &hookswitch_store::Write<'_>| settings::delete(db, NOTE);
+            world.store.write(forget).unwrap();
+        }
+        let refused = load(&other, &world.store)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("other.key is not the master key"),
+            "{refused}"
+        );
+        let left = MasterKey::load(&other).unwrap();
+        assert_eq!(left.fingerprint(), key.fingerprint());
+    }
+}
+
+#[test]
+fn every_key_that_was_changed_is_kept_for_its_owner_alone() {
+    let world = World::new();
+    let mut before = Vec::new();
+    for suffix in [".old", ".old.2", ".old.3"] {
+        before.push((beside(&world.file, suffix), world.key()));
+        let old = change(&world.file, &world.store).unwrap();
+        assert_eq!(old, before.last().unwrap().0);
+    }
+    for (file, key) in before {
+        assert_eq!(fs::read_to_string(&file).unwrap(), key);
+        // Refuses a file that others may read.
+        MasterKey::load(&file).unwrap();
+    }
 }

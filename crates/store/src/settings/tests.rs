@@ -25,3 +25,20 @@ fn a_key_drawn_twice_is_the_first_one() {
     assert_eq!(draw("first"), "first");
     assert_eq!(draw("second"), "first");
 }
+
+#[test]
+fn the_first_of_a_family_of_names_is_found() {
+    let (_dir, store) = store();
+    let found = || store.read(|db| first(db, "secret.")).unwrap();
+    for name in ["secret", "secret_a", "z"] {
+        store.write(move |db| put(db, name, "1")).unwrap();
+    }
+    assert_eq!(found(), None);
+    for name in ["secret.b", "secret.a"] {
+        store.write(move |db| put(db, name, name)).unwrap();
+    }
+    assert_eq!(
+        found(),
+        Some(("secret.a".to_owned(), "secret.a".to_owned()))
+    );
+}
