@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use super::{DomainAction, DomainCommand, NetworkAction, environment, print};
-use crate::config::Folder;
+use crate::config::{Folder, FolderOptions};
 use crate::control::{self, FolderLock, Operator, Reply, Request, Taken, is_installed};
 
 /// A server that is just starting holds the lock before it listens.
@@ -75,6 +75,15 @@ fn perform_or_make(folder: &Folder, request: &Request) -> anyhow::Result<(Reply,
             | Request::Import { dry_run: false, .. }
             | Request::Restore { .. }
     );
+    if matches!(request, Request::Import { dry_run: true, .. }) && !is_installed(folder) {
+        // Nobody listening to this is no error.
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "there is no installation in {} yet: checked against a new one",
+            folder.folder.display()
+        );
+        return Ok((rehearse(request)?, false));
+    }
     // Taking the lock writes to the folder; a mistyped one is left as it is.
     if !makes && !folder.lock().exists() {
         check_installed(folder)?;
@@ -100,6 +109,17 @@ fn perform_or_make(folder: &Folder, request: &Request) -> anyhow::Result<(Reply,
             },
         }
     }
+}
+
+/// The reply of a new installation, of which nothing is left.
+fn rehearse(request: &Request) -> anyhow::Result<Reply> {
+    let place = tempfile::tempdir()?;
+    let flags = FolderOptions {
+        data: Some(place.path().display().to_string()),
+        ..FolderOptions::default()
+    };
+    let operator = Operator::open(&Folder::read(&flags, &|_| None)?)?;
+    Ok(operator.perform(request).unwrap_or_else(Reply::Refused))
 }
 
 fn check_installed(folder: &Folder) -> anyhow::Result<()> {
@@ -180,6 +200,26 @@ mod tests {
             let (reply, made) = perform_or_make(&folder(&missing), &request).unwrap();
             assert!(!matches!(reply, Reply::Refused(_)) && !made, "{reply:?}");
         }
+    }
+
+    #[test]
+    fn a_rehearsed_import_makes_no_installation() {
+        let parent = tempfile::tempdir().unwrap();
+        let missing = parent.path().join("there");
+        let file = parent.path().join("acme.json");
+        std::fs::write(&file, "{}").unwrap();
+        let import = Request::Import {
+            file,
+            passphrase: "a passphrase long enough".to_owned().into(),
+            replace: false,
+            dry_run: true,
+        };
+        let (reply, made) = perform_or_make(&folder(&missing), &import).unwrap();
+        let Reply::Refused(refusal) = reply else {
+            panic!("an empty file is no tenant: {reply:?}");
+        };
+        assert_eq!(refusal.code, "invalid_file");
+        assert!(!made && !missing.exists());
     }
 
     #[test]
