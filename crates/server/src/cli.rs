@@ -46,7 +46,7 @@ What an application misses is told again for 24 hours; every try, and all that h
 looked up and told again:
   GET  /v1/DOMAIN/deliveries?state=failed     POST /v1/DOMAIN/deliveries/replay
   GET  /v1/DOMAIN/events?after=CURSOR         the same with Accept: text/event-stream as it happens
-  PUT  /v1/DOMAIN/settings {\"retention\":{\"calls\":30,\"events\":30,\"ladder\":7}}     in days, 7 by default
+  PUT  /v1/DOMAIN/settings {\"retention\":{\"calls\":30,\"events\":30,\"ladder\":7}}  days; unset: 7, 7, 14
 
 With more calls than the processors or the disk can take, new ones get 503 with Retry-After and
 running ones go on. What each limit held back stands in /metrics:
