@@ -116,11 +116,9 @@ impl Engine {
     }
 
     pub(super) fn log_sent(&mut self, now: Now, transmit: &Transmit) {
-        let owner = match transmit.leg {
-            Some(leg) => {
-                let known = self.legs.get_mut(&leg.0).and_then(Party::known);
-                known.map(|known| Owner::Call(known.call))
-            }
+        let party = transmit.leg.and_then(|leg| self.legs.get_mut(&leg.0));
+        let owner = match party {
+            Some(party) => party.known().map(|known| Owner::Call(known.call)),
             None => self.named.clone().map(Owner::Tenant),
         };
         let Some(owner) = owner else {

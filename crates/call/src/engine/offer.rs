@@ -23,7 +23,11 @@ impl Engine {
     /// An INVITE that passed the protocol checks of the user agent.
     pub(super) fn offered(&mut self, now: Now, leg: LegId, message: &Message<'_>) {
         self.counters.offered += 1;
+        let Some(flow) = self.agent.leg(leg).map(|view| view.flow) else {
+            return;
+        };
         let Some(uri) = message.request_uri().and_then(|uri| Uri::parse(uri).ok()) else {
+            self.log_stray(now, flow, message);
             return self.refuse_offer(now, leg, &Rejection::new(416), None);
         };
         let user = uri.user_decoded().unwrap_or_default();
@@ -35,9 +39,6 @@ impl Engine {
         if let (true, None, Some(drill)) = (self.config.dev, full, DrillKind::named(&user)) {
             return self.start_drill(now, leg, drill, &uri, message);
         }
-        let Some(flow) = self.agent.leg(leg).map(|view| view.flow) else {
-            return;
-        };
         let source = flow.peer.ip();
         let host = name_of(&uri);
         let destined = Destined {
@@ -60,6 +61,7 @@ impl Engine {
             match self.sign_in(now, tenant, &host, source, message) {
                 SignIn::Challenged(rejection) => {
                     self.counters.challenged += 1;
+                    self.log_stray(now, flow, message);
                     return self.refuse_offer(now, leg, &rejection, None);
                 }
                 SignIn::Refused(step) => {
@@ -80,6 +82,7 @@ impl Engine {
         }
         let Some(tenant) = route.tenant else {
             self.counters.refused_domain += 1;
+            self.log_stray(now, flow, message);
             let rejection = match (route.destination.err(), full) {
                 (Some(Refusal::Unauthenticated), Some(full)) => self.refusal(full),
                 (refusal, _) => Rejection::new(refusal.map_or(404, Refusal::status)),

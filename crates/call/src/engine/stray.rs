@@ -12,7 +12,8 @@ use super::redact::redacted;
 use super::{Engine, LogEntry, Output, Owner};
 
 impl Engine {
-    /// Logs a message that belongs to no call here; what is sent in the same stack is logged with it.
+    /// Logs a message that belongs to no call here, or an INVITE that becomes none; what is sent in the same stack is
+    /// logged with it.
     pub(super) fn log_stray(&mut self, now: Now, flow: Flow, message: &Message<'_>) {
         let Some(domain) = self.domain_named(flow, message) else {
             return;

@@ -88,6 +88,27 @@ fn a_challenge_offers_every_algorithm_the_strongest_first_and_leaves_no_record()
 }
 
 #[test]
+#[test]
+fn a_challenged_invite_and_its_401_are_logged_for_the_domain() {
+    let mut world = closed(whole());
+    world.receives(&Caller::new("1001").invite(OFFER));
+    let logged = world.log.iter().map(|entry| {
+        let text = String::from_utf8_lossy(&entry.bytes);
+        let first = text.lines().next().unwrap_or_default().to_owned();
+        (entry.owner.clone(), entry.received, first)
+    });
+    let domain = Owner::Tenant("a.example".into());
+    let expected = [
+        (
+            domain.clone(),
+            true,
+            "INVITE sip:1001@a.example SIP/2.0".to_owned(),
+        ),
+        (domain, false, "SIP/2.0 401 Unauthorized".to_owned()),
+    ];
+    assert_eq!(logged.collect::<Vec<_>>(), expected);
+}
+
 fn a_hash_in_one_form_is_asked_for_in_that_form() {
     for digits in [32, 64] {
         let hex = whole().write();
