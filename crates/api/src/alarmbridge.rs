@@ -280,7 +280,7 @@ pub struct AlarmBridge {
     )]
     pub callback_base_url: Option<String>,
     /// How callbacks are signed: the first entry, and the next one each time the application answers 401 or
-    /// 403.
+    /// 403. Absent where they are overwritten, the stored ones stay; an empty list takes all away.
     #[serde(
         default,
         deserialize_with = "lenient::objects",

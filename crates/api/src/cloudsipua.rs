@@ -50,6 +50,7 @@ pub struct CloudSipUa {
     )]
     pub callback_base_url: String,
     /// How callbacks are signed: the first entry, and the next one each time the application answers 401 or 403.
+    /// Absent where they are overwritten, the stored ones stay; an empty list takes all away.
     #[serde(
         deserialize_with = "lenient::objects",
         skip_serializing_if = "Vec::is_empty"

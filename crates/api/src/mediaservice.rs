@@ -68,7 +68,7 @@ pub struct MediaService {
     )]
     pub callback_base_url: String,
     /// How callbacks are signed: the first entry, and the next one each time the application answers 401 or
-    /// 403; an empty list signs none.
+    /// 403; an empty list signs none. Absent where they are overwritten, the stored ones stay.
     #[serde(
         deserialize_with = "lenient::optional_objects",
         skip_serializing_if = "Option::is_none"

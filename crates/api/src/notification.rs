@@ -23,6 +23,7 @@ pub struct NotificationSettings {
     #[schema(ignore)]
     pub id: Option<String>,
     /// How requests are signed: the first entry, and the next one each time the receiver answers 401 or 403.
+    /// Absent where they are overwritten, the stored ones stay; an empty list takes all away.
     #[serde(
         deserialize_with = "lenient::objects",
         skip_serializing_if = "Vec::is_empty"

@@ -287,8 +287,8 @@ impl Kind {
     }
 
     /// Puts the stored secrets into a document that takes another's place: where it shows the mask, and where it does
-    /// not have the member at all unless that means its end. Null takes a secret away. A mask with nothing behind it
-    /// is a fault.
+    /// not have the member at all, be it one secret or a list of credentials, unless that means its end. Null takes a
+    /// secret away, an empty list all of its own. A mask with nothing behind it is a fault.
     pub fn keep(
         &self,
         members: &mut Members,
@@ -403,7 +403,9 @@ impl Keeping {
                 }
             }
             (name, Value::Object(members)) => {
-                let is_secret = matches!(rest, [] | ["**"]) && self.absent == Absent::Kept;
+                // A list of credentials is one as a whole; one header of an entry is not.
+                let is_secret =
+                    matches!(rest, [] | ["**"] | ["*", _, ..]) && self.absent == Absent::Kept;
                 match (members.get_mut(name), before.get(name)) {
                     (Some(member), old) => {
                         self.deeper(name, member, old.unwrap_or(&Value::Null), rest);
@@ -567,6 +569,33 @@ mod tests {
         assert_eq!(faults, ["/googleServiceKey/other"]);
         let (_, faults) = kept(&MEDIA_SERVICE, &json!({"googleApikey": MASK}), &Value::Null);
         assert_eq!(faults, ["/googleApikey"]);
+    }
+
+    #[test]
+    fn a_list_of_credentials_that_is_absent_stays_in_every_kind_and_an_empty_one_takes_all_away() {
+        let before = json!({"restAuthentication": [
+            {"type": "HS256", "secret": "s1", "requestHeaders": {"x-functions-key": "k"}},
+        ]});
+        let kinds = ALL.iter().filter(|kind| {
+            let lists = kind
+                .secrets
+                .iter()
+                .filter(|path| path[0] == "restAuthentication");
+            lists.count() > 0
+        });
+        let kinds: Vec<_> = kinds.collect();
+        assert_eq!(kinds.len(), 5);
+        for kind in kinds {
+            let absent = kept(kind, &json!({}), &before);
+            assert_eq!(absent, (before.clone(), vec![]), "{}", kind.name);
+            for none in [json!([]), Value::Null] {
+                let wanted = json!({"restAuthentication": none});
+                assert_eq!(kept(kind, &wanted, &before), (wanted, vec![]));
+            }
+            let mut patched = Members::new();
+            kind.keep(&mut patched, before.as_object(), Absent::Removed);
+            assert!(patched.is_empty(), "a patch that removes it means it");
+        }
     }
 
     #[test]

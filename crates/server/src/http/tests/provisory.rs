@@ -77,6 +77,25 @@ async fn a_comparison_shows_what_would_change_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_comparison_shows_what_a_draft_leaves_out_and_credentials_are_not_left_out() {
+    let world = World::new();
+    let mut live = service("^46");
+    live["callbackTimeout"] = 5_000.into();
+    world.post(LIST, live).await.ok();
+    let mut draft = service("^46");
+    draft.as_object_mut().unwrap().remove("restAuthentication");
+    world
+        .put(&format!("{LIST}/one?provisory=true"), draft)
+        .await
+        .ok();
+    let drafts = world.post(DIFF, json!({})).await.ok()["drafts"].clone();
+    assert_eq!(
+        drafts[0]["changes"],
+        json!([{"op": "remove", "path": "/callbackTimeout"}])
+    );
+}
+
+#[tokio::test]
 async fn promoting_puts_all_drafts_in_force_at_once() {
     let world = drafted().await;
     assert!(reached(&world, "46") && !reached(&world, "47"));

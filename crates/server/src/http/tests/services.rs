@@ -523,6 +523,31 @@ async fn a_secret_that_is_masked_or_left_out_stays_and_a_new_one_takes_its_place
 }
 
 #[tokio::test]
+async fn credentials_that_are_left_out_of_a_put_stay_and_an_empty_list_removes_them() {
+    let world = World::new();
+    let id = create(&world, service()).await;
+    let path = format!("{LIST}/{id}");
+    let mut body = service();
+    body.as_object_mut().unwrap().remove("restAuthentication");
+    world.put(&path, body.clone()).await.ok();
+    assert_eq!(signing_secret(&world, &id), "s".repeat(40));
+    world
+        .put(&format!("{path}?provisory=true"), body.clone())
+        .await
+        .ok();
+    world
+        .post("/v1/acme.example.com/provisory/promote", json!({}))
+        .await
+        .ok();
+    assert_eq!(signing_secret(&world, &id), "s".repeat(40), "by a draft");
+    body["restAuthentication"] = json!([]);
+    world.put(&path, body).await.ok();
+    let published = world.rest.publisher.current();
+    let callback = published.callback(ACME, &id).unwrap();
+    assert!(callback.authentication.is_empty());
+}
+
+#[tokio::test]
 async fn no_operation_of_a_patch_reads_a_secret() {
     let world = World::new();
     let mut body = service();
