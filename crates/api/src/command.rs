@@ -378,6 +378,13 @@ fn check_reply_id(reply_id: Option<&str>, faults: &mut Faults) {
     faults.required("/replyId", reply_id, MAX_REPLY_ID);
 }
 
+/// What is wrong with the `destinationUri` of a call that is, or might be, placed.
+pub fn check_destination_uri(uri: Option<&str>) -> Vec<FieldError> {
+    let mut faults = Faults::new();
+    check_destination(uri, &mut faults);
+    faults.into_vec()
+}
+
 fn check_destination(uri: Option<&str>, faults: &mut Faults) {
     const POINTER: &str = "/destinationUri";
     faults.required(POINTER, uri, MAX_URI);

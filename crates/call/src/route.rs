@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::caller::Standing;
-pub use self::outward::{Way, outward};
+pub use self::outward::{Way, outward, target};
 use crate::directory::{AuthType, CloudSipUa, Directory, Tenant, Unserved};
 
 /// One step of a decision.

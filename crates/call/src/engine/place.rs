@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hookswitch_sip::auth::{Credentials, Secret};
 use hookswitch_sip::event::Commit;
-use hookswitch_sip::message::{HeaderName, Host, Message, NameAddr, Uri};
+use hookswitch_sip::message::{HeaderName, Message, NameAddr, Uri};
 use hookswitch_sip::time::Now;
 use hookswitch_sip::user_agent::{Invite, escape_user};
 
@@ -22,10 +22,8 @@ use crate::event::{EventKind, Notice};
 use crate::id::{CallId, shard_of_call_id};
 use crate::outcome::{Class, EndedBy, Outcome};
 use crate::record::{CallState, Direction, Identity};
-use crate::route::{ServingRefusal, TraceStep, Way, outward, serving};
+use crate::route::{ServingRefusal, TraceStep, Way, outward, serving, target};
 
-/// The longest destination URI, in octets.
-const MAX_DESTINATION: usize = 1_024;
 /// The longest source user, in octets.
 const MAX_SOURCE: usize = 256;
 /// The longest a caller may let a call ring.
@@ -382,18 +380,8 @@ fn credentials(way: &Way) -> Option<Credentials> {
 
 /// The destination, when the command can be carried out at all.
 fn check(place: &Place) -> Result<Uri<'_>, CommandError> {
-    let destination = &place.destination_uri;
-    let uri = Uri::parse(destination)
-        .ok()
-        .filter(|uri| uri.is_sip() && destination.len() <= MAX_DESTINATION);
-    let Some(uri) = uri else {
-        let why = "destinationUri must be a sip: or sips: URI of at most 1,024 characters";
-        return Err(CommandError::bad_field("/destinationUri", why));
-    };
-    if matches!(uri.host, Host::Name("")) || uri.port == Some(0) {
-        let why = "destinationUri must name a host, and a port above 0 if any";
-        return Err(CommandError::bad_field("/destinationUri", why));
-    }
+    let uri = target(&place.destination_uri)
+        .map_err(|why| CommandError::bad_field("/destinationUri", why))?;
     let source = &place.source_user;
     if source.is_empty() || source.len() > MAX_SOURCE || source.chars().any(char::is_control) {
         let why = "sourceUser must have 1 to 256 printable characters";

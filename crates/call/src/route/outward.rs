@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hookswitch_sip::message::Uri;
+use hookswitch_sip::message::{Host, Uri};
 
 use super::TraceStep;
 use crate::directory::{Directory, OutboundPolicy, Tenant, Trunk};
@@ -19,6 +19,24 @@ pub enum Way {
         /// The user it is asked for, rewritten.
         user: String,
     },
+}
+
+/// The longest destination URI, in octets.
+const MAX_DESTINATION: usize = 1_024;
+
+/// Whom a placed call is for.
+///
+/// # Errors
+/// The sentence for whoever placed it.
+pub fn target(destination: &str) -> Result<Uri<'_>, &'static str> {
+    let uri = Uri::parse(destination)
+        .ok()
+        .filter(|uri| uri.is_sip() && destination.len() <= MAX_DESTINATION)
+        .ok_or("destinationUri must be a sip: or sips: URI of at most 1,024 characters")?;
+    if matches!(uri.host, Host::Name("")) || uri.port == Some(0) {
+        return Err("destinationUri must name a host, and a port above 0 if any");
+    }
+    Ok(uri)
 }
 
 /// Decides which way a call leaves.

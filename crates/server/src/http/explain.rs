@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use hookswitch_api::call::{CallDirection, TraceStep};
-use hookswitch_api::lenient;
+use hookswitch_api::{command, lenient};
 use hookswitch_call::route::{self, Destined, Route, ServingRefusal, Way};
 use hookswitch_sip::message::{Host, Uri};
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,8 @@ use super::{Rest, reply};
 pub(super) struct ExplainRequest {
     /// `inbound` (the default) or `outbound`.
     direction: Option<CallDirection>,
-    /// Whom the peer or the application calls, a SIP URI or a user of the domain; outbound it decides which trunk
-    /// takes the call.
+    /// Whom the peer or the application calls. Inbound a SIP URI or a user of the domain; outbound a SIP URI, as
+    /// `placeremotecall` takes it, which decides which trunk takes the call.
     #[serde(deserialize_with = "lenient::text")]
     #[schema(example = "sip:+46890510@acme.example.com")]
     destination_uri: Option<String>,
@@ -164,9 +164,12 @@ fn outbound(rest: &Rest, domain: &str, request: &ExplainRequest) -> Result<Expla
     let way = match request.destination_uri.as_deref() {
         None | Some("") => Ok(Way::Direct),
         Some(destination) => {
-            let written = written(destination, domain);
-            let uri = Uri::parse(&written)
-                .map_err(|why| ApiError::field("/destinationUri", why.to_string()))?;
+            let faults = command::check_destination_uri(Some(destination));
+            if !faults.is_empty() {
+                return Err(ApiError::fields(faults));
+            }
+            let uri = route::target(destination)
+                .map_err(|why| ApiError::field("/destinationUri", why))?;
             route::outward(&directory, tenant, &uri, &mut steps)
         }
     };

@@ -167,6 +167,12 @@ async fn explain_says_which_service_would_serve_an_outbound_call() {
     assert_eq!(named["cloudSipUAId"], first.as_str());
     let unknown = ask(json!({"cloudSipUAId": "nothing"})).await.ok();
     assert_eq!(unknown["refusal"]["code"], "unknown_service");
+    for whom in ["0046890510", "tel:+46890510", "sip:", "sip:a b@example.com"] {
+        let refused = ask(json!({"cloudSipUAId": second, "destinationUri": whom})).await;
+        assert_eq!(refused.pointers(), ["/destinationUri"], "{whom}");
+    }
+    let whom = json!({"cloudSipUAId": second, "destinationUri": "sip:0046890510@acme.example.com"});
+    assert_eq!(ask(whom).await.ok()["cloudSipUAId"], second.as_str());
 }
 
 #[tokio::test]
