@@ -42,7 +42,7 @@ pub enum Class {
     Rejected,
     /// No such user, no way there, no sign of life.
     Unreachable,
-    /// The other side wants credentials.
+    /// The other side wants credentials, or those that it sent are wrong.
     Auth,
     /// Forbidden by a rule of this node.
     Policy,

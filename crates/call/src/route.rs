@@ -105,6 +105,8 @@ pub enum Refusal {
     AmbiguousSource,
     /// The caller is a stranger here: 403, whether the user exists or not.
     UnknownCaller,
+    /// The sender's digest proves nobody: 403, like a stranger's.
+    WrongCredentials,
     /// Nothing matches the user: 404.
     UnknownUser,
     /// The service's callbacks are switched off: 480.
@@ -120,7 +122,7 @@ impl Refusal {
     pub const fn status(self) -> u16 {
         match self {
             Self::UnknownDomain | Self::UnknownUser => 404,
-            Self::AmbiguousSource | Self::UnknownCaller => 403,
+            Self::AmbiguousSource | Self::UnknownCaller | Self::WrongCredentials => 403,
             Self::CallbackDisabled => 480,
             Self::Unauthenticated => 401,
             Self::NotInService => 501,
@@ -133,6 +135,7 @@ impl Refusal {
             Self::UnknownDomain => "unknown_domain",
             Self::AmbiguousSource => "ambiguous_source",
             Self::UnknownCaller => "unknown_caller",
+            Self::WrongCredentials => "wrong_credentials",
             Self::UnknownUser => "unknown_user",
             Self::CallbackDisabled => "callback_disabled",
             Self::Unauthenticated => "unauthenticated",

@@ -272,7 +272,7 @@ pub(super) fn phrase_of(status: u16, given: &str) -> std::borrow::Cow<'static, s
 }
 
 /// A peer's text, cut where a record would grow by it.
-fn shortened(text: &str) -> &str {
+pub(super) fn shortened(text: &str) -> &str {
     let mut end = text.len().min(MAX_TEXT);
     while !text.is_char_boundary(end) {
         end -= 1;

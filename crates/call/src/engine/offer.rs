@@ -67,7 +67,7 @@ impl Engine {
                 SignIn::Refused(step) => {
                     route.trace.push(step);
                     route.destination = Err(match tenant {
-                        Some(_) => Refusal::UnknownCaller,
+                        Some(_) => Refusal::WrongCredentials,
                         None => Refusal::UnknownDomain,
                     });
                 }
@@ -167,6 +167,10 @@ impl Engine {
             Refusal::UnknownCaller | Refusal::AmbiguousSource => {
                 self.counters.refused_caller += 1;
                 Class::Policy
+            }
+            Refusal::WrongCredentials => {
+                self.counters.refused_caller += 1;
+                Class::Auth
             }
             Refusal::CallbackDisabled => {
                 self.counters.refused_callback += 1;

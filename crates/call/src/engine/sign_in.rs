@@ -10,6 +10,7 @@ use hookswitch_sip::message::{HeaderName, Message};
 use hookswitch_sip::time::Now;
 
 use super::Engine;
+use super::ending::shortened;
 use super::offer::source_user;
 use crate::directory::{Directory, Tenant};
 use crate::route::{Signer, TraceStep};
@@ -91,16 +92,15 @@ impl Engine {
             let mut proved = proved(&directory, tenant, realm, &proof, message);
             match (
                 self.nonces.worth(now, audience(realm), &proof),
-                proved.len(),
+                proved.right.len(),
             ) {
                 (Worth::Stale, found) => is_stale |= found > 0,
                 (Worth::Good, 0) => {
-                    let why = "the digest fits no device and no trunk of the domain";
-                    refused = Some(TraceStep::new("digest", "refused", why));
+                    refused = Some(TraceStep::new("digest", "refused", proved.why(&proof)));
                 }
                 (Worth::Good, 1) => {
                     self.nonces.take(now, audience(realm), &proof);
-                    let signed = proved.remove(0);
+                    let signed = proved.right.remove(0);
                     match &signed {
                         Signed::Device(device) if *device != source_user(message) => {
                             let why = format!(
@@ -192,6 +192,36 @@ fn common(known: &[Vec<Algorithm>]) -> Vec<Algorithm> {
     of_any.collect()
 }
 
+/// What a proof comes to.
+#[derive(Debug)]
+struct Proved {
+    /// Whoever has the name and the hash in it.
+    right: Vec<Signed>,
+    /// How many have the name.
+    named: usize,
+    /// How many of those have a hash by its algorithm.
+    hashed: usize,
+}
+
+impl Proved {
+    /// Why it proves nobody, for the record: the caller is told the same of every reason.
+    fn why(&self, proof: &Proof<'_>) -> String {
+        let (name, algorithm) = (shortened(&proof.username), proof.algorithm().as_str());
+        match (self.named, self.hashed) {
+            (0, _) => format!(
+                "no device and no trunk of the domain has the user name {name:?} ({algorithm})"
+            ),
+            (_, 0) => format!(
+                "the user name {name:?} is known, but there is no {algorithm} hash of its password"
+            ),
+            _ => format!(
+                "the user name {name:?} is known, but the {algorithm} digest does not fit: a wrong password, or the \
+                 digest is of another request"
+            ),
+        }
+    }
+}
+
 /// Whoever has the name and the hash in a proof. It takes as long where nobody has.
 fn proved(
     directory: &Directory,
@@ -199,7 +229,7 @@ fn proved(
     realm: &str,
     proof: &Proof<'_>,
     message: &Message<'_>,
-) -> Vec<Signed> {
+) -> Proved {
     let name = &*proof.username;
     let mut known: Vec<(Signed, &Ha1)> = Vec::new();
     let device = tenant.filter(|tenant| *tenant.domain == *realm);
@@ -227,8 +257,9 @@ fn proved(
     let method = method.as_ref().map_or("", |method| method.as_str());
     if known.is_empty() {
         std::hint::black_box(proof.is_right(method, uri, body, &Ha1::default()));
-        return Vec::new();
     }
+    let has_hash = |(_, ha1): &&(Signed, &Ha1)| ha1.hex(proof.algorithm()).is_some();
+    let (named, hashed) = (known.len(), known.iter().filter(has_hash).count());
     let right = known
         .into_iter()
         .filter(|(_, ha1)| proof.is_right(method, uri, body, ha1));
@@ -238,5 +269,9 @@ fn proved(
     if tenant.is_some() {
         right.truncate(1);
     }
-    right
+    Proved {
+        right,
+        named,
+        hashed,
+    }
 }

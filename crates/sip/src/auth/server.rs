@@ -98,6 +98,11 @@ impl<'b> Proof<'b> {
         same && known.is_some() && user_of(&self.uri) == user_of(request_uri)
     }
 
+    /// The algorithm it was made by.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
     fn count(&self) -> u32 {
         u32::from_str_radix(&self.count, 16).unwrap_or(0)
     }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookswitch_sip::auth::{Credentials, DigestClient, Ha1, Secret};
+use hookswitch_sip::auth::{Algorithm, Credentials, DigestClient, Ha1, Secret};
 use hookswitch_sip::message::{HeaderName, Message};
 
 use super::world::*;
 use crate::directory::{AuthType, Device, Settings};
-use crate::engine::Limits;
+use crate::engine::{Limits, Owner};
+use crate::outcome::Class;
 
 const PASSWORD: &str = "zanzibar";
 
@@ -88,7 +89,6 @@ fn a_challenge_offers_every_algorithm_the_strongest_first_and_leaves_no_record()
 }
 
 #[test]
-#[test]
 fn a_challenged_invite_and_its_401_are_logged_for_the_domain() {
     let mut world = closed(whole());
     world.receives(&Caller::new("1001").invite(OFFER));
@@ -109,6 +109,7 @@ fn a_challenged_invite_and_its_401_are_logged_for_the_domain() {
     assert_eq!(logged.collect::<Vec<_>>(), expected);
 }
 
+#[test]
 fn a_hash_in_one_form_is_asked_for_in_that_form() {
     for digits in [32, 64] {
         let hex = whole().write();
@@ -153,6 +154,37 @@ fn a_wrong_password_an_unknown_name_and_another_ones_from_are_refused_alike() {
     world.engine.handle_directory(directory);
     let heard = answered(&mut world, "other", PASSWORD);
     assert_eq!(heard, ["SIP/2.0 403 Forbidden"], "From names another user");
+}
+
+#[test]
+fn the_record_tells_an_unknown_name_from_a_wrong_password_and_names_name_and_algorithm() {
+    let only_md5 = Ha1::parse(&Algorithm::Md5.ha1("+46700", "a.example", PASSWORD)).unwrap();
+    for (ha1, username, why) in [
+        (
+            whole(),
+            "+46700",
+            "the user name \"+46700\" is known, but the SHA-512-256 digest does not fit",
+        ),
+        (
+            only_md5,
+            "+46700",
+            "the user name \"+46700\" is known, but the MD5 digest does not fit",
+        ),
+        (
+            whole(),
+            "nobody",
+            "no device and no trunk of the domain has the user name \"nobody\" (SHA-512-256)",
+        ),
+    ] {
+        let mut world = closed(ha1);
+        answered(&mut world, username, "wrong");
+        let record = world.records.values().next().unwrap();
+        let outcome = record.outcome.as_ref().unwrap();
+        assert_eq!((outcome.sip_status, outcome.class), (403, Class::Auth));
+        let step = record.trace.last().unwrap();
+        assert_eq!((&*step.rule, &*step.result), ("digest", "refused"));
+        assert!(step.why.starts_with(why), "{}", step.why);
+    }
 }
 
 #[test]
