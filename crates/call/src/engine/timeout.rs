@@ -44,17 +44,27 @@ impl Engine {
                 self.stop_ringing(now, call);
             }
             CallState::Offered if call.asked_until.is_some_and(|at| at <= now.instant) => {
-                call.note(TraceStep::new(
-                    "ask",
-                    "failed",
-                    "no reply to newRemoteCall came back",
-                ));
-                let outcome = Outcome::failed(EndedBy::System, 504, phrase_of(504, ""))
-                    .of_class(Class::UpstreamError);
-                self.refuse_call(now, call, &Rejection::new(504), outcome);
+                self.stop_asking(now, call);
             }
             _ => self.put_call(call),
         }
+    }
+
+    /// No answer of the application came. As long as the database did not take the call, nobody asked it either.
+    fn stop_asking(&mut self, now: Now, mut call: Box<Call>) {
+        let (step, status, class) = if self.may_be_unwritten(call.opened) {
+            let why =
+                "the database did not take the call in time, so its application was not asked";
+            let step = TraceStep::new("store", "away", why);
+            (step, 503, Class::Internal)
+        } else {
+            let step = TraceStep::new("ask", "failed", "no reply to newRemoteCall came back");
+            (step, 504, Class::UpstreamError)
+        };
+        call.note(step);
+        let outcome =
+            Outcome::failed(EndedBy::System, status, phrase_of(status, "")).of_class(class);
+        self.refuse_call(now, call, &Rejection::new(status), outcome);
     }
 
     /// Nobody answered in time.

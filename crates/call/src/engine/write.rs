@@ -170,6 +170,13 @@ impl Engine {
         while self.outstanding.pop_front_if(is_settled).is_some() {}
     }
 
+    /// Whether a write may still be under way.
+    pub(super) fn may_be_unwritten(&self, commit: Commit) -> bool {
+        self.outstanding
+            .binary_search_by_key(&commit, |outstanding| outstanding.commit)
+            .is_ok()
+    }
+
     /// How late the shell is: the age of the oldest message in its inbox.
     pub fn handle_inbox_age(&mut self, age: Duration) {
         self.admission.handle_inbox_age(age);

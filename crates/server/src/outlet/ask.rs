@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hookswitch_call::command::AskAnswer;
+use hookswitch_store::{CallKey as StoredCall, DeliveryOutcome, DeliveryUpdate};
 use hookswitch_call::event::Event;
 use hookswitch_call::id::CallId;
 
@@ -58,6 +59,22 @@ impl Outlet {
         body: Option<Bytes>,
         shard: &ShardHandle,
     ) {
+
+    /// Keeps asks as failed that never left: their calls were given up before the database took them.
+    pub fn never_asked(&self, events: &[Arc<Event>]) {
+        let never = |event: &Arc<Event>| DeliveryUpdate {
+            call: StoredCall(event.identity.call.as_u128()),
+            sequence: event.sequence,
+            outcome: DeliveryOutcome::Failed,
+            attempts: 0,
+            last_status: None,
+            last_error: Some("the call was over before the database took it".to_owned()),
+            tries: Vec::new(),
+        };
+        if !events.is_empty() {
+            self.submit(events.iter().map(never).collect(), || ());
+        }
+    }
         let target = self.target(event);
         let (Some(target), Some(callbacks)) = (target, self.callbacks.get()) else {
             let why = "the service of this call has no usable callback".to_owned();

@@ -6,7 +6,8 @@
 //! | the 200 to a BYE | yes | after 500 ms | after 500 ms, and so do its repetitions: the call is over either way |
 //! | the reply to a command | yes | an error | after 10 s it says so (503 `store_away`); the command stands |
 //! | the reply to `placeremotecall` | yes | an error | after 10 s it says so, and the call's INVITE never leaves |
-//! | an ask, a tell | yes | never | it waits |
+//! | an ask | yes | never | it waits, until this node gave its call up |
+//! | a tell | yes | never | it waits |
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -206,6 +207,16 @@ impl Held {
     pub(super) fn withdraw(&mut self, now: Instant, commit: Commit) {
         self.lost.remember(now, commit);
         self.waiting.retain(|(after, _)| *after != commit);
+    }
+
+    /// The ask of a call leaves never, if it has not left yet.
+    pub(super) fn withdraw_ask(&mut self, of: CallId) -> Option<Arc<Event>> {
+        let is_its = |(_, output): &(Commit, Released)| matches!(output, Released::Ask { call, .. } if *call == of);
+        let place = self.waiting.iter().position(is_its)?;
+        match self.waiting.remove(place) {
+            Some((_, Released::Ask { event, .. })) => Some(event),
+            _ => None,
+        }
     }
 
     /// When `take_overdue` or `lag` is due.

@@ -18,8 +18,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookswitch_call::command::RequestId;
-use hookswitch_call::engine::{Engine, Output, Owner};
+use hookswitch_call::engine::{Change, Engine, Output, Owner};
+use hookswitch_call::event::Event;
 use hookswitch_call::id::CallId;
+use hookswitch_call::outcome::EndedBy;
 use hookswitch_sip::event::{Commit, Locate, Transmit};
 use hookswitch_sip::flow::Flow;
 use hookswitch_sip::time::{Instant, Now};
@@ -270,11 +272,13 @@ impl Running {
                 FailPoint::BeforeCommit.pass();
                 self.held.submitted(now.instant, commit);
                 self.tallies.count(&changes);
+                let unasked = self.withdraw_asks(&changes);
                 let leaving = self.shard.outlet.commit(commit, changes, &self.shard.own);
                 for due in leaving.tells {
                     self.release_or_keep(now, commit, Released::Tell(due));
                 }
                 self.announced = leaving.ask;
+                self.shard.outlet.never_asked(&unasked);
             }
             Output::Ask {
                 call, event, after, ..
@@ -297,6 +301,20 @@ impl Running {
                 self.log(entry.owner.clone(), &Line::from_sip(&entry, local));
             }
         }
+    }
+
+    /// Nobody is to be asked about a call that this node has given up: the events whose asks had not left.
+    fn withdraw_asks(&mut self, changes: &[Change]) -> Vec<Arc<Event>> {
+        let given_up = changes.iter().filter_map(|change| match change {
+            Change::Call(record) => {
+                let outcome = record.outcome.as_ref()?;
+                (outcome.ended_by == EndedBy::System).then_some(record.identity.call)
+            }
+            _ => None,
+        });
+        given_up
+            .filter_map(|call| self.held.withdraw_ask(call))
+            .collect()
     }
 
     fn log(&mut self, owner: Owner, line: &Line) {

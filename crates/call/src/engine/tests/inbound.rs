@@ -254,8 +254,10 @@ fn an_ask_without_reply_is_504_and_a_refused_one_480() {
 #[test]
 fn an_ask_whose_answer_never_comes_back_does_not_hold_the_call() {
     let (mut world, _) = offered();
+    world.engine.handle_store_lag(None);
     world.passes(Duration::from_secs(21));
     assert_eq!(world.heard()[0], "SIP/2.0 504 Server Time-out");
+    assert!(world.traced(world.call(), "ask", "failed"));
     world.everything_is_forgotten();
 }
 

@@ -369,3 +369,18 @@ fn a_call_that_rings_is_placed_whoever_waits_for_its_first_write() {
     assert!(!world.engine.handle_unplaced(now, call));
     world.everything_is_forgotten();
 }
+
+#[test]
+fn a_call_the_database_did_not_take_is_its_fault_and_not_the_applications() {
+    let mut world = World::new();
+    world.receives(&Caller::new("1001").invite(OFFER));
+    world.heard();
+    let wait = Duration::from_secs(21);
+    world.engine.handle_store_lag(Some(wait));
+    world.passes(wait);
+    assert_eq!(world.heard()[0], "SIP/2.0 503 Service Unavailable");
+    assert_eq!(world.outcome().class, Class::Internal);
+    assert!(world.traced(world.call(), "store", "away"));
+    assert!(!world.traced(world.call(), "ask", "failed"));
+    world.everything_is_forgotten();
+}

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use hookswitch_call::event::EventKind;
+use hookswitch_call::record::{Direction, Identity};
 use hookswitch_sip::flow::{Flow, Transport};
 
 use super::*;
@@ -206,4 +208,49 @@ fn only_so_many_failed_writes_are_remembered_and_only_for_so_long() {
     assert!(!remembered.has(Commit(4)) && remembered.has(Commit(5)));
     remembered.remember(at(600_000), Commit(1_000_000));
     assert_eq!(remembered.writes.len(), 1);
+}
+
+#[test]
+fn an_ask_that_did_not_leave_is_taken_back_with_its_call_and_no_other() {
+    let mut held = Held::default();
+    for number in 1..=2 {
+        let call = CallId::from_u128(number);
+        held.submitted(at(0), Commit(1));
+        let ask = Released::Ask {
+            call,
+            event: asked(call),
+            body: None,
+        };
+        assert!(held.keep(at(0), Commit(1), ask).is_none());
+    }
+    let one = CallId::from_u128(1);
+    let taken = held.withdraw_ask(one);
+    assert_eq!(taken.map(|event| event.identity.call), Some(one));
+    assert_eq!(held.withdraw_ask(one), None);
+    let released = held.settle(at(100), Commit(1), true);
+    let asks = released.iter().map(|output| match output {
+        Released::Ask { call, .. } => call.as_u128(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(asks.collect::<Vec<_>>(), [2]);
+}
+
+fn asked(call: CallId) -> Arc<Event> {
+    Arc::new(Event {
+        identity: Arc::new(Identity {
+            call,
+            domain: "a.test".into(),
+            service: None,
+            direction: Direction::Inbound,
+            sip_call_id: "1@a".into(),
+            source_user: "1".into(),
+            destination_user: "2".into(),
+            destination_uri: "sip:2@a.test".into(),
+            target: None,
+        }),
+        sequence: 1,
+        at_unix_ms: 0,
+        session_reference_id: None,
+        kind: EventKind::NewRemoteCall { remote: None },
+    })
 }
