@@ -25,6 +25,7 @@ use crate::auth::{Keys, SipTokens};
 use crate::brake::Brakes;
 use crate::callback::{self, Callbacks, Resolve, SystemNames};
 use crate::clock::Clock;
+use crate::complaints::Complaints;
 use crate::config::Config;
 use crate::control::{self, FolderLock, Operator, Taken};
 use crate::database;
@@ -268,6 +269,7 @@ impl App {
             metrics,
             readiness: Arc::clone(&readiness),
             failures: Failures::default(),
+            complaints: Complaints::default(),
             sip_tokens,
             signed: Signed::since(clock.now().unix_micros / 1_000_000),
             bulk: BulkJobs::new(&config.node),

@@ -88,6 +88,7 @@ pub use signed::Signed;
 pub use sip_log::Searches;
 
 use crate::auth::{Keys, SipTokens};
+use crate::complaints::Complaints;
 use crate::directory::Publisher;
 use crate::password::Hashing;
 use crate::reply_id::ReplyIds;
@@ -117,6 +118,8 @@ pub struct Rest {
     pub readiness: Arc<Readiness>,
     /// Failed sign-ins by source.
     pub failures: Failures,
+    /// When which domain was last complained about in the log.
+    pub(crate) complaints: Complaints,
     /// Makes the tokens of SIP clients.
     pub sip_tokens: Arc<SipTokens>,
     /// Which signatures were used.

@@ -27,5 +27,6 @@ pub mod sigv4;
 pub mod telemetry;
 
 mod calendar;
+mod complaints;
 mod fail;
 mod random;

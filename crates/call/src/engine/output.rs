@@ -126,6 +126,10 @@ pub struct Counters {
     pub refused_callback: u64,
     /// INVITEs refused because what matches the user has no service here yet.
     pub refused_service: u64,
+    /// Calls an application was not let place, by the setting `outbound` or by its trunks.
+    pub refused_outbound: u64,
+    /// Calls placed and given up at once, because where they go is unknown or not allowed.
+    pub refused_target: u64,
     /// INVITEs refused because of their SDP.
     pub refused_media: u64,
     /// Calls refused, either way, for want of room, by [`Full`] in the order of [`Full::ALL`].

@@ -43,8 +43,10 @@ impl Engine {
         };
         let destination = check(place)?;
         let mut trace = Vec::new();
-        let way = outward(&self.directory, &tenant, &destination, &mut trace)
-            .map_err(|why| CommandError::new(CommandErrorKind::OutboundForbidden, why))?;
+        let way = outward(&self.directory, &tenant, &destination, &mut trace).map_err(|why| {
+            self.counters.refused_outbound += 1;
+            CommandError::new(CommandErrorKind::OutboundForbidden, why)
+        })?;
         let (service, step) =
             serving(&tenant, place.service.as_deref(), &place.source_user).map_err(unserved)?;
         trace.insert(0, step);
@@ -305,6 +307,7 @@ impl Engine {
             return;
         }
         let outcome = if local {
+            self.counters.refused_target += u64::from(matches!(status, 403 | 416 | 480));
             call.note(TraceStep::new("call", "failed", why));
             let class = match status {
                 403 => Class::Policy,

@@ -152,6 +152,16 @@ impl Collector for Node {
             count(|c| c.refused_service),
         )?;
         out.counter(
+            "calls_refused_outbound",
+            "Calls applications were not let place, by the setting outbound or by their trunks",
+            count(|c| c.refused_outbound),
+        )?;
+        out.counter(
+            "calls_refused_target",
+            "Placed calls given up at once: where they go is unknown or not allowed",
+            count(|c| c.refused_target),
+        )?;
+        out.counter(
             "calls_refused_media",
             "INVITEs refused because of their SDP",
             count(|c| c.refused_media),

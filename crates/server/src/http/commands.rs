@@ -16,7 +16,9 @@ use hookswitch_api::command::{
 use hookswitch_api::error::FieldError;
 use hookswitch_api::ladder::{LadderDirection, LadderEntry, LadderKind};
 use hookswitch_api::url::PlainHttp;
-use hookswitch_call::command::{Answer, Command, CommandError, CommandReply, Hangup, Place};
+use hookswitch_call::command::{
+    Answer, Command, CommandError, CommandErrorKind, CommandReply, Hangup, Place,
+};
 use hookswitch_call::id::CallId;
 use hookswitch_media::{Codec, Crypto, Endpoint};
 use hookswitch_store::UnixMicros;
@@ -147,10 +149,11 @@ pub(super) async fn place(
     }
     check(faults)?;
     let media = body.receive().map(endpoint).ok_or_else(unchecked)?;
+    let destination = body.destination_uri.unwrap_or_default();
     let place = Place {
         domain: caller.domain.clone(),
         service: body.cloud_sip_ua_id.as_deref().map(Arc::from),
-        destination_uri: body.destination_uri.unwrap_or_default(),
+        destination_uri: destination.clone(),
         source_user: body.source_user.unwrap_or_default(),
         media,
         session_reference_id: body.session_reference_id.as_deref().map(Arc::from),
@@ -173,7 +176,21 @@ pub(super) async fn place(
         Ok(_) => Err(ApiError::internal(
             &"a call was placed, and something else was the answer",
         )),
-        Err(error) => Err(ApiError::from(&error)),
+        Err(error) => {
+            complain(&rest, &caller.domain, &destination, &error);
+            Err(ApiError::from(&error))
+        }
+    }
+}
+
+/// A line in the log for a call that the domain may not place: there is no record of it.
+fn complain(rest: &Rest, domain: &Arc<str>, destination: &str, error: &CommandError) {
+    if error.kind != CommandErrorKind::OutboundForbidden {
+        return;
+    }
+    if let Some(left_out) = rest.complaints.due(domain) {
+        let why = &error.reason;
+        tracing::warn!(%domain, destination = ?destination, left_out, why = %why, "a call was not placed: the domain may not call there");
     }
 }
 

@@ -1,53 +1,17 @@
 //! Asks: the application is asked what to do with a call, and its answer goes back to the call's shard.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hookswitch_call::command::AskAnswer;
-use hookswitch_store::{CallKey as StoredCall, DeliveryOutcome, DeliveryUpdate};
 use hookswitch_call::event::Event;
 use hookswitch_call::id::CallId;
+use hookswitch_store::{CallKey as StoredCall, DeliveryOutcome, DeliveryUpdate};
 
 use super::body::Keys;
 use super::{CallbackCounts, Outlet, answer, cursor};
 use crate::callback::{Answered, Asked, CallKey, TellResult, Told, TryError};
 use crate::shard::{Input, ShardHandle};
-
-/// One line in the log about a service's failing asks, or about a kind that is not in service, in so long.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
-/// Services whose complaints are told apart.
-const COMPLAINTS_KEPT: usize = 1_024;
-
-/// When each service was last complained about, and how often it was not.
-#[derive(Debug, Default)]
-pub(super) struct Complaints(Mutex<HashMap<Arc<str>, (Instant, u64)>>);
-
-impl Complaints {
-    /// Whether to write a line now; tells how many were left out since the last one.
-    pub(super) fn due(&self, service: &Arc<str>) -> Option<u64> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= COMPLAINTS_KEPT && !kept.contains_key(service) {
-            kept.clear();
-        }
-        let now = Instant::now();
-        match kept.get_mut(service) {
-            Some((last, left_out)) if now - *last < COMPLAIN_EVERY => {
-                *left_out += 1;
-                None
-            }
-            Some((last, left_out)) => {
-                *last = now;
-                Some(std::mem::take(left_out))
-            }
-            None => {
-                kept.insert(Arc::clone(service), (now, 0));
-                Some(0)
-            }
-        }
-    }
-}
 
 impl Outlet {
     /// Asks the application of a service, with the body that was written with the event where it is at hand; its
@@ -59,22 +23,6 @@ impl Outlet {
         body: Option<Bytes>,
         shard: &ShardHandle,
     ) {
-
-    /// Keeps asks as failed that never left: their calls were given up before the database took them.
-    pub fn never_asked(&self, events: &[Arc<Event>]) {
-        let never = |event: &Arc<Event>| DeliveryUpdate {
-            call: StoredCall(event.identity.call.as_u128()),
-            sequence: event.sequence,
-            outcome: DeliveryOutcome::Failed,
-            attempts: 0,
-            last_status: None,
-            last_error: Some("the call was over before the database took it".to_owned()),
-            tries: Vec::new(),
-        };
-        if !events.is_empty() {
-            self.submit(events.iter().map(never).collect(), || ());
-        }
-    }
         let target = self.target(event);
         let (Some(target), Some(callbacks)) = (target, self.callbacks.get()) else {
             let why = "the service of this call has no usable callback".to_owned();
@@ -111,6 +59,22 @@ impl Outlet {
             callbacks.report(settled).await;
         });
     }
+
+    /// Keeps asks as failed that never left: their calls were given up before the database took them.
+    pub fn never_asked(&self, events: &[Arc<Event>]) {
+        let never = |event: &Arc<Event>| DeliveryUpdate {
+            call: StoredCall(event.identity.call.as_u128()),
+            sequence: event.sequence,
+            outcome: DeliveryOutcome::Failed,
+            attempts: 0,
+            last_status: None,
+            last_error: Some("the call was over before the database took it".to_owned()),
+            tries: Vec::new(),
+        };
+        if !events.is_empty() {
+            self.submit(events.iter().map(never).collect(), || ());
+        }
+    }
 }
 
 /// The ask is over: what its row in the outbox says then.
@@ -138,19 +102,5 @@ fn settled(call: CallId, sequence: u32, webhook_id: Arc<str>, answered: Answered
         attempts: u32::try_from(answered.tries.len()).unwrap_or(u32::MAX),
         tries: answered.tries,
         is_ask: true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failing_service_gets_one_line_in_the_log_and_others_their_own() {
-        let complaints = Complaints::default();
-        let (one, other) = (Arc::from("one"), Arc::from("other"));
-        assert_eq!(complaints.due(&one), Some(0));
-        assert_eq!(complaints.due(&one), None);
-        assert_eq!(complaints.due(&other), Some(0));
     }
 }

@@ -32,6 +32,7 @@ pub use self::watch::{CallbackCounts, CallbackLog};
 use crate::callback::{
     BaseUrl, CallKey, Callbacks, Delivery, EventCursor, Sns, Target, Tell, TraceId,
 };
+use crate::complaints::Complaints;
 use crate::directory::Publisher;
 use crate::shard::{Input, ShardHandle};
 
@@ -44,7 +45,7 @@ pub struct Outlet {
     targets: Targets,
     callbacks: OnceLock<Arc<Callbacks>>,
     counts: Arc<CallbackCounts>,
-    complaints: ask::Complaints,
+    complaints: Complaints,
     bell: Arc<bell::Bell>,
 }
 
@@ -79,7 +80,7 @@ impl Outlet {
             targets: Targets::default(),
             callbacks: OnceLock::new(),
             counts: Arc::default(),
-            complaints: ask::Complaints::default(),
+            complaints: Complaints::default(),
             bell: Arc::default(),
         }
     }
@@ -115,7 +116,7 @@ impl Outlet {
         for change in changes {
             match change {
                 Change::Call(record) => {
-                    self.complain_of_unserved(&record);
+                    self.complain_of(&record);
                     batch.calls.push(rows::call(&record));
                 }
                 Change::Snapshot { call, snapshot } => {

@@ -435,6 +435,7 @@ fn a_blacklisted_number_takes_another_trunk_or_none() {
         provision(&mut world, settings, vec![blocking.clone()]);
         let refused = placed(&mut world, "sip:+46890510@a.example");
         assert_eq!(refused, Err(CommandErrorKind::OutboundForbidden));
+        assert_eq!(world.engine.counters().refused_outbound, 1);
     }
 }
 

@@ -27,6 +27,7 @@ mod trunks;
 
 use std::sync::Mutex;
 
+use crate::complaints::Complaints;
 use crate::database::home::{self, Home};
 use ::http::{HeaderMap, Method, Request, StatusCode};
 use axum::body::Body;
@@ -185,6 +186,7 @@ impl World {
             metrics: Arc::new(Metrics::default()),
             readiness: Arc::new(Readiness::default()),
             failures: Failures::default(),
+            complaints: Complaints::default(),
             sip_tokens: Arc::new(SipTokens::new(&[3; 32])),
             signed: Signed::since(0),
             at_work: AtWork::default(),
