@@ -53,12 +53,13 @@ pub struct CreateApiKey {
     )]
     #[schema(max_length = 16_384)]
     pub key: Option<String>,
-    /// What the key may do; everything when absent.
+    /// What the key may do; everything when absent. A list has one scope at least.
     #[serde(
-        deserialize_with = "lenient::list",
-        skip_serializing_if = "Vec::is_empty"
+        deserialize_with = "lenient::given_list",
+        skip_serializing_if = "Option::is_none"
     )]
-    pub scopes: Vec<Scope>,
+    #[schema(value_type = Vec<Scope>, min_items = 1)]
+    pub scopes: Option<Vec<Scope>>,
     /// What the key is for.
     #[serde(
         deserialize_with = "lenient::text",
@@ -88,6 +89,10 @@ impl CreateApiKey {
                 faults.add("/key", "must be a public key in PEM");
             }
         }
+        if self.scopes.as_ref().is_some_and(Vec::is_empty) {
+            let detail = "must name calls, provisioning or read; leave it out for all three";
+            faults.add("/scopes", detail);
+        }
         faults.line("/description", self.description.as_deref(), MAX_DESCRIPTION);
         faults.into_vec()
     }
@@ -99,12 +104,12 @@ impl CreateApiKey {
 
     /// The scopes that are meant, in order, each once.
     pub fn granted(&self) -> Vec<Scope> {
-        if self.scopes.is_empty() {
+        let Some(scopes) = &self.scopes else {
             return Scope::ALL.to_vec();
-        }
+        };
         Scope::ALL
             .into_iter()
-            .filter(|scope| self.scopes.contains(scope))
+            .filter(|scope| scopes.contains(scope))
             .collect()
     }
 }
@@ -197,6 +202,11 @@ mod tests {
         assert_eq!(request.granted(), [Scope::Calls, Scope::Read]);
         let error = parse::<CreateApiKey>(br#"{"scopes":["admin"]}"#).unwrap_err();
         assert_eq!(error.pointer, "/scopes/0");
+        let error = parse::<CreateApiKey>(br#"{"scopes":[null]}"#).unwrap_err();
+        assert_eq!(error.pointer, "/scopes/0");
+        for body in [r#"{"scopes":[]}"#, r#"{"scopes":null}"#] {
+            assert_eq!(read(body).validate()[0].pointer, "/scopes", "{body}");
+        }
     }
 
     #[test]

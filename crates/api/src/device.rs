@@ -161,6 +161,10 @@ impl Device {
                 "must have only letters, digits and - . _ : ~ +",
             );
         }
+        // RFC 3986 §5.2.4: clients take them out of a path, so that no path would name the device.
+        if matches!(self.device_id.as_str(), "." | "..") {
+            faults.add("/deviceId", "must not be . or .., which paths cannot name");
+        }
         let password = self.password.as_ref().map(Secret::expose);
         faults.line("/password", password, MAX_PASSWORD);
         if self.auth_type == AuthType::UserId {

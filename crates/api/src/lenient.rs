@@ -1,5 +1,6 @@
 //! Reading what clients really send: numbers as text, text as numbers, members nobody knows.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -22,6 +23,10 @@ const READ_ONLY: [&str; 6] = [
 ];
 /// How many unknown members are told.
 const MAX_WARNINGS: usize = 32;
+/// Characters of a wrong value that an error shows, with the words before it.
+const MAX_FOUND: usize = 80;
+/// Characters of what is said of a field.
+const MAX_DETAIL: usize = 300;
 
 /// A body with the members that meant nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +42,23 @@ pub struct Parsed<T> {
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<Parsed<T>, FieldError> {
     guard::look_through(body)?;
     let mut json = serde_json::Deserializer::from_slice(body);
-    let parsed = parse_from(&mut json)?;
-    json.end()
-        .map_err(|error| FieldError::new("", format!("the body is not JSON: {error}")))?;
-    Ok(parsed)
+    match parse_from(&mut json) {
+        // It is JSON, as was seen above: some wrong types make serde_json call the text wrong.
+        Err(error) if error.pointer.is_empty() => {
+            let value: serde_json::Value = serde_json::from_slice(body)
+                .map_err(|error| FieldError::new("", format!("the body is not JSON: {error}")))?;
+            parse_from(value)
+        }
+        parsed => parsed,
+    }
+}
+
+/// Reads a JSON text that is to stand `depth` lists and objects deep in a body, by the rules of bodies; the pointer of
+/// the error is relative to it.
+pub fn value_within(text: &str, depth: usize) -> Result<serde_json::Value, FieldError> {
+    guard::look_through_at(text.as_bytes(), depth)?;
+    serde_json::from_str(text)
+        .map_err(|error| FieldError::new("", format!("the body is not JSON: {error}")))
 }
 
 /// The same for a value that was read before, for example a patched document.
@@ -81,6 +99,7 @@ fn fault_of(path: &Path, error: &serde_json::Error) -> FieldError {
         Some(end) if error.line() > 0 => &text[..end],
         _ => text.as_str(),
     };
+    let detail = &*worded(detail);
     let mut pointer = pointer_of(path);
     let missing = detail
         .strip_prefix("missing field `")
@@ -94,6 +113,32 @@ fn fault_of(path: &Path, error: &serde_json::Error) -> FieldError {
             Some((found, _)) => FieldError::new(pointer, format!("{found}, expected an object")),
             None => FieldError::new(pointer, detail),
         },
+    }
+}
+
+/// The same in the words of JSON, without more of a value than tells which one it is.
+fn worded(detail: &str) -> Cow<'_, str> {
+    let Some((found, expected)) = detail.rsplit_once(", expected ") else {
+        return shortened(detail, MAX_DETAIL);
+    };
+    let expected = match expected {
+        "string or map" => "text",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        other => other,
+    };
+    Cow::Owned(format!(
+        "{}, expected {}",
+        shortened(found, MAX_FOUND),
+        shortened(expected, MAX_DETAIL)
+    ))
+}
+
+/// A text of at most so many characters, with a mark where it was cut.
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }
 }
 
@@ -132,7 +177,8 @@ fn pointer_of_ignored(path: &serde_ignored::Path<'_>) -> String {
 /// Adds one reference token, escaped (RFC 6901 section 3).
 fn push_segment(pointer: &mut String, segment: &str) {
     pointer.push('/');
-    for c in segment.chars() {
+    // A name that long is no field of anything.
+    for c in segment.chars().take(guard::MAX_SEGMENT) {
         match c {
             '~' => pointer.push_str("~0"),
             '/' => pointer.push_str("~1"),
@@ -183,6 +229,15 @@ where
 {
     let list: Option<Vec<T>> = serde::Deserialize::deserialize(from)?;
     Ok(list.unwrap_or_default())
+}
+
+/// A list that means something else than its absence; null is the empty one.
+pub fn given_list<'de, D, T>(from: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    list(from).map(Some)
 }
 
 /// An object; null is `None`. A struct alone would also be read from a list, member by member.
@@ -353,10 +408,10 @@ impl<'de, T: TryFrom<u64> + Bounds, const LEAST: u64> Visitor<'de> for Number<T,
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        let text = text.trim();
         if text.is_empty() {
             return Ok(None);
         }
+        let text = text.trim();
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         match text.parse() {
             Ok(number) if digits => Self::within(number),
@@ -391,8 +446,7 @@ impl<'de> Visitor<'de> for Truth {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        match text.trim() {
-            "" => Ok(None),
+        match text {
             "true" | "1" => Ok(Some(true)),
             "false" | "0" => Ok(Some(false)),
             _ => Err(E::custom("must be true or false")),

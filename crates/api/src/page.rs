@@ -27,9 +27,6 @@ pub struct ListQuery {
     /// Only entries whose id begins with this.
     #[serde(deserialize_with = "lenient::text")]
     pub filter: Option<String>,
-    /// Whether drafts are meant instead of what is in force.
-    #[serde(deserialize_with = "lenient::boolean")]
-    pub provisory: Option<bool>,
 }
 
 impl ListQuery {
@@ -39,14 +36,41 @@ impl ListQuery {
     }
 }
 
-/// The query of a write, and of a read of one document.
+/// The query of a list that is not filtered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// How many entries at most, 1 to 100; 100 when absent.
+    #[serde(deserialize_with = "lenient::text")]
+    pub limit: Option<String>,
+    /// The token of the page before.
+    #[serde(deserialize_with = "lenient::text")]
+    pub next_token: Option<String>,
+}
+
+impl PageQuery {
+    /// The page that is asked for.
+    pub fn page(&self) -> Result<Page, FieldError> {
+        Page::of(self.limit.as_deref(), self.next_token.as_deref())
+    }
+}
+
+/// The query of a resource that has drafts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+#[into_params(parameter_in = Query)]
+pub struct DraftQuery {
+    /// Whether the draft is meant instead of what is in force.
+    #[serde(deserialize_with = "lenient::boolean")]
+    pub provisory: Option<bool>,
+}
+
+/// The query of a write.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", default)]
 #[into_params(parameter_in = Query)]
 pub struct DocumentQuery {
-    /// Whether the draft is meant instead of what is in force.
-    #[serde(deserialize_with = "lenient::boolean")]
-    pub provisory: Option<bool>,
     /// Whether unknown members are refused instead of reported.
     #[serde(deserialize_with = "lenient::boolean")]
     pub strict: Option<bool>,

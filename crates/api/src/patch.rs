@@ -87,6 +87,11 @@ fn check_pointer(at: &str, pointer: &str, faults: &mut Faults) {
     if !pointer.is_empty() && !pointer.starts_with('/') {
         faults.add(at, "must begin with a slash");
     }
+    // RFC 6901 §3.
+    let mut tildes = pointer.split('~').skip(1);
+    if tildes.any(|after| !after.starts_with(['0', '1'])) {
+        faults.add(at, "must write ~ as ~0 and a slash in a name as ~1");
+    }
 }
 
 #[cfg(test)]
@@ -134,6 +139,8 @@ mod tests {
             pointers(body),
             ["/0/path", "/0/value", "/1/from", "/2/from"]
         );
+        let tilde = r#"[{"op":"remove","path":"/~2"},{"op":"move","path":"/a~1b","from":"/a~"}]"#;
+        assert_eq!(pointers(tilde), ["/0/path", "/1/from"]);
         let unknown = parse(br#"[{"op":"merge","path":"/a"}]"#).unwrap_err();
         assert_eq!(unknown.pointer, "/0/op");
         let missing = parse(br#"[{"op":"remove"}]"#).unwrap_err();

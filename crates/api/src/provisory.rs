@@ -16,6 +16,20 @@ pub struct Drafts {
     pub documents: Vec<DraftName>,
 }
 
+/// Which drafts are put in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Promotion {
+    /// These only; all of the domain when absent.
+    #[serde(deserialize_with = "lenient::list")]
+    #[schema(max_items = 1_000)]
+    pub documents: Vec<DraftName>,
+    /// Whether a draft takes the place also of what was changed in force after the draft was written; false when
+    /// absent.
+    #[serde(deserialize_with = "lenient::boolean")]
+    pub overwrite: Option<bool>,
+}
+
 /// Names one draft.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct DraftName {

@@ -299,7 +299,7 @@ impl Trunk {
         let is_kept =
             self.given_password().is_none() && self.ha1.is_some() && self.ha1 == previous.ha1;
         if is_kept && !same {
-            let detail = "is required: the stored hash is of the old userName and realm, so send userName, realm and password together";
+            let detail = "is required: the stored hash is of the old userName and realm, so send userName, realm and password together, or password null to take the credentials away";
             faults.add("/password", detail);
         }
         faults.into_vec()

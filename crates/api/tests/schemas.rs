@@ -32,6 +32,7 @@ use utoipa::OpenApi;
     profile::Profile,
     profile::ProfileReply,
     provisory::Drafts,
+    provisory::Promotion,
     provisory::DraftChanges,
     provisory::DraftsDone,
     command::AnswerRemoteCall,

@@ -47,6 +47,14 @@ fn the_documented_device_is_read_and_written_back() {
 }
 
 #[test]
+fn an_id_is_one_that_a_path_can_name() {
+    for id in [".", ".."] {
+        assert_eq!(pointers(&changed(&json!({"deviceId": id}))), ["/deviceId"]);
+    }
+    assert!(pointers(&changed(&json!({"deviceId": "..."}))).is_empty());
+}
+
+#[test]
 fn a_device_behind_rest_needs_three_members() {
     let body = br#"{"deviceId":"+46890510","authType":"disabled","deviceType":"alarmUnit"}"#;
     let device: Device = parse(body).unwrap().value;

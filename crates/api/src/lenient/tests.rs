@@ -71,6 +71,55 @@ fn text_is_taken_for_numbers_and_truth_values() {
         let read = read(&format!(r#"{{"on":{json}}}"#)).unwrap();
         assert_eq!(read.value.on, on, "{json}");
     }
+    for text in ["", " ", "\\t", "\\u2028", " true", "TRUE", "yes"] {
+        let error = read(&format!(r#"{{"on":"{text}"}}"#)).unwrap_err();
+        assert_eq!(error, FieldError::new("/on", "must be true or false"));
+    }
+    assert_eq!(pointer(r#"{"port":" "}"#), "/port");
+}
+
+#[test]
+fn a_wrong_value_in_good_json_is_named_and_hardly_repeated() {
+    use crate::device::Device;
+    let fault = |body: &str| parse::<Device>(body.as_bytes()).unwrap_err();
+    assert_eq!(
+        fault(r#"{"deviceId":"1","authType":null}"#),
+        FieldError::new("/authType", "invalid type: null, expected text")
+    );
+    let long = "x, expected y".repeat(50_000);
+    let bodies = [
+        format!(r#"{{"deviceId":"1","authType":"{long}"}}"#),
+        format!(r#"{{"deviceId":"1","authType":"disabled","authorized":"{long}"}}"#),
+        format!(r#""{long}""#),
+    ];
+    for (body, pointer) in bodies.iter().zip(["/authType", "/authorized", ""]) {
+        let error = fault(body);
+        assert_eq!(error.pointer, pointer);
+        assert!(error.detail.chars().count() < 400, "{}", error.detail.len());
+    }
+    let named = format!(r#"{{"deviceId":"1","authType":"disabled","{long}":1}}"#);
+    let parsed = parse::<Device>(named.as_bytes()).unwrap();
+    assert!(parsed.unknown[0].pointer.len() < 200);
+}
+
+#[test]
+fn json_that_is_to_stand_in_a_body_obeys_the_rules_of_bodies() {
+    let pointer = |text: &str| value_within(text, 2).unwrap_err().pointer;
+    assert_eq!(
+        value_within(r#"{"a":[1,"x"]}"#, 2),
+        Ok(json!({"a": [1, "x"]}))
+    );
+    assert_eq!(pointer(r#"{"a":1,"a":2}"#), "/a");
+    assert_eq!(pointer(r#"{"a":"\u0000"}"#), "/a");
+    assert_eq!(pointer(r#"{"a":12345678901234567890.5}"#), "/a");
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    assert!(value_within(&nested(30), 2).is_ok());
+    assert!(
+        value_within(&nested(31), 2)
+            .unwrap_err()
+            .detail
+            .contains("too deeply")
+    );
 }
 
 #[test]

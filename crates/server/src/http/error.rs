@@ -8,10 +8,14 @@ use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hookswitch_api::error::{ErrorBody, FieldError};
+use hookswitch_api::lenient::shortened;
 
 use super::trace::TraceId;
 use crate::database;
 use crate::password::Busy;
+
+/// Characters of one sentence or pointer that a refusal has at most, whatever it repeats of the request.
+const MAX_TEXT: usize = 500;
 
 /// A refusal: the status, a stable code, a sentence a person can act on, and the fields it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,11 +155,15 @@ pub(super) async fn render(
         return response;
     };
     let status = error.status.as_u16();
+    let shortened = |text: &str| shortened(text, MAX_TEXT).into_owned();
+    let errors = error.errors.iter();
     let mut body = ErrorBody {
         success: false,
-        reason: error.reason,
+        reason: shortened(&error.reason),
         code: error.code.into_owned(),
-        errors: error.errors,
+        errors: errors
+            .map(|error| FieldError::new(shortened(&error.pointer), shortened(&error.detail)))
+            .collect(),
         trace_id: trace_id.to_string(),
         problem: None,
     };
