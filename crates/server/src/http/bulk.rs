@@ -5,6 +5,7 @@
 //! where it belongs, a portion at a time, so that the commits of calls come in between. From that decision on a job is
 //! finished, over restarts too; before it, a job fails and leaves nothing.
 
+mod quotes;
 mod sheet;
 mod upload;
 mod work;

@@ -168,11 +168,19 @@ impl Column {
             return Ok(None);
         }
         let fault = |why: &str| Err(FieldError::new(self.pointer(), why));
+        if cell.contains('\0') {
+            return fault("must not have NUL");
+        }
         match self.kind {
             Kind::Ignored => Ok(None),
             Kind::Password => Ok(Some(cell.into())),
-            Kind::Json => match serde_json::from_str(cell) {
+            // Below the device itself there are as many objects as the column has names but one.
+            Kind::Json => match lenient::value_within(cell, self.path.len()) {
                 Ok(value) => Ok(Some(value)),
+                Err(error) if !error.detail.starts_with("the body is not JSON") => {
+                    let pointer = format!("{}{}", self.pointer(), error.pointer);
+                    Err(FieldError::new(pointer, error.detail))
+                }
                 Err(_) => fault(
                     r#"must be JSON; text stands in quotes of its own, which a CSV file writes as """text""""#,
                 ),
@@ -274,6 +282,31 @@ mod tests {
         ] {
             assert_eq!(device(header, &cells).unwrap_err().pointer, pointer);
         }
+    }
+
+    #[test]
+    fn json_in_a_cell_obeys_the_rules_of_a_body() {
+        let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for (cell, pointer, part) in [
+            (r#"{"a":1,"a":2}"#, "/serviceData/x/a", "once"),
+            (r#"["a\u0000b"]"#, "/serviceData/x/0", "NUL"),
+            ("12345678901234567890.5", "/serviceData/x", "too large"),
+            ("1e999", "/serviceData/x", "too large"),
+            ("text", "/serviceData/x", "must be JSON"),
+        ] {
+            let error = device("deviceId,authType,serviceData.x", &["1", "disabled", cell]);
+            let error = error.unwrap_err();
+            assert_eq!(error.pointer, pointer, "{cell}");
+            assert!(error.detail.contains(part), "{cell}: {}", error.detail);
+        }
+        let read = |cell: &str| {
+            let device = device("deviceId,authType,serviceData.x", &["1", "disabled", cell])?;
+            lenient::parse::<Device>(device.to_string().as_bytes()).map(|_| ())
+        };
+        assert_eq!(read(&deep(30)), Ok(()));
+        assert!(read(&deep(31)).unwrap_err().detail.contains("too deeply"));
+        let error = device("deviceId,authType,description", &["1", "disabled", "a\0b"]);
+        assert_eq!(error.unwrap_err().pointer, "/description");
     }
 
     #[test]

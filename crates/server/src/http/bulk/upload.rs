@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use bytes::{Buf as _, Bytes};
 use http_body_util::BodyExt as _;
 
+use super::super::body::check_encoding;
 use super::super::error::ApiError;
 use super::sheet;
 
@@ -36,6 +37,11 @@ impl File {
         let last = self.pieces.last().and_then(|piece| piece.last());
         let open = usize::from(last.is_some_and(|byte| *byte != b'\n'));
         (ends + open) as u64
+    }
+
+    /// What it is made of, in order.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(|piece| &**piece)
     }
 
     /// Reads it from the start, each piece given up once it is read.
@@ -116,6 +122,7 @@ async fn collect(request: Request) -> Result<File, ApiError> {
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
+    check_encoding(headers)?;
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

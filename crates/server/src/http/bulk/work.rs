@@ -20,6 +20,7 @@ use super::super::Rest;
 use super::super::devices::provisioned::{self, Generated};
 use super::super::documents::Form;
 use super::super::error::ApiError;
+use super::quotes;
 use super::sheet::Columns;
 use super::upload::File;
 use crate::database;
@@ -91,7 +92,13 @@ fn run(rest: &Rest, runtime: &Handle, job: &Job, file: File) {
         hashes: false,
     };
     let serial = job.serial;
-    match reading.read(file.into_reader()) {
+    let wrong = quotes::faults(file.pieces(), MAX_ERRORS);
+    let read = if wrong.is_empty() {
+        reading.read(file.into_reader())
+    } else {
+        Err(Failure::Faults(wrong))
+    };
+    match read {
         Ok(count) => {
             insist(|| rest.store.write(move |db| bulk::decide(db, serial)));
             move_all(&rest.store, job);

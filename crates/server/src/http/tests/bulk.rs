@@ -75,6 +75,42 @@ async fn every_line_of_a_file_becomes_a_device_that_calls_know() {
 }
 
 #[tokio::test]
+async fn a_quote_that_is_never_closed_fails_the_whole_file_and_its_line_is_named() {
+    let world = World::new();
+    let file = "deviceId,authType,description\nx1,disabled,\"a\nx2q,disabled,b\nx3q,disabled,c\n";
+    let status = sent(&world, file).await;
+    assert_eq!(status["status"], "FAILED", "{status}");
+    assert_eq!(
+        status["errors"].as_array().map(Vec::len),
+        Some(1),
+        "{status}"
+    );
+    assert_eq!(status["errors"][0]["line"], 2);
+    assert_eq!(count(&world).await, 0);
+    let status = sent(
+        &world,
+        "deviceId,authType,description\nx1,disabled,a\"b\nx2,disabled,\n",
+    )
+    .await;
+    assert_eq!(status["status"], "FAILED", "{status}");
+    assert_eq!(status["errors"][0]["line"], 2);
+    assert_eq!(count(&world).await, 0);
+}
+
+#[tokio::test]
+async fn a_compressed_file_is_refused() {
+    let world = World::new();
+    let request = world
+        .request(Method::PUT, JOB)
+        .header("content-type", "text/csv")
+        .header("content-encoding", "gzip");
+    let refused = world
+        .send(request.body(Body::from("deviceId,authType\n")).unwrap())
+        .await;
+    assert_eq!(refused.refusal().0, 415);
+}
+
+#[tokio::test]
 async fn one_wrong_line_means_that_nothing_changes_and_each_is_named_once() {
     let world = World::new();
     let status = sent(
