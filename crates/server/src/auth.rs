@@ -275,6 +275,11 @@ impl Keys {
         key.open(domain, now)
     }
 
+    /// Whether a credential is a JWT, for which signatures are verified, and not a token to look up.
+    pub fn is_signed(credential: &str) -> bool {
+        credential.len() <= MAX_CREDENTIAL && jwt::parse(credential).is_some()
+    }
+
     /// The same as [`Self::authenticate`], for the domain of the key itself, where the caller names none.
     ///
     /// # Errors
@@ -357,6 +362,10 @@ impl Keys {
                     // Only who holds a key of the domain learns that the claim is at fault.
                     None if self.candidates(kid, domain).iter().any(signed_by) => {
                         return Err(Denied::Unknown(WRONG_CLAIM));
+                    }
+                    // Nothing says whose it is, but that it is not this domain's.
+                    None if kid.is_none() && claims.domain.is_none() => {
+                        return Err(Denied::Foreign);
                     }
                     None => return Err(Denied::Unknown(NO_SIGNER)),
                 }

@@ -255,6 +255,30 @@ fn a_wrong_domain_claim_is_told_to_who_signed_and_to_nobody_else() {
 }
 
 #[test]
+fn a_jwt_of_another_domain_is_foreign_whether_or_not_the_domain_exists() {
+    let (signer, other) = (Signer::es256(), Signer::es256());
+    let keys = Keys::default();
+    keys.add(&signer.row(ACME, "k1"));
+    keys.add(&other.row("other.example.com", "k2"));
+    let own = json!({"exp": NOW + 60, "domain": ACME});
+    for jwt in [
+        signer.sign(&good_claims()),
+        signer.sign_as("k1", &good_claims()),
+        signer.sign(&own),
+        signer.sign_as("k1", &own),
+    ] {
+        for domain in ["other.example.com", "absent.example.com"] {
+            assert_eq!(
+                keys.authenticate(&jwt, domain, NOW),
+                Err(Denied::Foreign),
+                "{domain}"
+            );
+        }
+        assert!(keys.authenticate(&jwt, ACME, NOW).is_ok());
+    }
+}
+
+#[test]
 fn the_algorithm_is_the_keys_and_never_none_or_hmac() {
     let signer = Signer::es256();
     let keys = Keys::default();

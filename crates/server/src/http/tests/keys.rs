@@ -222,3 +222,38 @@ async fn without_a_credential_the_scheme_is_named() {
         assert!(answer.header("www-authenticate").starts_with("Bearer"));
     }
 }
+
+#[tokio::test]
+async fn a_jwt_is_refused_no_sooner_where_there_is_no_such_domain() {
+    let world = World::new();
+    world.add_domain("other.example.com");
+    let part = |text: &str| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
+    };
+    let exp = super::super::allowed::unix_seconds() + 60;
+    let jwt = format!(
+        "{}.{}.{}",
+        part(r#"{"alg":"RS256"}"#),
+        part(&format!(r#"{{"exp":{exp}}}"#)),
+        part(&"s".repeat(256))
+    );
+    let mut told = Vec::new();
+    for domain in [ACME, "other.example.com", "absent.example.com"] {
+        let began = std::time::Instant::now();
+        let refused = world
+            .get_as(&jwt, &format!("/provisioning/device/{domain}"))
+            .await;
+        assert!(
+            began.elapsed() >= std::time::Duration::from_millis(50),
+            "{domain}"
+        );
+        let mut body = refused.json();
+        body["traceId"].take();
+        told.push((refused.status.as_u16(), body));
+    }
+    assert_eq!(told[0].0, 403);
+    assert!(told.iter().all(|answer| *answer == told[0]), "{told:?}");
+    let path = format!("/provisioning/grandstream/{ACME}/000b82000001?k={jwt}");
+    assert_eq!(world.get(&path).await.refusal().0, 401);
+}
