@@ -33,6 +33,7 @@ mod listen;
 mod mediaservice;
 mod notifications;
 mod outbox;
+mod precondition;
 mod profile;
 mod provisory;
 mod query;

@@ -14,7 +14,7 @@ use axum::http::request::Parts;
 use super::error::ApiError;
 use super::scopes::{self, Access};
 use super::{Rest, limit, source};
-use crate::auth::{Caller, Denied, Scope, WRONG_CLAIM};
+use crate::auth::{Caller, Denied, Keys, Scope, WRONG_CLAIM};
 
 /// What a handler says that it does with its caller's domain. The table of [`scopes`] says the same, and says it to
 /// readers of `openapi.json`.
@@ -61,8 +61,11 @@ impl<N: Need> FromRequestParts<Arc<Rest>> for Allowed<N> {
 
     async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, ApiError> {
         let caller = known(parts, rest).await?;
-        let route = parts.extensions.get::<MatchedPath>();
-        let access = route.and_then(|route| scopes::needed(&parts.method, route.as_str()));
+        let route = parts
+            .extensions
+            .get::<MatchedPath>()
+            .map(MatchedPath::as_str);
+        let access = route.and_then(|route| scopes::needed(&parts.method, route));
         if access != Some(Access::AnyOf(N::ANY_OF)) {
             let why = "the table of scopes and the handler do not agree on who may call it";
             return Err(ApiError::internal(&why));
@@ -75,11 +78,35 @@ impl<N: Need> FromRequestParts<Arc<Rest>> for Allowed<N> {
                 format!("this needs a key with the scope {}", words.join(" or ")),
             ));
         }
+        refuse_draft(parts, route)?;
         Ok(Self {
             caller,
             need: PhantomData,
         })
     }
+}
+
+/// Resources with drafts; their routes begin so.
+const DRAFTED: [&str; 4] = [
+    "/provisioning/cloudsipua/",
+    "/provisioning/mediaservice/",
+    "/provisioning/alarmbridge/",
+    "/provisioning/alarmeventmapper/",
+];
+
+/// Who asks for a draft is not to change, or be shown, what is in force.
+fn refuse_draft(parts: &Parts, route: Option<&str>) -> Result<(), ApiError> {
+    let has_drafts = |route: &str| DRAFTED.iter().any(|begin| route.starts_with(begin));
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    let mut parameters = form_urlencoded::parse(query);
+    let asks = parameters.any(|(name, value)| name == "provisory" && value != "false");
+    if !asks || route.is_some_and(has_drafts) {
+        return Ok(());
+    }
+    Err(ApiError::field(
+        "/provisory",
+        "must be left out: only cloudsipua, mediaservice, alarmbridge and alarmeventmapper have drafts, this would change or show what is in force",
+    ))
 }
 
 /// A caller whose key is the path's domain's, whatever it may do; where the path names none, the key's domain is meant.
@@ -88,7 +115,7 @@ pub(super) async fn known(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Caller,
     let caller = match parts.extensions.get::<Caller>() {
         // Its signature was checked where the body was at hand.
         Some(signer) => signer.clone(),
-        None => authenticate(parts, rest, domain.as_deref())?,
+        None => authenticate(parts, rest, domain.as_deref()).await?,
     };
     limit::enter(parts, &rest.room, &caller.domain)?;
     Ok(caller)
@@ -117,18 +144,37 @@ impl FromRequestParts<Arc<Rest>> for Myself {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, ApiError> {
-        known(parts, rest).await.map(Self)
+        let caller = known(parts, rest).await?;
+        refuse_draft(parts, None)?;
+        Ok(Self(caller))
     }
 }
 
-fn authenticate(parts: &Parts, rest: &Rest, domain: Option<&str>) -> Result<Caller, ApiError> {
+/// Signatures are verified with the keys of the domain that the path names: a JWT is refused after this time, so that
+/// how long it took tells nobody whether there is such a domain, nor how many keys it has.
+const REFUSAL_TIME: Duration = Duration::from_millis(50);
+
+async fn authenticate(
+    parts: &Parts,
+    rest: &Rest,
+    domain: Option<&str>,
+) -> Result<Caller, ApiError> {
+    let refused_at = tokio::time::Instant::now() + REFUSAL_TIME;
     // Who presents nothing guesses nothing, and is not counted.
     let credential = bearer(parts).map_err(unauthorized)?;
     let caller = match domain {
         Some(domain) => rest.keys.authenticate(credential, domain, unix_seconds()),
         None => rest.keys.authenticate_own(credential, unix_seconds()),
     };
-    caller.map_err(|denied| refuse(parts, rest, denied))
+    let denied = match caller {
+        Ok(caller) => return Ok(caller),
+        Err(denied) => denied,
+    };
+    let refusal = refuse(parts, rest, denied);
+    if Keys::is_signed(credential) {
+        tokio::time::sleep_until(refused_at).await;
+    }
+    Err(refusal)
 }
 
 /// What a caller is told whose credential was not taken; too many from one source are told to wait.

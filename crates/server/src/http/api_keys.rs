@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use hookswitch_api::api_key::{ApiKey, ApiKeyCreated, ApiKeyList, ApiKeyType, CreateApiKey, Scope};
 use hookswitch_api::done::Done;
-use hookswitch_api::page::{ListQuery, next_token};
+use hookswitch_api::page::{PageQuery, next_token};
 use hookswitch_api::secret::Secret;
 use hookswitch_store::UnixMicros;
 use hookswitch_store::api_keys::{self as stored, Credential};
@@ -35,13 +35,13 @@ const MAX_LIFE: u64 = 100 * 366 * 24 * 3_600 * 1_000;
 /// `lastUsedAt` is right to the second while the node runs; a crash may set it back by a minute.
 #[utoipa::path(
     get, path = "/provisioning/apiKey/{domain}", tag = "Keys", operation_id = "listApiKeys",
-    params(("domain" = String, Path, description = "The tenant's SIP domain"), ListQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), PageQuery),
     responses((status = 200, description = "A page of keys", body = ApiKeyList)),
 )]
 pub(super) async fn list(
     State(rest): State<Arc<Rest>>,
     caller: Allowed<Look>,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<PageQuery>,
 ) -> Result<Response, ApiError> {
     let page = query
         .page()

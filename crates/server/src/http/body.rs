@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use hookswitch_api::error::FieldError;
@@ -100,8 +100,27 @@ async fn read_within(patience: Duration, body: Body) -> Result<Bytes, ApiError> 
     }
 }
 
+/// Bodies are read as they come (RFC 9110 §8.4).
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let codings = headers.get_all(CONTENT_ENCODING).iter();
+    let mut codings = codings.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let is_plain = codings.all(|coding| {
+        let coding = coding.trim_ascii();
+        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
+    });
+    if is_plain {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "the body must come without Content-Encoding: compressed ones are not taken",
+    ))
+}
+
 /// A missing type is taken for JSON, as the original interface does; a wrong one is refused.
 fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    check_encoding(headers)?;
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Ok(());
     };

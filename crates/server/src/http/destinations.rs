@@ -8,11 +8,11 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 use hookswitch_api::done::Done;
-use hookswitch_api::page::{DocumentQuery, ListQuery};
+use hookswitch_api::page::{DocumentQuery, DraftQuery, ListQuery};
 use hookswitch_api::patch::{Patch, PatchOperation};
 use serde_json::{Value, json};
 use utoipa::openapi::HttpMethod;
-use utoipa::openapi::path::{ParameterIn, Paths};
+use utoipa::openapi::path::{Parameter, ParameterIn, Paths};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::UtoipaMethodRouter;
 
@@ -66,19 +66,21 @@ async fn list<K: Destination>(
     State(rest): State<Arc<Rest>>,
     caller: Allowed<Look>,
     Query(query): Query<ListQuery>,
+    Query(drafts): Query<DraftQuery>,
 ) -> Result<Response, ApiError> {
-    documents::list::<K>(&rest, &caller, &query).await
+    documents::list::<K>(&rest, &caller, &query, &drafts).await
 }
 
 async fn create<K: Destination>(
     State(rest): State<Arc<Rest>>,
     caller: Allowed<Change>,
     Query(query): Query<DocumentQuery>,
+    Query(drafts): Query<DraftQuery>,
     headers: HeaderMap,
     body: Json<Value>,
 ) -> Result<Response, ApiError> {
     let id = id_of(&body.value, K::KIND.id).unwrap_or_else(uuid);
-    let target = Target::new(&caller, id, &query, &headers)?;
+    let target = Target::new(&caller, id, &headers).or_draft(&drafts);
     write::<K>(&rest, target, body.value, &query, Missing::Create).await
 }
 
@@ -95,10 +97,10 @@ async fn find<K: Destination>(
     State(rest): State<Arc<Rest>>,
     caller: Allowed<Look>,
     Id(id): Id,
-    Query(query): Query<DocumentQuery>,
+    Query(drafts): Query<DraftQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &query, &headers)?;
+    let target = Target::new(&caller, id, &headers).or_draft(&drafts);
     documents::find::<K>(&rest, target).await
 }
 
@@ -107,10 +109,11 @@ async fn overwrite<K: Destination>(
     caller: Allowed<Change>,
     Id(id): Id,
     Query(query): Query<DocumentQuery>,
+    Query(drafts): Query<DraftQuery>,
     headers: HeaderMap,
     body: Json<Value>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &query, &headers)?;
+    let target = Target::new(&caller, id, &headers).or_draft(&drafts);
     write::<K>(&rest, target, body.value, &query, Missing::NeedsOtherForm).await
 }
 
@@ -118,10 +121,10 @@ async fn delete<K: Destination>(
     State(rest): State<Arc<Rest>>,
     caller: Allowed<Change>,
     Id(id): Id,
-    Query(query): Query<DocumentQuery>,
+    Query(drafts): Query<DraftQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &query, &headers)?;
+    let target = Target::new(&caller, id, &headers).or_draft(&drafts);
     documents::delete::<K>(&rest, target).await?;
     reply(&Done::new())
 }
@@ -131,10 +134,11 @@ async fn patch<K: Destination>(
     caller: Allowed<Change>,
     Id(id): Id,
     Query(query): Query<DocumentQuery>,
+    Query(drafts): Query<DraftQuery>,
     headers: HeaderMap,
     body: Json<Patch>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &query, &headers)?;
+    let target = Target::new(&caller, id, &headers).or_draft(&drafts);
     let strict = query.strict.unwrap_or(false);
     let written = documents::patch::<K>(&rest, target, body, strict).await?;
     let body = Done::new().warning(written.warnings);
@@ -158,10 +162,18 @@ async fn write<K: Destination>(
     Ok(tagged(reply(&body)?, written.version))
 }
 
+fn in_query() -> Option<ParameterIn> {
+    Some(ParameterIn::Query)
+}
+
+fn drafts() -> Vec<Parameter> {
+    DraftQuery::into_params(in_query)
+}
+
 fn describe_list<K: Destination>() -> (Schemas, Paths) {
     let (words, mut schemas) = (K::WORDS, Schemas::new());
     let one = describe::schema::<K>(&mut schemas);
-    let query = |params: Vec<utoipa::openapi::path::Parameter>| {
+    let query = |params: Vec<Parameter>| {
         let mut all = vec![describe::domain()];
         all.extend(params);
         all
@@ -182,7 +194,7 @@ fn describe_list<K: Destination>() -> (Schemas, Paths) {
             "{} Pages follow each other by `nextToken`, which stays good whatever is written meanwhile. Secrets are masked.",
             words.what
         ),
-        parameters: query(ListQuery::into_params(|| Some(ParameterIn::Query))),
+        parameters: query([drafts(), ListQuery::into_params(in_query)].concat()),
         request: None,
         reply: (listed, json!({"success": true, K::KIND.list: [shown]})),
         is_tagged: false,
@@ -200,7 +212,7 @@ fn describe_list<K: Destination>() -> (Schemas, Paths) {
             "{} Without `id` and `callbackId` both are made; an `id` that exists is overwritten. `provisory=true` writes a draft, which calls never see.",
             words.what
         ),
-        parameters: query(DocumentQuery::into_params(|| Some(ParameterIn::Query))),
+        parameters: query([drafts(), DocumentQuery::into_params(in_query)].concat()),
         request: Some((one, example)),
         reply: (written, json!({"success": true, "id": id})),
         is_tagged: true,
@@ -220,13 +232,16 @@ fn describe_item<K: Destination>() -> (Schemas, Paths) {
     let (words, mut schemas) = (K::WORDS, Schemas::new());
     let one = describe::schema::<K>(&mut schemas);
     let operations = describe::list_of(describe::schema::<PatchOperation>(&mut schemas));
-    let parameters = |changes: bool| {
+    let parameters = |verb: &str| {
         let mut all = vec![
             describe::domain(),
             describe::in_path(words.parameter, "Its id"),
         ];
-        all.extend(DocumentQuery::into_params(|| Some(ParameterIn::Query)));
-        all.extend(changes.then(describe::if_match));
+        all.extend(drafts());
+        if matches!(verb, "put" | "patch") {
+            all.extend(DocumentQuery::into_params(in_query));
+        }
+        all.extend((verb != "get").then(describe::if_match));
         all
     };
     let example = describe::example(words.example);
@@ -236,7 +251,7 @@ fn describe_item<K: Destination>() -> (Schemas, Paths) {
         tag: "Services",
         summary: format!("{summary} {}", words.one),
         description: description.to_owned(),
-        parameters: parameters(verb != "get"),
+        parameters: parameters(verb),
         request: None,
         reply: (describe::success(vec![]), json!({"success": true})),
         is_tagged: verb != "delete",

@@ -11,7 +11,7 @@ use hookswitch_api::device::{
     AuthType, DeleteAllDevices, Device, DeviceList, DeviceReply, DeviceWritten, DevicesDeleted,
 };
 use hookswitch_api::done::Done;
-use hookswitch_api::page::{DocumentQuery, ListQuery};
+use hookswitch_api::page::{DocumentQuery, DraftQuery, ListQuery};
 use hookswitch_api::patch::{Patch, PatchOperation};
 use hookswitch_store::documents as stored;
 
@@ -44,11 +44,7 @@ pub(super) async fn list(
     caller: Allowed<Look>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, ApiError> {
-    let query = ListQuery {
-        provisory: None,
-        ..query
-    };
-    documents::list::<Device>(&rest, &caller, &query).await
+    documents::list::<Device>(&rest, &caller, &query, &DraftQuery::default()).await
 }
 
 /// Adds or modifies a device
@@ -69,8 +65,7 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Json<Device>,
 ) -> Result<Response, ApiError> {
-    let mut target = Target::new(&caller, body.value.device_id.clone(), &query, &headers)?;
-    target.draft = false;
+    let target = Target::new(&caller, body.value.device_id.clone(), &headers);
     let strict = query.strict.unwrap_or(false);
     let may_hash = body.value.auth_type == AuthType::UserId && body.value.password.is_some();
     let _turn = turn_to_hash(&rest, may_hash).await?;
@@ -177,7 +172,7 @@ pub(super) async fn find(
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &DocumentQuery::default(), &headers)?;
+    let target = Target::new(&caller, id, &headers);
     documents::find::<Device>(&rest, target).await
 }
 
@@ -193,7 +188,7 @@ pub(super) async fn delete(
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &DocumentQuery::default(), &headers)?;
+    let target = Target::new(&caller, id, &headers);
     documents::delete::<Device>(&rest, target).await?;
     reply(&Done::new())
 }
@@ -217,8 +212,7 @@ pub(super) async fn patch(
     headers: HeaderMap,
     body: Json<Patch>,
 ) -> Result<Response, ApiError> {
-    let mut target = Target::new(&caller, id, &query, &headers)?;
-    target.draft = false;
+    let target = Target::new(&caller, id, &headers);
     let strict = query.strict.unwrap_or(false);
     let may_hash = body.value.iter().any(touches_password);
     let _turn = turn_to_hash(&rest, may_hash).await?;

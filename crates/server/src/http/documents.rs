@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::ETAG;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use hookswitch_api::error::FieldError;
 use hookswitch_api::lenient;
-use hookswitch_api::page::{DocumentQuery, ListQuery, next_token};
+use hookswitch_api::page::{DraftQuery, ListQuery, next_token};
 use hookswitch_api::patch::{self, Patch};
 use hookswitch_store::documents::{self, Document, Expected, Key, Page};
 use hookswitch_store::{Error, Write};
@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::body::{Json, tolerate};
 use super::error::ApiError;
+use super::precondition::{Precondition, stale};
 use super::{Rest, reply};
 use crate::auth::Caller;
 use crate::kind::{Absent, Kind, Members, Veil};
@@ -93,23 +94,26 @@ pub(super) struct Target {
     pub(super) domain: Arc<str>,
     pub(super) id: String,
     pub(super) draft: bool,
-    pub(super) expected: Expected,
+    pub(super) expected: Precondition,
 }
 
 impl Target {
-    /// From the path, the query and the conditional headers (RFC 9110 §13).
-    pub(super) fn new(
-        caller: &Caller,
-        id: String,
-        query: &DocumentQuery,
-        headers: &HeaderMap,
-    ) -> Result<Self, ApiError> {
-        Ok(Self {
+    /// What is in force, from the path and the conditional headers.
+    pub(super) fn new(caller: &Caller, id: String, headers: &HeaderMap) -> Self {
+        Self {
             domain: caller.domain.clone(),
             id,
+            draft: false,
+            expected: Precondition::of(headers),
+        }
+    }
+
+    /// The same, or the draft of it where the query says so.
+    pub(super) fn or_draft(self, query: &DraftQuery) -> Self {
+        Self {
             draft: query.provisory.unwrap_or(false),
-            expected: expected(headers)?,
-        })
+            ..self
+        }
     }
 
     fn key<'a>(&'a self, kind: &'static Kind) -> Key<'a> {
@@ -127,12 +131,13 @@ pub(super) async fn list<K: Provisioned>(
     rest: &Arc<Rest>,
     caller: &Caller,
     query: &ListQuery,
+    drafts: &DraftQuery,
 ) -> Result<Response, ApiError> {
     let page = query
         .page()
         .map_err(|error| ApiError::fields(vec![error]))?;
     let filter = query.filter.clone();
-    let draft = query.provisory.unwrap_or(false);
+    let draft = drafts.provisory.unwrap_or(false);
     let (reader, domain) = (rest.clone(), caller.domain.clone());
     let body = work_off_the_loop(move || {
         // One more than asked for shows whether there is a next page.
@@ -348,7 +353,7 @@ fn apply(
             continue;
         }
         json_patch::patch(document, std::slice::from_ref(operation))
-            .map_err(|error| patch_failed(index, &error))?;
+            .map_err(|error| patch_failed(index, operation, &error))?;
         let is_copy = matches!(operation, json_patch::PatchOperation::Copy(_));
         if is_copy && document.to_string().len() > MAX_PATCHED {
             return Err(ApiError::field(
@@ -367,29 +372,47 @@ pub(super) async fn delete<K: Provisioned>(
 ) -> Result<(), ApiError> {
     let work = rest.clone();
     work_off_the_loop(move || {
-        let (domain, id) = (target.domain.clone(), target.id.clone());
-        let (draft, expected) = (target.draft, target.expected);
-        let deleted = work.store.write(move |db| {
-            let key = Key {
-                domain: &domain,
-                kind: K::KIND.name,
-                id: &id,
-                draft,
-            };
-            if !draft {
-                K::delete_along(db, &domain, &id)?;
+        for _ in 0..TRIES {
+            let found = work
+                .store
+                .read(|db| documents::find(db, target.key(K::KIND)))?;
+            let version = found
+                .ok_or_else(|| missing(K::KIND, &target))
+                .map(|document| document.version)?;
+            if !target.expected.allows(Some(version)) {
+                return Err(stale());
             }
-            documents::delete(db, key, expected)
-        });
-        match deleted {
-            Ok(true) if target.draft => Ok(()),
-            Ok(true) => Ok(K::publish(&work, &target.domain, &target.id)?),
-            Ok(false) | Err(Error::Version(None)) => Err(missing(K::KIND, &target)),
-            Err(Error::Version(Some(_))) => Err(stale()),
-            Err(error) => Err(error.into()),
+            let (domain, id, draft) = (target.domain.clone(), target.id.clone(), target.draft);
+            let deleted = work.store.write(move |db| {
+                let key = Key {
+                    domain: &domain,
+                    kind: K::KIND.name,
+                    id: &id,
+                    draft,
+                };
+                if !draft {
+                    K::delete_along(db, &domain, &id)?;
+                }
+                documents::delete(db, key, Expected::Version(version))
+            });
+            match deleted {
+                Ok(_) if target.draft => return Ok(()),
+                Ok(_) => return Ok(K::publish(&work, &target.domain, &target.id)?),
+                Err(Error::Version(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(busy())
     })
     .await
+}
+
+fn busy() -> ApiError {
+    ApiError::new(
+        StatusCode::CONFLICT,
+        "busy",
+        "others keep changing the same document; send the request again",
+    )
 }
 
 /// Reads, computes value and warnings, and writes, again when another write came between. Blocks.
@@ -409,10 +432,8 @@ fn change<K: Provisioned>(
             .store
             .read(|db| Ok((documents::find(db, key)?, documents::find(db, other)?)))?;
         let version = found.as_ref().map(|document| document.version);
-        match (target.expected, version) {
-            (Expected::Absent, Some(_)) | (Expected::Present, None) => return Err(stale()),
-            (Expected::Version(wanted), version) if version != Some(wanted) => return Err(stale()),
-            _ => {}
+        if !target.expected.allows(version) {
+            return Err(stale());
         }
         if found.is_none() && elsewhere.is_none() && missing_is == Missing::NeedsOtherForm {
             return Err(missing(K::KIND, target));
@@ -457,11 +478,7 @@ fn change<K: Provisioned>(
             Err(error) => return Err(error.into()),
         }
     }
-    Err(ApiError::new(
-        StatusCode::CONFLICT,
-        "busy",
-        "others keep changing the same document; send the request again",
-    ))
+    Err(busy())
 }
 
 /// A document as its readers see it.
@@ -515,16 +532,23 @@ fn missing(kind: &Kind, target: &Target) -> ApiError {
     ApiError::not_found(format!("there is no {draft}{} {}", kind.noun, target.id))
 }
 
-pub(super) fn stale() -> ApiError {
-    ApiError::new(
-        StatusCode::PRECONDITION_FAILED,
-        "version_mismatch",
-        "it was changed since you read it: read it again and apply your change to that",
-    )
-}
-
-fn patch_failed(index: usize, error: &json_patch::PatchError) -> ApiError {
-    let detail = format!("the operation at {} failed: {}", error.path, error.kind);
+fn patch_failed(
+    index: usize,
+    operation: &json_patch::PatchOperation,
+    error: &json_patch::PatchError,
+) -> ApiError {
+    use json_patch::PatchOperation as Op;
+    let (name, from) = match operation {
+        Op::Add(_) => ("add", None),
+        Op::Remove(_) => ("remove", None),
+        Op::Replace(_) => ("replace", None),
+        Op::Move(op) => ("move", Some(op.from.as_str())),
+        Op::Copy(op) => ("copy", Some(op.from.as_str())),
+        Op::Test(_) => ("test", None),
+    };
+    let from = from.map_or_else(String::new, |from| format!(" from {from:?}"));
+    let (path, kind) = (operation.path().as_str(), &error.kind);
+    let detail = format!("operation {index}, {name}{from} at {path:?}, failed: {kind}");
     let reason = format!("{detail}; nothing was changed");
     ApiError {
         errors: vec![FieldError::new(format!("/{index}"), detail)],
@@ -533,7 +557,7 @@ fn patch_failed(index: usize, error: &json_patch::PatchError) -> ApiError {
 }
 
 fn test_failed(index: usize, at: &str) -> ApiError {
-    let detail = format!("the test at {at} failed");
+    let detail = format!("operation {index}, test at {at:?}, failed");
     let reason = format!("{detail}; nothing was changed");
     ApiError {
         errors: vec![FieldError::new(format!("/{index}"), detail)],
@@ -543,24 +567,4 @@ fn test_failed(index: usize, at: &str) -> ApiError {
             reason,
         )
     }
-}
-
-/// What `If-Match` and `If-None-Match` demand.
-pub(super) fn expected(headers: &HeaderMap) -> Result<Expected, ApiError> {
-    if headers
-        .get(IF_NONE_MATCH)
-        .is_some_and(|value| value.as_bytes() == b"*")
-    {
-        return Ok(Expected::Absent);
-    }
-    let Some(value) = headers.get(IF_MATCH) else {
-        return Ok(Expected::Any);
-    };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(Expected::Present);
-    }
-    // A tag that is none of ours matches no version (RFC 9110 §13.1.1).
-    let version = text.trim_start_matches("W/").trim_matches('"').parse();
-    version.map(Expected::Version).map_err(|_| stale())
 }

@@ -134,8 +134,7 @@ async fn find<const OF_RECORDING: bool>(
     caller: Allowed<Look>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let query = DocumentQuery::default();
-    let target = Target::new(&caller, ID.to_owned(), &query, &headers)?;
+    let target = Target::new(&caller, ID.to_owned(), &headers);
     match documents::find::<Settings<OF_RECORDING>>(&rest, target).await {
         // Nobody has set anything yet, which is no fault of whoever asks.
         Err(error) if error.status == axum::http::StatusCode::NOT_FOUND => reply(&Done::new()),
@@ -150,11 +149,7 @@ async fn set<const OF_RECORDING: bool>(
     headers: HeaderMap,
     body: Json<Value>,
 ) -> Result<Response, ApiError> {
-    let in_force = DocumentQuery {
-        provisory: None,
-        ..query.clone()
-    };
-    let target = Target::new(&caller, ID.to_owned(), &in_force, &headers)?;
+    let target = Target::new(&caller, ID.to_owned(), &headers);
     let strict = query.strict.unwrap_or(false);
     let written: Written<Settings<OF_RECORDING>> =
         documents::put_whole(&rest, target, body.value, strict, Missing::Create).await?;
@@ -187,8 +182,7 @@ fn described<const OF_RECORDING: bool>(path: &str, name: &str, what: &str) -> (S
     };
     let set = |id: &str, note: &str| {
         let mut parameters = vec![describe::domain(), describe::if_match()];
-        let query = DocumentQuery::into_params(|| Some(ParameterIn::Query));
-        parameters.extend(query.into_iter().filter(|one| one.name != "provisory"));
+        parameters.extend(DocumentQuery::into_params(|| Some(ParameterIn::Query)));
         Said {
             id: format!("{id}{name}"),
             tag: "Notifications",

@@ -16,8 +16,9 @@ use serde_json::{Map, Value, json};
 
 use super::allowed::Myself;
 use super::body::{Json, tolerate};
-use super::documents::{Target, refuse_faults, stale, tagged, work_off_the_loop};
+use super::documents::{refuse_faults, tagged, work_off_the_loop};
 use super::error::ApiError;
+use super::precondition::{Precondition, stale};
 use super::query::Query;
 use super::{Rest, reply};
 use crate::auth::Caller;
@@ -161,19 +162,13 @@ async fn write(
         return Err(ApiError::field("", "must be an object"));
     };
     let strict = query.strict.unwrap_or(false);
-    let expected = Target::new(&caller, String::new(), query, headers)?.expected;
+    let expected = Precondition::of(headers);
     let work = rest.clone();
     let (warnings, version) = work_off_the_loop(move || {
         let (domain, sk) = (&*caller.domain, &*caller.key_id);
         let found = work.store.read(|db| stored::find(db, key(domain, sk)))?;
         let before = found.as_ref().map(|document| document.version);
-        let fits = match expected {
-            Expected::Any => true,
-            Expected::Absent => before.is_none(),
-            Expected::Present => before.is_some(),
-            Expected::Version(version) => before == Some(version),
-        };
-        if !fits {
+        if !expected.allows(before) {
             return Err(stale());
         }
         let old = found.and_then(|document| serde_json::from_str(&document.body).ok());
@@ -186,6 +181,7 @@ async fn write(
             .write(move |db| stored::put(db, key(&domain, &sk), &text, expected));
         match written {
             Ok(written) => Ok((warnings, written.version)),
+            Err(Error::Version(_)) if way == Way::Create => Err(exists()),
             Err(Error::Version(_)) => Err(stale()),
             Err(error) => Err(error.into()),
         }
@@ -193,6 +189,11 @@ async fn write(
     .await?;
     let body = Done::new().warning(warnings);
     Ok(tagged(reply(&body)?, version))
+}
+
+fn exists() -> ApiError {
+    let why = "this key has a profile: PUT updates it, PATCH changes parts of it";
+    ApiError::new(StatusCode::CONFLICT, "profile_exists", why)
 }
 
 /// The profile that comes of what is given, with the members that meant nothing.
@@ -203,10 +204,7 @@ fn changed(
     strict: bool,
 ) -> Result<(Profile, Vec<FieldError>), ApiError> {
     let mut members = match (way, old) {
-        (Way::Create, Some(_)) => {
-            let why = "this key has a profile: PUT updates it, PATCH changes parts of it";
-            return Err(ApiError::new(StatusCode::CONFLICT, "profile_exists", why));
-        }
+        (Way::Create, Some(_)) => return Err(exists()),
         (Way::Merge, None) => {
             return Err(ApiError::not_found(
                 "this key has no profile yet: POST makes one",

@@ -12,7 +12,9 @@ use hookswitch_api::alarmeventmapper::AlarmEventMapper;
 use hookswitch_api::cloudsipua::CloudSipUa;
 use hookswitch_api::error::FieldError;
 use hookswitch_api::mediaservice::MediaService;
-use hookswitch_api::provisory::{DraftChange, DraftChanges, DraftName, Drafts, DraftsDone, Effect};
+use hookswitch_api::provisory::{
+    DraftChange, DraftChanges, DraftName, Drafts, DraftsDone, Effect, Promotion,
+};
 use hookswitch_api::secret::MASK;
 use hookswitch_store::documents::{self as stored, Document, Expected, Key, Page};
 use hookswitch_store::{Error, Write};
@@ -101,10 +103,12 @@ pub(super) async fn diff(
 /// Puts drafts in force
 ///
 /// All that are meant in one transaction, or none; the drafts are gone then, and calls see the new documents at once.
+/// A draft whose document in force was changed after the draft was written is refused with 409, unless `overwrite` is
+/// true.
 #[utoipa::path(
     post, path = "/v1/{domain}/provisory/promote", tag = "Services", operation_id = "promoteDrafts",
     params(("domain" = String, Path, description = "The tenant's SIP domain")),
-    request_body(content = Option<Drafts>, example = json!({"documents": [{"kind": "cloudsipua", "id": "0192e4a0-7c3e-7000-8000-000000000001"}]})),
+    request_body(content = Option<Promotion>, example = json!({"documents": [{"kind": "cloudsipua", "id": "0192e4a0-7c3e-7000-8000-000000000001"}]})),
     responses((status = 200, description = "They are in force", body = DraftsDone, example = json!({
         "success": true, "count": 1, "drafts": [{"kind": "cloudsipua", "id": "0192e4a0-7c3e-7000-8000-000000000001"}],
     }))),
@@ -112,11 +116,18 @@ pub(super) async fn diff(
 pub(super) async fn promote(
     State(rest): State<Arc<Rest>>,
     caller: Allowed<Change>,
-    OptionalJson(body): OptionalJson<Drafts>,
+    OptionalJson(body): OptionalJson<Promotion>,
 ) -> Result<Response, ApiError> {
     let domain = caller.domain.clone();
     let names = work_off_the_loop(move || {
-        let pairs = pairs(&rest, &domain, &body.value)?;
+        let Promotion {
+            documents,
+            overwrite,
+        } = body.value;
+        let pairs = pairs(&rest, &domain, &Drafts { documents })?;
+        if overwrite != Some(true) {
+            refuse_outdated(&pairs)?;
+        }
         refuse_faults(faults(&rest, &pairs)?)?;
         let names: Vec<DraftName> = pairs.iter().map(|pair| pair.name.clone()).collect();
         let written = rest.store.write(move |db| {
@@ -263,6 +274,37 @@ fn pairs(rest: &Rest, domain: &str, wanted: &Drafts) -> Result<Vec<Pair>, ApiErr
         live,
     };
     Ok(found.into_iter().map(pair).collect())
+}
+
+/// Versions rise with every write of the store, so what is in force is newer than its draft where it was written later.
+fn refuse_outdated(pairs: &[Pair]) -> Result<(), ApiError> {
+    let outdated = |pair: &&Pair| {
+        let live = pair.live.as_ref();
+        live.is_some_and(|live| live.version > pair.draft.version)
+    };
+    let errors: Vec<FieldError> = pairs
+        .iter()
+        .filter(outdated)
+        .map(|pair| {
+            let pointer = format!("/{}/{}", pair.name.kind, pair.name.id);
+            FieldError::new(pointer, "was changed in force after its draft was written")
+        })
+        .collect();
+    let Some(first) = errors.first() else {
+        return Ok(());
+    };
+    let more = match errors.len() {
+        1 => String::new(),
+        count => format!(" (and {} more; see errors)", count - 1),
+    };
+    let why = format!(
+        "{} {}{more}; nothing was done: write the draft anew, or send overwrite true",
+        first.pointer, first.detail
+    );
+    Err(ApiError {
+        errors,
+        ..ApiError::new(StatusCode::CONFLICT, "draft_outdated", why)
+    })
 }
 
 fn drafted_of(kind: &str) -> Result<Drafted, ApiError> {

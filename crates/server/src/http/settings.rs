@@ -7,13 +7,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use hookswitch_api::page::DocumentQuery;
 use hookswitch_api::settings::{Settings, SettingsReply};
-use hookswitch_store::documents::Expected;
 use hookswitch_store::{Error, domains};
 
 use super::allowed::{Allowed, Change, Look};
 use super::body::Json;
-use super::documents::{expected, refuse_faults, stale, tagged, work_off_the_loop};
+use super::documents::{refuse_faults, tagged, work_off_the_loop};
 use super::error::ApiError;
+use super::precondition::{Precondition, stale};
 use super::query::Query;
 use super::{Rest, blocking, reply};
 
@@ -59,14 +59,21 @@ pub(super) async fn overwrite(
 ) -> Result<Response, ApiError> {
     let (settings, warnings) = body.known(query.strict.unwrap_or(false))?;
     refuse_faults(settings.validate())?;
-    let wanted = match expected(&headers)? {
-        Expected::Any | Expected::Present => None,
-        Expected::Version(version) => Some(version),
-        Expected::Absent => return Err(stale()),
-    };
+    let wanted = Precondition::of(&headers);
     let text = serde_json::to_string(&settings).map_err(|error| ApiError::internal(&error))?;
     let domain = caller.domain.clone();
     let version = work_off_the_loop(move || {
+        let wanted = match wanted {
+            Precondition::Any => None,
+            wanted => {
+                let row = rest.store.read(|db| domains::find(db, &domain))?;
+                let version = row.ok_or(Error::NoSuchDomain)?.version;
+                if !wanted.allows(Some(version)) {
+                    return Err(stale());
+                }
+                Some(version)
+            }
+        };
         let name = domain.clone();
         let written = rest
             .store

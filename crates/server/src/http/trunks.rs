@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::get;
 use hookswitch_api::done::Done;
 use hookswitch_api::error::FieldError;
-use hookswitch_api::page::{DocumentQuery, ListQuery};
+use hookswitch_api::page::{DocumentQuery, DraftQuery, ListQuery};
 use hookswitch_api::patch::Patch;
 use hookswitch_api::secret::{MASK, Secret};
 use hookswitch_api::trunk::{Trunk, TrunkType};
@@ -116,11 +116,7 @@ async fn list(
     caller: Allowed<Look>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, ApiError> {
-    let query = ListQuery {
-        provisory: None,
-        ..query
-    };
-    documents::list::<Trunk>(&rest, &caller, &query).await
+    documents::list::<Trunk>(&rest, &caller, &query, &DraftQuery::default()).await
 }
 
 /// `{trunkId?, serviceDestination}`: adds or modifies.
@@ -150,7 +146,7 @@ async fn put(
     let unknown: Vec<FieldError> = names(members).map(unknown).collect();
     let strict = query.strict.unwrap_or(false);
     tolerate(&unknown, strict)?;
-    let target = target(&caller, id, &headers)?;
+    let target = Target::new(&caller, id, &headers);
     let written = write(&rest, target, trunk, strict).await;
     written
         .map_err(|error| below("/serviceDestination", error))
@@ -185,7 +181,7 @@ async fn post(
     body: Json<Value>,
 ) -> Result<Response, ApiError> {
     let id = id_of(&body.value, TRUNK.id).unwrap_or_else(uuid);
-    let target = target(&caller, id, &headers)?;
+    let target = Target::new(&caller, id, &headers);
     let strict = query.strict.unwrap_or(false);
     let (id, written) = write(&rest, target, body.value, strict).await?;
     answer(Some(id), written)
@@ -197,7 +193,7 @@ async fn find(
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    documents::find::<Trunk>(&rest, target(&caller, id, &headers)?).await
+    documents::find::<Trunk>(&rest, Target::new(&caller, id, &headers)).await
 }
 
 async fn overwrite(
@@ -208,7 +204,7 @@ async fn overwrite(
     headers: HeaderMap,
     body: Json<Value>,
 ) -> Result<Response, ApiError> {
-    let target = target(&caller, id, &headers)?;
+    let target = Target::new(&caller, id, &headers);
     let strict = query.strict.unwrap_or(false);
     let (id, written) = write(&rest, target, body.value, strict).await?;
     answer(Some(id), written)
@@ -220,7 +216,7 @@ async fn delete(
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    documents::delete::<Trunk>(&rest, target(&caller, id, &headers)?).await?;
+    documents::delete::<Trunk>(&rest, Target::new(&caller, id, &headers)).await?;
     reply(&Done::new())
 }
 
@@ -232,28 +228,25 @@ async fn patch(
     headers: HeaderMap,
     body: Json<Patch>,
 ) -> Result<Response, ApiError> {
-    let target = target(&caller, id, &headers)?;
+    let target = Target::new(&caller, id, &headers);
     let strict = query.strict.unwrap_or(false);
     let written = documents::patch::<Trunk>(&rest, target, body, strict).await?;
     answer(None, written)
 }
 
-/// Trunks have no drafts.
-fn target(
-    caller: &crate::auth::Caller,
-    id: String,
-    headers: &HeaderMap,
-) -> Result<Target, ApiError> {
-    Target::new(caller, id, &DocumentQuery::default(), headers)
-}
-
 async fn write(
     rest: &Arc<Rest>,
     target: Target,
-    trunk: Value,
+    mut trunk: Value,
     strict: bool,
 ) -> Result<(String, Written<Trunk>), ApiError> {
     let id = target.id.clone();
+    // The hash is all that is kept of a password: who takes the one away means the other.
+    if let Value::Object(members) = &mut trunk
+        && members.get("password").is_some_and(Value::is_null)
+    {
+        members.entry("ha1").or_insert(Value::Null);
+    }
     let written = documents::put_whole(rest, target, trunk, strict, Missing::Create).await?;
     Ok((id, written))
 }

@@ -77,7 +77,7 @@ const REFUSALS: [Refusal; 12] = [
     Refusal {
         status: 415,
         name: "UnsupportedMediaType",
-        description: "The body is of another media type",
+        description: "The body is of another media type, or has a Content-Encoding",
         code: "unsupported_media_type",
         reason: "the body must be application/json, not text/plain",
     },
@@ -129,7 +129,14 @@ pub(super) fn add(method: &Method, path: &str, access: Option<Access>, operation
             408 | 413 => takes_body,
             415 => has_body,
             409 => is_held && (method != Method::GET),
-            412 => is_held && is_document && method != Method::GET && method != Method::POST,
+            412 => {
+                is_held
+                    && is_document
+                    && (method == Method::PUT
+                        || method == Method::PATCH
+                        || method == Method::DELETE
+                        || is_conditional_post(path))
+            }
             422 => is_held && (method == Method::POST || method == Method::PATCH),
             _ => false,
         };
@@ -140,6 +147,11 @@ pub(super) fn add(method: &Method, path: &str, access: Option<Access>, operation
                 .or_insert_with(|| RefOr::Ref(Ref::from_response_name(refusal.name)));
         }
     }
+}
+
+/// A POST to a path of several items that honours `If-Match` and `If-None-Match`.
+fn is_conditional_post(path: &str) -> bool {
+    path.starts_with("/provisioning/device/{domain}") || path.ends_with("/currentuser/profile")
 }
 
 impl Refusal {

@@ -187,3 +187,78 @@ async fn every_path_of_a_tenant_wants_a_key() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_refusal_repeats_hardly_anything_of_what_was_sent() {
+    let world = World::new();
+    let long = "x".repeat(500_000);
+    let devices = "/provisioning/device/acme.example.com";
+    for body in [
+        Value::from(long.clone()),
+        serde_json::json!({"deviceId": "1", "authType": long}),
+    ] {
+        let refused = world.put(devices, body).await;
+        assert_eq!(refused.refusal().0, 400);
+        assert!(refused.text.len() < 1_000, "{}", refused.text.len());
+    }
+    let drafts = serde_json::json!({"documents": [{"kind": long, "id": "1"}]});
+    let refused = world
+        .post("/v1/acme.example.com/provisory/promote", drafts)
+        .await;
+    assert_eq!(refused.refusal().0, 404);
+    assert!(refused.text.len() < 2_000, "{}", refused.text.len());
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused() {
+    let world = World::new();
+    let request = |coding: &str| {
+        world
+            .request(Method::PUT, "/v1/acme.example.com/settings")
+            .header("content-type", "application/json")
+            .header("content-encoding", coding)
+            .body(Body::from("{}"))
+            .unwrap()
+    };
+    for coding in ["gzip", "identity, br"] {
+        assert_eq!(
+            world.send(request(coding)).await.refusal().0,
+            415,
+            "{coding}"
+        );
+    }
+    world.send(request("identity")).await.ok();
+}
+
+#[tokio::test]
+async fn a_patch_that_fails_names_the_operation_and_the_place() {
+    let world = World::new();
+    let devices = "/provisioning/device/acme.example.com";
+    let device = serde_json::json!({"deviceId": "1", "authType": "disabled"});
+    world.put(devices, device).await.ok();
+    let path = format!("{devices}/1");
+    for (operation, words) in [
+        (
+            serde_json::json!({"op": "remove", "path": ""}),
+            "operation 0, remove at \"\"",
+        ),
+        (
+            serde_json::json!({"op": "remove", "path": "/none"}),
+            "operation 0, remove at \"/none\"",
+        ),
+        (
+            serde_json::json!({"op": "move", "from": "/none", "path": "/a"}),
+            "operation 0, move from \"/none\" at \"/a\"",
+        ),
+    ] {
+        let refused = world.patch(&path, serde_json::json!([operation])).await;
+        assert_eq!(refused.refusal(), (422, "patch_failed".to_owned()));
+        let body = refused.json();
+        assert_eq!(body["errors"][0]["pointer"], "/0");
+        assert!(body["reason"].as_str().unwrap().contains(words), "{body}");
+    }
+    let tilde = serde_json::json!([{"op": "remove", "path": "/~2"}]);
+    assert_eq!(world.patch(&path, tilde).await.pointers(), ["/0/path"]);
+    let object = world.patch(&path, serde_json::json!({})).await;
+    assert!(object.text.contains("expected a list"), "{}", object.text);
+}

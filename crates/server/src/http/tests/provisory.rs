@@ -117,6 +117,76 @@ async fn promoting_puts_all_drafts_in_force_at_once() {
 }
 
 #[tokio::test]
+async fn a_draft_does_not_undo_what_was_changed_in_force_after_it_unless_it_is_told_to() {
+    let world = drafted().await;
+    let live = format!("{LIST}/one");
+    let change = json!([{"op": "add", "path": "/callbackTimeout", "value": 7000}]);
+    world.patch(&live, change).await.ok();
+    let refused = world.post(PROMOTE, json!({})).await;
+    assert_eq!(refused.refusal(), (409, "draft_outdated".to_owned()));
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/cloudsipua/one");
+    assert_eq!(
+        world.get(&live).await.ok()["cloudsipua"]["callbackTimeout"],
+        7000
+    );
+    assert_eq!(world.get(&format!("{BRIDGES}/two")).await.refusal().0, 404);
+    let told = world.post(PROMOTE, json!({"overwrite": true})).await.ok();
+    assert_eq!(told["count"], 2);
+    assert!(reached(&world, "47"));
+    let draft = format!("{LIST}/one?provisory=true");
+    world.put(&draft, service("^48")).await.ok();
+    world.put(&live, service("^49")).await.ok();
+    world.put(&draft, service("^50")).await.ok();
+    assert_eq!(world.post(PROMOTE, json!({})).await.ok()["count"], 1);
+    assert!(reached(&world, "50"), "the draft was written anew");
+}
+
+#[tokio::test]
+async fn provisory_is_refused_where_there_are_no_drafts() {
+    let world = World::new();
+    let device = json!({"deviceId": "pv", "authType": "disabled"});
+    let devices = "/provisioning/device/acme.example.com";
+    let trunk = json!({"destinationTarget": "sip.example.com", "destinationTransport": "udp", "destinationMatch": "^46"});
+    let ann = json!({"firstName": "Ann", "lastName": "Berg", "email": "ann@example.com"});
+    for (method, path, body) in [
+        (Method::PUT, "/v1/acme.example.com/settings", json!({})),
+        (Method::PUT, devices, device.clone()),
+        (Method::POST, devices, device),
+        (Method::POST, "/provisioning/trunk/acme.example.com", trunk),
+        (
+            Method::PUT,
+            "/provisioning/notificationsettings/acme.example.com",
+            json!({}),
+        ),
+        (Method::POST, "/provisioning/currentuser/profile", ann),
+        (Method::GET, devices, Value::Null),
+        (
+            Method::DELETE,
+            "/provisioning/trunk/acme.example.com/one",
+            Value::Null,
+        ),
+    ] {
+        for value in ["true", "1", ""] {
+            let path = format!("{path}?strict=false&provisory={value}");
+            let refused = world.with_body(method.clone(), &path, &body).await;
+            assert_eq!(refused.pointers(), ["/provisory"], "{method} {path}");
+        }
+    }
+    let listed = world.get(&format!("{devices}?provisory=false")).await.ok();
+    assert_eq!(listed["devices"], json!([]));
+    let documented = super::scopes::operations()
+        .into_iter()
+        .filter(|(_, _, operation)| {
+            operation["parameters"]
+                .to_string()
+                .contains("\"provisory\"")
+        })
+        .map(|(_, path, _)| path)
+        .collect::<std::collections::BTreeSet<String>>();
+    assert_eq!(documented.len(), 8, "{documented:?}");
+}
+
+#[tokio::test]
 async fn only_the_drafts_that_are_named_are_promoted_or_discarded() {
     let world = drafted().await;
     let bridge = json!({"documents": [{"kind": "alarmbridge", "id": "two"}]});

@@ -201,3 +201,21 @@ async fn versions_guard_a_trunk_against_lost_updates() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_password_that_is_null_takes_the_credentials_away() {
+    let world = World::new();
+    let path = format!("{LIST}/carrier");
+    world.put(&path, trunk()).await.ok();
+    assert!(stored(&world, "carrier").get("ha1").is_some());
+    let mut bare = trunk();
+    for member in ["userName", "realm"] {
+        bare.as_object_mut().unwrap().remove(member);
+    }
+    bare["password"] = Value::Null;
+    world.put(&path, bare).await.ok();
+    let stored = stored(&world, "carrier");
+    for member in ["password", "ha1", "hashes"] {
+        assert!(stored.get(member).is_none(), "{member}");
+    }
+}

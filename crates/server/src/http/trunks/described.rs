@@ -15,7 +15,7 @@ use crate::kind::TRUNK;
 const LIST: &str = "/provisioning/trunk/{domain}";
 const ITEM: &str = "/provisioning/trunk/{domain}/{trunkId}";
 const ID: &str = "0192e4a0-7c3e-7000-8000-000000000002";
-const HASHED: &str = "`userName`, `realm` and `password` together make `ha1`; the reply carries the password once, and only its hashes are stored. A secret that is masked or left out stays as it is; null takes it away.";
+const HASHED: &str = "`userName`, `realm` and `password` together make `ha1`; the reply carries the password once, and only its hashes are stored. A secret that is masked or left out stays as it is; null takes it away, and `password` null takes `ha1` along unless that is given.";
 
 fn example() -> Value {
     describe::example(include_str!("../examples/trunk.json"))
@@ -51,20 +51,13 @@ fn said(id: &str, summary: &str, description: String, parameters: Vec<Parameter>
     }
 }
 
-/// Query parameters but `provisory`: trunks have no drafts.
-fn query(parameters: Vec<Parameter>) -> impl Iterator<Item = Parameter> {
-    parameters
-        .into_iter()
-        .filter(|parameter| parameter.name != "provisory")
-}
-
 pub(super) fn list() -> (Schemas, Paths) {
     let mut schemas = Schemas::new();
     let one = describe::schema::<Trunk>(&mut schemas);
     let named = describe::schema::<NamedTrunk>(&mut schemas);
     let parameters = |more: Vec<Parameter>| {
         let mut all = vec![describe::domain()];
-        all.extend(query(more));
+        all.extend(more);
         all
     };
     let changes = || parameters(DocumentQuery::into_params(|| Some(ParameterIn::Query)));
@@ -126,9 +119,7 @@ pub(super) fn item() -> (Schemas, Paths) {
     let parameters = |changes: bool| {
         let mut all = vec![describe::domain(), describe::in_path("trunkId", "Its id")];
         if changes {
-            all.extend(query(DocumentQuery::into_params(|| {
-                Some(ParameterIn::Query)
-            })));
+            all.extend(DocumentQuery::into_params(|| Some(ParameterIn::Query)));
             all.push(describe::if_match());
         }
         all
