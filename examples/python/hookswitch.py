@@ -610,7 +610,7 @@ class CreateApiKey(TypedDict, total=False):
     """A public key in PEM (RSA, P-256 or Ed25519); without it a random token is made."""
 
     scopes: list[Scope]
-    """What the key may do; everything when absent."""
+    """What the key may do; everything when absent. A list has one scope at least."""
 
 
 class Crypto(TypedDict, total=False):
@@ -1390,6 +1390,18 @@ class ProfileReply(TypedDict, total=False):
 
     success: Required[bool]
     """Always true."""
+
+
+class Promotion(TypedDict, total=False):
+    """Which drafts are put in force."""
+
+    documents: list[DraftName]
+    """These only; all of the domain when absent."""
+
+    overwrite: Union[bool, None]
+    """Whether a draft takes the place also of what was changed in force after the draft was written; false when
+    absent.
+    """
 
 
 Protocol = Literal["api", "bs8521", "deviceProvisioned", "nowip", "scaip", "tt92", "ttnew", "multiprotocol", "voicecall", "nowipcontroller", "p100"]
@@ -2172,13 +2184,13 @@ class Hookswitch:
         self,
         domain: str,
         *,
+        provisory: bool | None = None,
         limit: str | None = None,
         next_token: str | None = None,
         filter: str | None = None,
-        provisory: bool | None = None,
     ) -> Any:
         """Lists the Alarmbridges"""
-        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "limit": limit, "nextToken": next_token, "filter": filter})))
 
     def create_alarm_bridge(
         self,
@@ -2197,10 +2209,9 @@ class Hookswitch:
         alarm_bridge_id: str,
         *,
         provisory: bool | None = None,
-        strict: bool | None = None,
     ) -> Any:
         """Shows an Alarmbridge"""
-        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_bridge_id, safe='')}", query={"provisory": provisory, "strict": strict})))
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_bridge_id, safe='')}", query={"provisory": provisory})))
 
     def put_alarm_bridge(
         self,
@@ -2221,11 +2232,10 @@ class Hookswitch:
         alarm_bridge_id: str,
         *,
         provisory: bool | None = None,
-        strict: bool | None = None,
         if_match: str | None = None,
     ) -> Any:
         """Deletes an Alarmbridge"""
-        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_bridge_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match})))
+        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/alarmbridge/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_bridge_id, safe='')}", query={"provisory": provisory}, headers={"If-Match": if_match})))
 
     def patch_alarm_bridge(
         self,
@@ -2244,13 +2254,13 @@ class Hookswitch:
         self,
         domain: str,
         *,
+        provisory: bool | None = None,
         limit: str | None = None,
         next_token: str | None = None,
         filter: str | None = None,
-        provisory: bool | None = None,
     ) -> Any:
         """Lists the Alarm Event Mappers"""
-        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "limit": limit, "nextToken": next_token, "filter": filter})))
 
     def create_alarm_event_mapper(
         self,
@@ -2269,10 +2279,9 @@ class Hookswitch:
         alarm_event_mapper_id: str,
         *,
         provisory: bool | None = None,
-        strict: bool | None = None,
     ) -> Any:
         """Shows an Alarm Event Mapper"""
-        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_event_mapper_id, safe='')}", query={"provisory": provisory, "strict": strict})))
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_event_mapper_id, safe='')}", query={"provisory": provisory})))
 
     def put_alarm_event_mapper(
         self,
@@ -2293,11 +2302,10 @@ class Hookswitch:
         alarm_event_mapper_id: str,
         *,
         provisory: bool | None = None,
-        strict: bool | None = None,
         if_match: str | None = None,
     ) -> Any:
         """Deletes an Alarm Event Mapper"""
-        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_event_mapper_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match})))
+        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/alarmeventmapper/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(alarm_event_mapper_id, safe='')}", query={"provisory": provisory}, headers={"If-Match": if_match})))
 
     def patch_alarm_event_mapper(
         self,
@@ -2318,11 +2326,9 @@ class Hookswitch:
         *,
         limit: str | None = None,
         next_token: str | None = None,
-        filter: str | None = None,
-        provisory: bool | None = None,
     ) -> ApiKeyList:
         """Lists the keys"""
-        return cast("ApiKeyList", json.loads(self._send("GET", f"/provisioning/apiKey/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+        return cast("ApiKeyList", json.loads(self._send("GET", f"/provisioning/apiKey/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token})))
 
     def put_api_key(
         self,
@@ -2359,13 +2365,13 @@ class Hookswitch:
         self,
         domain: str,
         *,
+        provisory: bool | None = None,
         limit: str | None = None,
         next_token: str | None = None,
         filter: str | None = None,
-        provisory: bool | None = None,
     ) -> Any:
         """Lists the Cloud SIP User Agents"""
-        return cast("Any", json.loads(self._send("GET", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "limit": limit, "nextToken": next_token, "filter": filter})))
 
     def create_cloud_sip_ua(
         self,
@@ -2384,10 +2390,9 @@ class Hookswitch:
         cloud_sip_ua_id: str,
         *,
         provisory: bool | None = None,
-        strict: bool | None = None,
     ) -> Any:
         """Shows a Cloud SIP User Agent"""
-        return cast("Any", json.loads(self._send("GET", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict})))
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory})))
 
     def put_cloud_sip_ua(
         self,
@@ -2408,11 +2413,10 @@ class Hookswitch:
         cloud_sip_ua_id: str,
         *,
         provisory: bool | None = None,
-        strict: bool | None = None,
         if_match: str | None = None,
     ) -> Any:
         """Deletes a Cloud SIP User Agent"""
-        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match})))
+        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/cloudsipua/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(cloud_sip_ua_id, safe='')}", query={"provisory": provisory}, headers={"If-Match": if_match})))
 
     def patch_cloud_sip_ua(
         self,
@@ -2437,31 +2441,28 @@ class Hookswitch:
         self,
         body: Profile,
         *,
-        provisory: bool | None = None,
         strict: bool | None = None,
     ) -> Done:
         """Updates the profile of the calling key"""
-        return cast("Done", json.loads(self._send("PUT", "/provisioning/currentuser/profile", query={"provisory": provisory, "strict": strict}, body=body)))
+        return cast("Done", json.loads(self._send("PUT", "/provisioning/currentuser/profile", query={"strict": strict}, body=body)))
 
     def create_profile(
         self,
         body: Profile,
         *,
-        provisory: bool | None = None,
         strict: bool | None = None,
     ) -> Done:
         """Creates the profile of the calling key"""
-        return cast("Done", json.loads(self._send("POST", "/provisioning/currentuser/profile", query={"provisory": provisory, "strict": strict}, body=body)))
+        return cast("Done", json.loads(self._send("POST", "/provisioning/currentuser/profile", query={"strict": strict}, body=body)))
 
     def patch_profile(
         self,
         body: Profile,
         *,
-        provisory: bool | None = None,
         strict: bool | None = None,
     ) -> Done:
         """Patches the profile of the calling key"""
-        return cast("Done", json.loads(self._send("PATCH", "/provisioning/currentuser/profile", query={"provisory": provisory, "strict": strict}, body=body)))
+        return cast("Done", json.loads(self._send("PATCH", "/provisioning/currentuser/profile", query={"strict": strict}, body=body)))
 
     def list_devices(
         self,
@@ -2470,32 +2471,29 @@ class Hookswitch:
         limit: str | None = None,
         next_token: str | None = None,
         filter: str | None = None,
-        provisory: bool | None = None,
     ) -> DeviceList:
         """Lists the devices"""
-        return cast("DeviceList", json.loads(self._send("GET", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+        return cast("DeviceList", json.loads(self._send("GET", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter})))
 
     def put_device(
         self,
         domain: str,
         body: Device,
         *,
-        provisory: bool | None = None,
         strict: bool | None = None,
     ) -> DeviceWritten:
         """Adds or modifies a device"""
-        return cast("DeviceWritten", json.loads(self._send("PUT", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+        return cast("DeviceWritten", json.loads(self._send("PUT", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}", query={"strict": strict}, body=body)))
 
     def post_device(
         self,
         domain: str,
         body: Device,
         *,
-        provisory: bool | None = None,
         strict: bool | None = None,
     ) -> DeviceWritten:
         """Adds or modifies a device"""
-        return cast("DeviceWritten", json.loads(self._send("POST", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+        return cast("DeviceWritten", json.loads(self._send("POST", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}", query={"strict": strict}, body=body)))
 
     def delete_all_devices(
         self,
@@ -2544,11 +2542,10 @@ class Hookswitch:
         device_id: str,
         body: list[PatchOperation],
         *,
-        provisory: bool | None = None,
         strict: bool | None = None,
     ) -> DeviceWritten:
         """Patches a device (RFC 6902)"""
-        return cast("DeviceWritten", json.loads(self._send("PATCH", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(device_id, safe='')}", query={"provisory": provisory, "strict": strict}, body=body)))
+        return cast("DeviceWritten", json.loads(self._send("PATCH", f"/provisioning/device/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(device_id, safe='')}", query={"strict": strict}, body=body)))
 
     def get_grandstream_configuration(
         self,
@@ -2572,13 +2569,13 @@ class Hookswitch:
         self,
         domain: str,
         *,
+        provisory: bool | None = None,
         limit: str | None = None,
         next_token: str | None = None,
         filter: str | None = None,
-        provisory: bool | None = None,
     ) -> Any:
         """Lists the Media Services"""
-        return cast("Any", json.loads(self._send("GET", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}", query={"limit": limit, "nextToken": next_token, "filter": filter, "provisory": provisory})))
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}", query={"provisory": provisory, "limit": limit, "nextToken": next_token, "filter": filter})))
 
     def create_media_service(
         self,
@@ -2597,10 +2594,9 @@ class Hookswitch:
         media_service_id: str,
         *,
         provisory: bool | None = None,
-        strict: bool | None = None,
     ) -> Any:
         """Shows a Media Service"""
-        return cast("Any", json.loads(self._send("GET", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(media_service_id, safe='')}", query={"provisory": provisory, "strict": strict})))
+        return cast("Any", json.loads(self._send("GET", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(media_service_id, safe='')}", query={"provisory": provisory})))
 
     def put_media_service(
         self,
@@ -2621,11 +2617,10 @@ class Hookswitch:
         media_service_id: str,
         *,
         provisory: bool | None = None,
-        strict: bool | None = None,
         if_match: str | None = None,
     ) -> Any:
         """Deletes a Media Service"""
-        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(media_service_id, safe='')}", query={"provisory": provisory, "strict": strict}, headers={"If-Match": if_match})))
+        return cast("Any", json.loads(self._send("DELETE", f"/provisioning/mediaservice/{urllib.parse.quote(domain, safe='')}/{urllib.parse.quote(media_service_id, safe='')}", query={"provisory": provisory}, headers={"If-Match": if_match})))
 
     def patch_media_service(
         self,
@@ -2910,7 +2905,7 @@ class Hookswitch:
     def promote_drafts(
         self,
         domain: str,
-        body: Union[Drafts, None] | None = None,
+        body: Union[Promotion, None] | None = None,
     ) -> DraftsDone:
         """Puts drafts in force"""
         return cast("DraftsDone", json.loads(self._send("POST", f"/v1/{urllib.parse.quote(domain, safe='')}/provisory/promote", body=body)))
@@ -2927,11 +2922,10 @@ class Hookswitch:
         domain: str,
         body: Settings,
         *,
-        provisory: bool | None = None,
         strict: bool | None = None,
     ) -> SettingsReply:
         """Overwrites the settings"""
-        return cast("SettingsReply", json.loads(self._send("PUT", f"/v1/{urllib.parse.quote(domain, safe='')}/settings", query={"provisory": provisory, "strict": strict}, body=body)))
+        return cast("SettingsReply", json.loads(self._send("PUT", f"/v1/{urllib.parse.quote(domain, safe='')}/settings", query={"strict": strict}, body=body)))
 
     def rotate_webhook_secret(
         self,

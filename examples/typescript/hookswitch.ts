@@ -462,7 +462,7 @@ export interface CreateApiKey {
   expiresAt?: number | null;
   /** A public key in PEM (RSA, P-256 or Ed25519); without it a random token is made. */
   key?: string | null;
-  /** What the key may do; everything when absent. */
+  /** What the key may do; everything when absent. A list has one scope at least. */
   scopes?: Scope[];
 }
 
@@ -1042,6 +1042,17 @@ export interface ProfileReply {
   success: boolean;
 }
 
+/** Which drafts are put in force. */
+export interface Promotion {
+  /** These only; all of the domain when absent. */
+  documents?: DraftName[];
+  /**
+   * Whether a draft takes the place also of what was changed in force after the draft was written; false when
+   * absent.
+   */
+  overwrite?: boolean | null;
+}
+
 /** How events reach the bridge. */
 export type Protocol = "api" | "bs8521" | "deviceProvisioned" | "nowip" | "scaip" | "tt92" | "ttnew" | "multiprotocol" | "voicecall" | "nowipcontroller" | "p100";
 
@@ -1539,7 +1550,7 @@ export class Hookswitch {
   }
 
   /** Lists the Alarmbridges */
-  async listAlarmBridges(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<{ alarmbridges: AlarmBridge[]; nextToken?: string; success: boolean }> {
+  async listAlarmBridges(domain: string, query: { provisory?: boolean; limit?: string; nextToken?: string; filter?: string } = {}): Promise<{ alarmbridges: AlarmBridge[]; nextToken?: string; success: boolean }> {
     const response = await this.send("GET", `/provisioning/alarmbridge/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as { alarmbridges: AlarmBridge[]; nextToken?: string; success: boolean };
   }
@@ -1551,7 +1562,7 @@ export class Hookswitch {
   }
 
   /** Shows an Alarmbridge */
-  async getAlarmBridge(domain: string, alarmBridgeId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ alarmbridge: AlarmBridge; success: boolean }> {
+  async getAlarmBridge(domain: string, alarmBridgeId: string, query: { provisory?: boolean } = {}): Promise<{ alarmbridge: AlarmBridge; success: boolean }> {
     const response = await this.send("GET", `/provisioning/alarmbridge/${encodeURIComponent(domain)}/${encodeURIComponent(alarmBridgeId)}`, { query });
     return (await response.json()) as { alarmbridge: AlarmBridge; success: boolean };
   }
@@ -1563,7 +1574,7 @@ export class Hookswitch {
   }
 
   /** Deletes an Alarmbridge */
-  async deleteAlarmBridge(domain: string, alarmBridgeId: string, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+  async deleteAlarmBridge(domain: string, alarmBridgeId: string, query: { provisory?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
     const response = await this.send("DELETE", `/provisioning/alarmbridge/${encodeURIComponent(domain)}/${encodeURIComponent(alarmBridgeId)}`, { query, headers });
     return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
   }
@@ -1575,7 +1586,7 @@ export class Hookswitch {
   }
 
   /** Lists the Alarm Event Mappers */
-  async listAlarmEventMappers(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<{ alarmeventmappers: AlarmEventMapper[]; nextToken?: string; success: boolean }> {
+  async listAlarmEventMappers(domain: string, query: { provisory?: boolean; limit?: string; nextToken?: string; filter?: string } = {}): Promise<{ alarmeventmappers: AlarmEventMapper[]; nextToken?: string; success: boolean }> {
     const response = await this.send("GET", `/provisioning/alarmeventmapper/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as { alarmeventmappers: AlarmEventMapper[]; nextToken?: string; success: boolean };
   }
@@ -1587,7 +1598,7 @@ export class Hookswitch {
   }
 
   /** Shows an Alarm Event Mapper */
-  async getAlarmEventMapper(domain: string, alarmEventMapperId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ alarmeventmapper: AlarmEventMapper; success: boolean }> {
+  async getAlarmEventMapper(domain: string, alarmEventMapperId: string, query: { provisory?: boolean } = {}): Promise<{ alarmeventmapper: AlarmEventMapper; success: boolean }> {
     const response = await this.send("GET", `/provisioning/alarmeventmapper/${encodeURIComponent(domain)}/${encodeURIComponent(alarmEventMapperId)}`, { query });
     return (await response.json()) as { alarmeventmapper: AlarmEventMapper; success: boolean };
   }
@@ -1599,7 +1610,7 @@ export class Hookswitch {
   }
 
   /** Deletes an Alarm Event Mapper */
-  async deleteAlarmEventMapper(domain: string, alarmEventMapperId: string, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+  async deleteAlarmEventMapper(domain: string, alarmEventMapperId: string, query: { provisory?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
     const response = await this.send("DELETE", `/provisioning/alarmeventmapper/${encodeURIComponent(domain)}/${encodeURIComponent(alarmEventMapperId)}`, { query, headers });
     return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
   }
@@ -1611,7 +1622,7 @@ export class Hookswitch {
   }
 
   /** Lists the keys */
-  async listApiKeys(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<ApiKeyList> {
+  async listApiKeys(domain: string, query: { limit?: string; nextToken?: string } = {}): Promise<ApiKeyList> {
     const response = await this.send("GET", `/provisioning/apiKey/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as ApiKeyList;
   }
@@ -1641,7 +1652,7 @@ export class Hookswitch {
   }
 
   /** Lists the Cloud SIP User Agents */
-  async listCloudSipUas(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<{ cloudsipuas: CloudSipUa[]; nextToken?: string; success: boolean }> {
+  async listCloudSipUas(domain: string, query: { provisory?: boolean; limit?: string; nextToken?: string; filter?: string } = {}): Promise<{ cloudsipuas: CloudSipUa[]; nextToken?: string; success: boolean }> {
     const response = await this.send("GET", `/provisioning/cloudsipua/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as { cloudsipuas: CloudSipUa[]; nextToken?: string; success: boolean };
   }
@@ -1653,7 +1664,7 @@ export class Hookswitch {
   }
 
   /** Shows a Cloud SIP User Agent */
-  async getCloudSipUa(domain: string, cloudSipUAId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ cloudsipua: CloudSipUa; success: boolean }> {
+  async getCloudSipUa(domain: string, cloudSipUAId: string, query: { provisory?: boolean } = {}): Promise<{ cloudsipua: CloudSipUa; success: boolean }> {
     const response = await this.send("GET", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { query });
     return (await response.json()) as { cloudsipua: CloudSipUa; success: boolean };
   }
@@ -1665,7 +1676,7 @@ export class Hookswitch {
   }
 
   /** Deletes a Cloud SIP User Agent */
-  async deleteCloudSipUa(domain: string, cloudSipUAId: string, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+  async deleteCloudSipUa(domain: string, cloudSipUAId: string, query: { provisory?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
     const response = await this.send("DELETE", `/provisioning/cloudsipua/${encodeURIComponent(domain)}/${encodeURIComponent(cloudSipUAId)}`, { query, headers });
     return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
   }
@@ -1683,37 +1694,37 @@ export class Hookswitch {
   }
 
   /** Updates the profile of the calling key */
-  async putProfile(body: Profile, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
+  async putProfile(body: Profile, query: { strict?: boolean } = {}): Promise<Done> {
     const response = await this.send("PUT", `/provisioning/currentuser/profile`, { body, query });
     return (await response.json()) as Done;
   }
 
   /** Creates the profile of the calling key */
-  async createProfile(body: Profile, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
+  async createProfile(body: Profile, query: { strict?: boolean } = {}): Promise<Done> {
     const response = await this.send("POST", `/provisioning/currentuser/profile`, { body, query });
     return (await response.json()) as Done;
   }
 
   /** Patches the profile of the calling key */
-  async patchProfile(body: Profile, query: { provisory?: boolean; strict?: boolean } = {}): Promise<Done> {
+  async patchProfile(body: Profile, query: { strict?: boolean } = {}): Promise<Done> {
     const response = await this.send("PATCH", `/provisioning/currentuser/profile`, { body, query });
     return (await response.json()) as Done;
   }
 
   /** Lists the devices */
-  async listDevices(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<DeviceList> {
+  async listDevices(domain: string, query: { limit?: string; nextToken?: string; filter?: string } = {}): Promise<DeviceList> {
     const response = await this.send("GET", `/provisioning/device/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as DeviceList;
   }
 
   /** Adds or modifies a device */
-  async putDevice(domain: string, body: Device, query: { provisory?: boolean; strict?: boolean } = {}): Promise<DeviceWritten> {
+  async putDevice(domain: string, body: Device, query: { strict?: boolean } = {}): Promise<DeviceWritten> {
     const response = await this.send("PUT", `/provisioning/device/${encodeURIComponent(domain)}`, { body, query });
     return (await response.json()) as DeviceWritten;
   }
 
   /** Adds or modifies a device */
-  async postDevice(domain: string, body: Device, query: { provisory?: boolean; strict?: boolean } = {}): Promise<DeviceWritten> {
+  async postDevice(domain: string, body: Device, query: { strict?: boolean } = {}): Promise<DeviceWritten> {
     const response = await this.send("POST", `/provisioning/device/${encodeURIComponent(domain)}`, { body, query });
     return (await response.json()) as DeviceWritten;
   }
@@ -1749,7 +1760,7 @@ export class Hookswitch {
   }
 
   /** Patches a device (RFC 6902) */
-  async patchDevice(domain: string, deviceId: string, body: PatchOperation[], query: { provisory?: boolean; strict?: boolean } = {}): Promise<DeviceWritten> {
+  async patchDevice(domain: string, deviceId: string, body: PatchOperation[], query: { strict?: boolean } = {}): Promise<DeviceWritten> {
     const response = await this.send("PATCH", `/provisioning/device/${encodeURIComponent(domain)}/${encodeURIComponent(deviceId)}`, { body, query });
     return (await response.json()) as DeviceWritten;
   }
@@ -1767,7 +1778,7 @@ export class Hookswitch {
   }
 
   /** Lists the Media Services */
-  async listMediaServices(domain: string, query: { limit?: string; nextToken?: string; filter?: string; provisory?: boolean } = {}): Promise<{ mediaservices: MediaService[]; nextToken?: string; success: boolean }> {
+  async listMediaServices(domain: string, query: { provisory?: boolean; limit?: string; nextToken?: string; filter?: string } = {}): Promise<{ mediaservices: MediaService[]; nextToken?: string; success: boolean }> {
     const response = await this.send("GET", `/provisioning/mediaservice/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as { mediaservices: MediaService[]; nextToken?: string; success: boolean };
   }
@@ -1779,7 +1790,7 @@ export class Hookswitch {
   }
 
   /** Shows a Media Service */
-  async getMediaService(domain: string, mediaServiceId: string, query: { provisory?: boolean; strict?: boolean } = {}): Promise<{ mediaservice: MediaService; success: boolean }> {
+  async getMediaService(domain: string, mediaServiceId: string, query: { provisory?: boolean } = {}): Promise<{ mediaservice: MediaService; success: boolean }> {
     const response = await this.send("GET", `/provisioning/mediaservice/${encodeURIComponent(domain)}/${encodeURIComponent(mediaServiceId)}`, { query });
     return (await response.json()) as { mediaservice: MediaService; success: boolean };
   }
@@ -1791,7 +1802,7 @@ export class Hookswitch {
   }
 
   /** Deletes a Media Service */
-  async deleteMediaService(domain: string, mediaServiceId: string, query: { provisory?: boolean; strict?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
+  async deleteMediaService(domain: string, mediaServiceId: string, query: { provisory?: boolean } = {}, headers: { "If-Match"?: string } = {}): Promise<{ reason?: string; success: boolean; warnings?: FieldError[] }> {
     const response = await this.send("DELETE", `/provisioning/mediaservice/${encodeURIComponent(domain)}/${encodeURIComponent(mediaServiceId)}`, { query, headers });
     return (await response.json()) as { reason?: string; success: boolean; warnings?: FieldError[] };
   }
@@ -1965,7 +1976,7 @@ export class Hookswitch {
   }
 
   /** Puts drafts in force */
-  async promoteDrafts(domain: string, body?: Drafts | null): Promise<DraftsDone> {
+  async promoteDrafts(domain: string, body?: Promotion | null): Promise<DraftsDone> {
     const response = await this.send("POST", `/v1/${encodeURIComponent(domain)}/provisory/promote`, { body });
     return (await response.json()) as DraftsDone;
   }
@@ -1977,7 +1988,7 @@ export class Hookswitch {
   }
 
   /** Overwrites the settings */
-  async putSettings(domain: string, body: Settings, query: { provisory?: boolean; strict?: boolean } = {}): Promise<SettingsReply> {
+  async putSettings(domain: string, body: Settings, query: { strict?: boolean } = {}): Promise<SettingsReply> {
     const response = await this.send("PUT", `/v1/${encodeURIComponent(domain)}/settings`, { body, query });
     return (await response.json()) as SettingsReply;
   }
