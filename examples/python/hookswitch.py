@@ -90,7 +90,7 @@ class AlarmBridge(TypedDict, total=False):
 
     restAuthentication: list[RestAuthentication]
     """How callbacks are signed: the first entry, and the next one each time the application answers 401 or
-    403.
+    403. Absent where they are overwritten, the stored ones stay; an empty list takes all away.
     """
 
     tonePowers: list[int]
@@ -587,7 +587,9 @@ class CloudSipUa(TypedDict, total=False):
     """The user's label."""
 
     restAuthentication: list[RestAuthentication]
-    """How callbacks are signed: the first entry, and the next one each time the application answers 401 or 403."""
+    """How callbacks are signed: the first entry, and the next one each time the application answers 401 or 403.
+    Absent where they are overwritten, the stored ones stay; an empty list takes all away.
+    """
 
 
 class CommandReply(TypedDict, total=False):
@@ -982,8 +984,8 @@ class ExplainRequest(TypedDict, total=False):
     """Outbound: the service that is to serve the call."""
 
     destinationUri: Union[str, None]
-    """Whom the peer or the application calls, a SIP URI or a user of the domain; outbound it decides which trunk
-    takes the call.
+    """Whom the peer or the application calls. Inbound a SIP URI or a user of the domain; outbound a SIP URI, as
+    `placeremotecall` takes it, which decides which trunk takes the call.
     """
 
     direction: Union[CallDirection, None]
@@ -1111,7 +1113,7 @@ class MediaService(TypedDict, total=False):
 
     restAuthentication: Required[Union[list[RestAuthentication], None]]
     """How callbacks are signed: the first entry, and the next one each time the application answers 401 or
-    403; an empty list signs none.
+    403; an empty list signs none. Absent where they are overwritten, the stored ones stay.
     """
 
     rtpTimeout: Union[int, None]
@@ -1194,7 +1196,9 @@ class NotificationSettings(TypedDict, total=False):
     """The whole budget of a request with its three tries again, in milliseconds."""
 
     restAuthentication: list[RestAuthentication]
-    """How requests are signed: the first entry, and the next one each time the receiver answers 401 or 403."""
+    """How requests are signed: the first entry, and the next one each time the receiver answers 401 or 403.
+    Absent where they are overwritten, the stored ones stay; an empty list takes all away.
+    """
 
     sipEventsRestEndpoint: Union[str, None]
     """Where SIP events go over HTTPS."""

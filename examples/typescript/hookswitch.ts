@@ -78,7 +78,7 @@ export interface AlarmBridge {
   protocolModes?: ToneMode[];
   /**
    * How callbacks are signed: the first entry, and the next one each time the application answers 401 or
-   * 403.
+   * 403. Absent where they are overwritten, the stored ones stay; an empty list takes all away.
    */
   restAuthentication?: RestAuthentication[];
   /** `multiprotocol`: the powers of tones to try. */
@@ -444,7 +444,10 @@ export interface CloudSipUa {
   id?: string | null;
   /** The user's label. */
   name: string;
-  /** How callbacks are signed: the first entry, and the next one each time the application answers 401 or 403. */
+  /**
+   * How callbacks are signed: the first entry, and the next one each time the application answers 401 or 403.
+   * Absent where they are overwritten, the stored ones stay; an empty list takes all away.
+   */
   restAuthentication?: RestAuthentication[];
 }
 
@@ -739,8 +742,8 @@ export interface ExplainRequest {
   /** Outbound: the service that is to serve the call. */
   cloudSipUAId?: string | null;
   /**
-   * Whom the peer or the application calls, a SIP URI or a user of the domain; outbound it decides which trunk
-   * takes the call.
+   * Whom the peer or the application calls. Inbound a SIP URI or a user of the domain; outbound a SIP URI, as
+   * `placeremotecall` takes it, which decides which trunk takes the call.
    */
   destinationUri?: string | null;
   direction?: CallDirection | null;
@@ -848,7 +851,7 @@ export interface MediaService {
   replySessionExpiration?: number | null;
   /**
    * How callbacks are signed: the first entry, and the next one each time the application answers 401 or
-   * 403; an empty list signs none.
+   * 403; an empty list signs none. Absent where they are overwritten, the stored ones stay.
    */
   restAuthentication: RestAuthentication[] | null;
   /** Seconds of silence after which a participant is disconnected; 90 when absent. */
@@ -885,7 +888,10 @@ export interface NotificationSettings {
   alarmbridgeCallbackEndpoint?: string | null;
   /** The whole budget of a request with its three tries again, in milliseconds. */
   httpTimeout?: number | null;
-  /** How requests are signed: the first entry, and the next one each time the receiver answers 401 or 403. */
+  /**
+   * How requests are signed: the first entry, and the next one each time the receiver answers 401 or 403.
+   * Absent where they are overwritten, the stored ones stay; an empty list takes all away.
+   */
   restAuthentication?: RestAuthentication[];
   /** Where SIP events go over HTTPS. */
   sipEventsRestEndpoint?: string | null;
