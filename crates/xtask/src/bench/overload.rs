@@ -30,7 +30,8 @@ pub(crate) fn goodput(server: &Server) -> Result<Vec<Row>> {
     let _capped = Capped::hold(server.id(), SHARE)?;
     let (peak, at) = climb(server)?;
     let before = resident_kib(server.id())?;
-    let (outcome, memory) = watch_memory(server, at * 2)?;
+    let offered = twice(peak);
+    let (outcome, memory) = watch_memory(server, offered)?;
     let goodput = per_second(outcome.counters[0], OVERLOAD);
     let refused = outcome.counters[1];
     let recovered = recover(server, at / 2)?;
@@ -40,10 +41,7 @@ pub(crate) fn goodput(server: &Server) -> Result<Vec<Row>> {
         Row::new(&named("peak goodput"), peak, "calls/s").note(format!("at {at}/s offered")),
         Row::new(&named("goodput"), goodput, "calls/s").note(format!(
             "{}/s offered for {OVERLOAD} s: {} answered, {refused} refused, {} failed, {} repeated",
-            at * 2,
-            outcome.counters[0],
-            outcome.failed,
-            outcome.retransmissions
+            offered, outcome.counters[0], outcome.failed, outcome.retransmissions
         )),
         Row::new(
             &named("goodput against the peak"),
@@ -154,6 +152,15 @@ fn load(rate: u32, seconds: u32) -> Load {
 )]
 fn per_second(calls: u64, seconds: u32) -> f64 {
     calls as f64 / f64::from(seconds)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate of SIPp, some thousands at most"
+)]
+fn twice(rate: f64) -> u32 {
+    (rate * 2.0) as u32
 }
 
 #[expect(
