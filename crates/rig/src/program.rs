@@ -2,6 +2,8 @@
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -11,6 +13,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 /// Where everything happens.
 pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// The first of the ports that are handed out here; well-known services lie below.
+const FIRST_PORT: u16 = 20_000;
 
 /// The path of a program the tests need.
 ///
@@ -32,19 +37,36 @@ pub fn find(program: &str) -> Result<PathBuf> {
     })
 }
 
-/// A free port of loopback, for programs that cannot say which one they took.
+/// A port of loopback that is this process's alone until it ends, for programs that cannot say which one they
+/// took, and for addresses where nobody must listen.
+///
+/// It lies below the ports the kernel gives away by itself, and every process that asks here is told another one:
+/// the claim is an abstract Unix socket, which the kernel takes back with the process.
 ///
 /// # Errors
-/// When no socket can be bound at all.
+/// When all of them are taken.
 pub fn free_port() -> Result<u16> {
-    for _ in 0..100 {
-        let udp = UdpSocket::bind((LOOPBACK, 0))?;
-        let port = udp.local_addr()?.port();
-        if TcpListener::bind((LOOPBACK, port)).is_ok() {
+    let lowest_given_away = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?
+        .split_whitespace()
+        .next()
+        .and_then(|lowest| lowest.parse::<u16>().ok())
+        .context("/proc/sys/net/ipv4/ip_local_port_range begins with no port")?;
+    let ports = FIRST_PORT..lowest_given_away.max(FIRST_PORT + 1_000);
+    // Processes begin at different places, so that one rarely has to pass the claims of the others.
+    let first = std::process::id() as usize * 31 % ports.len();
+    for port in ports.clone().cycle().skip(first).take(ports.len()) {
+        let name = format!("hookswitch-rig-port-{port}");
+        let Ok(claim) = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?) else {
+            continue;
+        };
+        if UdpSocket::bind((LOOPBACK, port)).is_ok() && TcpListener::bind((LOOPBACK, port)).is_ok()
+        {
+            // Never given back: a port that was ours may still be written to.
+            std::mem::forget(claim);
             return Ok(port);
         }
     }
-    bail!("no port is free for UDP and TCP at once");
+    bail!("no port of {ports:?} is free for UDP and TCP at once");
 }
 
 /// Which kind of socket a program opens when it is ready.
@@ -175,5 +197,18 @@ impl Drop for Running {
         // It may have ended by itself; then there is nothing to kill, only to reap.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_port_is_handed_out_once() {
+        let ports: HashSet<u16> = (0..50).map(|_| free_port().unwrap()).collect();
+        assert_eq!(ports.len(), 50);
     }
 }
