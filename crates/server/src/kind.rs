@@ -1,6 +1,7 @@
 //! Kinds of provisioning documents: what each is called in paths and replies, and which of its members
 //! are secrets. Documents are JSON objects here; their types live in `hookswitch_api`.
 
+mod bound;
 mod check;
 mod veil;
 
@@ -11,6 +12,7 @@ use hookswitch_store::seal::Place;
 use hookswitch_store::{MasterKey, Result, SealedText};
 use serde_json::{Map, Value};
 
+pub use bound::{Bound, Kept};
 pub use veil::Veil;
 
 /// One kind of documents.
@@ -31,6 +33,8 @@ pub struct Kind {
     pub secrets: &'static [&'static [&'static str]],
     /// Members sealed in the store and shown to nobody.
     pub hidden: &'static [&'static [&'static str]],
+    /// Which of the masked ones are sent somewhere, and which members say where.
+    pub bound: &'static [Bound],
     // Private, so that no kind is made elsewhere and forgotten here.
     check: fn(Members) -> Vec<FieldError>,
 }
@@ -47,6 +51,7 @@ pub static CLOUD_SIP_UA: Kind = Kind {
         &["restAuthentication", "*", "requestHeaders", "*"],
     ],
     hidden: &[],
+    bound: bound::CALLBACK,
     check: check::cloud_sip_ua,
 };
 
@@ -64,6 +69,7 @@ pub static MEDIA_SERVICE: Kind = Kind {
         &["googleServiceKey", "**"],
     ],
     hidden: &[],
+    bound: bound::CALLBACK,
     check: check::media_service,
 };
 
@@ -79,6 +85,7 @@ pub static ALARM_BRIDGE: Kind = Kind {
         &["restAuthentication", "*", "requestHeaders", "*"],
     ],
     hidden: &[],
+    bound: bound::CALLBACK,
     check: check::alarm_bridge,
 };
 
@@ -94,6 +101,7 @@ pub static ALARM_EVENT_MAPPER: Kind = Kind {
         &["targetEndpoint", "backupEndpoint", "backupSipAuthPassword"],
     ],
     hidden: &[],
+    bound: bound::TARGETS,
     check: check::alarm_event_mapper,
 };
 
@@ -106,6 +114,7 @@ pub static TRUNK: Kind = Kind {
     noun: "trunk",
     secrets: &[&["password"], &["ha1"]],
     hidden: &[&["hashes"]],
+    bound: bound::TRUNK,
     check: check::trunk,
 };
 
@@ -121,6 +130,7 @@ pub static NOTIFICATION_SETTINGS: Kind = Kind {
         &["restAuthentication", "*", "requestHeaders", "*"],
     ],
     hidden: &[],
+    bound: bound::ENDPOINTS,
     check: check::notification_settings,
 };
 
@@ -133,6 +143,7 @@ pub static SIPREC_SERVICE: Kind = Kind {
     noun: "SIPREC service",
     secrets: NOTIFICATION_SETTINGS.secrets,
     hidden: &[],
+    bound: bound::ENDPOINTS,
     check: check::notification_settings,
 };
 
@@ -145,6 +156,7 @@ pub static PROFILE: Kind = Kind {
     noun: "profile",
     secrets: &[],
     hidden: &[],
+    bound: &[],
     check: check::profile,
 };
 
@@ -158,6 +170,7 @@ pub static DEVICE: Kind = Kind {
     secrets: &[],
     // What is kept of them: a device's password is shown once, by the write that made it.
     hidden: &[&["password"], &["ha1"]],
+    bound: &[],
     check: check::device,
 };
 
@@ -201,24 +214,45 @@ impl Kind {
         id: &str,
         members: &Members,
     ) -> String {
-        self.seal_value(master_key, domain, id, members.clone())
+        let fields = |path: &[&str], _: &Value| path.join("/");
+        self.seal_value(master_key, domain, id, members.clone(), fields)
             .to_string()
     }
 
-    /// The same as a value.
-    pub fn seal_value(
+    /// The same as a value for a file that others may change: a secret that is sent somewhere opens only while its
+    /// address is the same.
+    pub fn seal_for_file(
+        &self,
+        key: &MasterKey,
+        domain: &str,
+        id: &str,
+        members: Members,
+    ) -> Value {
+        let fields = |path: &[&str], document: &Value| self.field_in_file(path, document);
+        self.seal_value(key, domain, id, members, fields)
+    }
+
+    fn field_in_file(&self, path: &[&str], document: &Value) -> String {
+        match self.bond(path, document) {
+            hosts if hosts.is_empty() => path.join("/"),
+            hosts => format!("{} {hosts}", path.join("/")),
+        }
+    }
+
+    fn seal_value(
         &self,
         master_key: &MasterKey,
         domain: &str,
         id: &str,
         members: Members,
+        fields: impl Fn(&[&str], &Value) -> String,
     ) -> Value {
         debug_assert!(find(self.name).is_some(), "list it in `ALL`");
         let mut sealed = Value::Object(members);
         let kind = self.sealed_kind(id);
         for path in self.secrets.iter().chain(self.hidden) {
-            let field = path.join("/");
-            each(&mut sealed, path, &mut |text| {
+            let field = fields(path, &sealed);
+            each(&mut sealed, path, &mut |_, text| {
                 let place = Place {
                     domain,
                     kind: &kind,
@@ -233,22 +267,35 @@ impl Kind {
     /// A stored document with its secrets in the clear.
     pub fn open(&self, master_key: &MasterKey, document: &Document) -> Result<Members> {
         let sealed = parse(document);
-        self.open_value(master_key, &document.domain, &document.id, sealed)
+        let fields = |path: &[&str], _: &Value| path.join("/");
+        self.open_value(master_key, &document.domain, &document.id, sealed, fields)
     }
 
-    /// The same of a document that was read already.
-    pub fn open_value(
+    /// The same of a document in a file.
+    pub fn open_from_file(
+        &self,
+        key: &MasterKey,
+        domain: &str,
+        id: &str,
+        sealed: Value,
+    ) -> Result<Members> {
+        let fields = |path: &[&str], document: &Value| self.field_in_file(path, document);
+        self.open_value(key, domain, id, sealed, fields)
+    }
+
+    fn open_value(
         &self,
         master_key: &MasterKey,
         domain: &str,
         id: &str,
         mut opened: Value,
+        fields: impl Fn(&[&str], &Value) -> String,
     ) -> Result<Members> {
         let kind = self.sealed_kind(id);
         let mut failure = None;
         for path in self.secrets.iter().chain(self.hidden) {
-            let field = path.join("/");
-            each(&mut opened, path, &mut |text| {
+            let field = fields(path, &opened);
+            each(&mut opened, path, &mut |_, text| {
                 let place = Place {
                     domain,
                     kind: &kind,
@@ -276,7 +323,7 @@ impl Kind {
     pub fn mask(&self, members: &mut Members) {
         let mut value = Value::Object(std::mem::take(members));
         for path in self.secrets {
-            each(&mut value, path, &mut |text| MASK.clone_into(text));
+            each(&mut value, path, &mut |_, text| MASK.clone_into(text));
         }
         if let Value::Object(masked) = value {
             *members = masked;
@@ -288,28 +335,39 @@ impl Kind {
 
     /// Puts the stored secrets into a document that takes another's place: where it shows the mask, and where it does
     /// not have the member at all, be it one secret or a list of credentials, unless that means its end. Null takes a
-    /// secret away, an empty list all of its own. A mask with nothing behind it is a fault.
+    /// secret away, an empty list all of its own. Says which it put there.
+    ///
+    /// # Errors
+    /// A mask with nothing behind it.
     pub fn keep(
         &self,
         members: &mut Members,
         previous: Option<&Members>,
         absent: Absent,
-    ) -> Vec<FieldError> {
-        let nothing = Value::Null;
-        let before = previous.map_or(nothing, |members| Value::Object(members.clone()));
+    ) -> std::result::Result<Vec<Kept>, Vec<FieldError>> {
+        let before = previous.cloned().unwrap_or_default();
+        let mut masked = before.clone();
+        self.mask(&mut masked);
+        let (before, masked) = (Value::Object(before), Value::Object(masked));
         let mut value = Value::Object(std::mem::take(members));
         let mut keeping = Keeping {
             absent,
             at: String::new(),
+            whole: &[],
+            kept: Vec::new(),
             faults: Vec::new(),
         };
         for path in self.secrets {
-            keeping.keep(&mut value, &before, path);
+            keeping.whole = path;
+            keeping.keep(&mut value, (&before, &masked), path);
         }
         if let Value::Object(kept) = value {
             *members = kept;
         }
-        keeping.faults
+        match keeping.faults.is_empty() {
+            true => Ok(keeping.kept),
+            false => Err(keeping.faults),
+        }
     }
 
     fn sealed_kind(&self, id: &str) -> String {
@@ -325,39 +383,56 @@ pub fn parse(document: &Document) -> Value {
     })
 }
 
-/// Calls `change` with every text at `path`.
-fn each(value: &mut Value, path: &[&str], change: &mut dyn FnMut(&mut String)) {
+/// Calls `change` with every text at `path` and its pointer.
+fn each(value: &mut Value, path: &[&str], change: &mut dyn FnMut(&str, &mut String)) {
+    each_below(value, path, &mut String::new(), change);
+}
+
+fn each_below(
+    value: &mut Value,
+    path: &[&str],
+    at: &mut String,
+    change: &mut dyn FnMut(&str, &mut String),
+) {
     let Some((first, rest)) = path.split_first() else {
         if let Value::String(text) = value {
-            change(text);
+            change(at, text);
         }
         return;
     };
+    let mut deeper = |name: &str, value: &mut Value, path: &[&str]| {
+        let length = at.len();
+        push(at, name);
+        each_below(value, path, at, change);
+        at.truncate(length);
+    };
     match value {
-        Value::String(text) if *first == "**" => change(text),
-        Value::Object(members) if *first == "**" => {
-            members
-                .values_mut()
-                .for_each(|member| each(member, path, change));
+        Value::String(text) if *first == "**" => change(at, text),
+        Value::Object(members) if matches!(*first, "*" | "**") => {
+            let below = if *first == "**" { path } else { rest };
+            for (name, member) in members {
+                deeper(name, member, below);
+            }
         }
-        Value::Array(items) if *first == "**" => {
-            items.iter_mut().for_each(|item| each(item, path, change));
-        }
-        Value::Object(members) if *first == "*" => {
-            members
-                .values_mut()
-                .for_each(|member| each(member, rest, change));
-        }
-        Value::Array(items) if *first == "*" => {
-            items.iter_mut().for_each(|item| each(item, rest, change));
+        Value::Array(items) if matches!(*first, "*" | "**") => {
+            let below = if *first == "**" { path } else { rest };
+            for (index, item) in items.iter_mut().enumerate() {
+                deeper(&index.to_string(), item, below);
+            }
         }
         Value::Object(members) => {
             if let Some(member) = members.get_mut(*first) {
-                each(member, rest, change);
+                deeper(first, member, rest);
             }
         }
         _ => {}
     }
+}
+
+/// One more step of a JSON pointer (RFC 6901).
+fn push(pointer: &mut String, name: &str) {
+    pointer.push('/');
+    pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
 }
 
 /// What the absence of a secret means.
@@ -373,58 +448,70 @@ pub enum Absent {
 struct Keeping {
     absent: Absent,
     at: String,
+    /// The path that is walked.
+    whole: &'static [&'static str],
+    kept: Vec<Kept>,
     faults: Vec<FieldError>,
 }
 
+/// What was stored before, and the same masked.
+type Before<'v> = (&'v Value, &'v Value);
+
 impl Keeping {
     /// Keeps the secrets at `path` of what was stored before.
-    fn keep(&mut self, wanted: &mut Value, before: &Value, path: &[&str]) {
+    fn keep(&mut self, wanted: &mut Value, before: Before<'_>, path: &[&str]) {
         let Some((first, rest)) = path.split_first() else {
-            return self.keep_text(wanted, before);
+            return self.keep_text(wanted, before.0);
         };
         match (*first, wanted) {
-            ("**", wanted @ Value::String(_)) => self.keep_text(wanted, before),
+            ("**", wanted @ Value::String(_)) => self.keep_text(wanted, before.0),
             ("*" | "**", Value::Object(members)) => {
                 let below = if *first == "**" { path } else { rest };
                 for (name, member) in members {
-                    self.deeper(name, member, &before[name.as_str()], below);
+                    let before = (&before.0[name.as_str()], &before.1[name.as_str()]);
+                    self.deeper(name, member, before, below);
                 }
             }
             ("*", Value::Array(items)) => {
-                let stored = before.as_array().map_or(&[][..], Vec::as_slice);
+                let stored = before.0.as_array().map_or(&[][..], Vec::as_slice);
                 let partners = partners(items, stored, rest);
                 for (index, (item, partner)) in items.iter_mut().zip(partners).enumerate() {
-                    self.deeper(&index.to_string(), item, &partner, rest);
+                    let before = match partner {
+                        Some(place) => (&before.0[place], &before.1[place]),
+                        None => (&Value::Null, &Value::Null),
+                    };
+                    self.deeper(&index.to_string(), item, before, rest);
                 }
             }
             ("**", Value::Array(items)) => {
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.deeper(&index.to_string(), item, &before[index], path);
+                    let before = (&before.0[index], &before.1[index]);
+                    self.deeper(&index.to_string(), item, before, path);
                 }
             }
             (name, Value::Object(members)) => {
                 // A list of credentials is one as a whole; one header of an entry is not.
                 let is_secret =
                     matches!(rest, [] | ["**"] | ["*", _, ..]) && self.absent == Absent::Kept;
-                match (members.get_mut(name), before.get(name)) {
-                    (Some(member), old) => {
-                        self.deeper(name, member, old.unwrap_or(&Value::Null), rest);
-                    }
-                    (None, Some(old)) if is_secret => {
-                        members.insert(name.to_owned(), old.clone());
-                    }
-                    (None, _) => {}
+                if is_secret
+                    && !members.contains_key(name)
+                    && let Some(masked) = before.1.get(name)
+                {
+                    // As if it had been sent masked.
+                    members.insert(name.to_owned(), masked.clone());
+                }
+                if let Some(member) = members.get_mut(name) {
+                    let before = (&before.0[name], &before.1[name]);
+                    self.deeper(name, member, before, rest);
                 }
             }
             _ => {}
         }
     }
 
-    fn deeper(&mut self, name: &str, wanted: &mut Value, before: &Value, path: &[&str]) {
+    fn deeper(&mut self, name: &str, wanted: &mut Value, before: Before<'_>, path: &[&str]) {
         let length = self.at.len();
-        self.at.push('/');
-        self.at
-            .push_str(&name.replace('~', "~0").replace('/', "~1"));
+        push(&mut self.at, name);
         self.keep(wanted, before, path);
         self.at.truncate(length);
     }
@@ -435,6 +522,10 @@ impl Keeping {
         }
         if before.is_string() {
             *wanted = before.clone();
+            self.kept.push(Kept {
+                path: self.whole,
+                pointer: self.at.clone(),
+            });
         } else {
             let detail = "is masked, and no secret is stored there: send the secret itself";
             self.faults.push(FieldError::new(self.at.as_str(), detail));
@@ -442,9 +533,9 @@ impl Keeping {
     }
 }
 
-/// For each item of a list the stored one it goes on from: the one that says the same beside its secret, else the one
+/// For each item of a list the place of the stored one it goes on from: the one that says the same beside its secret, else the one
 /// in its place.
-fn partners(items: &[Value], before: &[Value], secret: &[&str]) -> Vec<Value> {
+fn partners(items: &[Value], before: &[Value], secret: &[&str]) -> Vec<Option<usize>> {
     let plain = |item: &Value| {
         let mut item = item.clone();
         if let (Value::Object(members), Some(name)) = (&mut item, secret.first()) {
@@ -472,10 +563,7 @@ fn partners(items: &[Value], before: &[Value], secret: &[&str]) -> Vec<Value> {
                 .any(|(other, _)| *other == index)
                 .then_some(index)
         };
-        place
-            .or_else(in_place)
-            .and_then(|place| before.get(place).cloned())
-            .unwrap_or_default()
+        place.or_else(in_place)
     };
     found.into_iter().enumerate().map(place).collect()
 }
@@ -542,8 +630,9 @@ mod tests {
 
     fn kept(kind: &Kind, wanted: &Value, before: &Value) -> (Value, Vec<String>) {
         let mut members = wanted.as_object().unwrap().clone();
-        let faults = kind.keep(&mut members, before.as_object(), Absent::Kept);
-        let pointers = faults.into_iter().map(|fault| fault.pointer).collect();
+        let kept = kind.keep(&mut members, before.as_object(), Absent::Kept);
+        let faults = kept.err().unwrap_or_default().into_iter();
+        let pointers = faults.map(|fault| fault.pointer).collect();
         (Value::Object(members), pointers)
     }
 
@@ -593,7 +682,8 @@ mod tests {
                 assert_eq!(kept(kind, &wanted, &before), (wanted, vec![]));
             }
             let mut patched = Members::new();
-            kind.keep(&mut patched, before.as_object(), Absent::Removed);
+            let kept = kind.keep(&mut patched, before.as_object(), Absent::Removed);
+            assert_eq!(kept, Ok(vec![]));
             assert!(patched.is_empty(), "a patch that removes it means it");
         }
     }

@@ -177,7 +177,7 @@ impl Seals<'_> {
                 return Err(Refused::Unable(why));
             };
             let members = kind.open(self.from, stored)?;
-            kind.seal_value(self.to, self.domain, &stored.id, members)
+            kind.seal_for_file(self.to, self.domain, &stored.id, members)
         };
         Ok(Item {
             kind: stored.kind.clone(),

@@ -241,11 +241,11 @@ impl Reading<'_> {
                 self.fault(pointer, "must be an object");
                 return None;
             }
-            let opened = kind.open_value(&self.from, &self.domain, &item.id, item.document);
+            let opened = kind.open_from_file(&self.from, &self.domain, &item.id, item.document);
             let Ok(members) = opened else {
                 self.fault(
                     pointer,
-                    "has a secret that does not open: it was changed, or moved here",
+                    "has a secret that does not open: it, or the address it is sent to, was changed, or it was moved here",
                 );
                 return None;
             };

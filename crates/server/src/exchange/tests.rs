@@ -326,6 +326,37 @@ fn every_fault_is_named_by_its_place_and_nothing_is_stored() {
 }
 
 #[test]
+fn a_secret_in_a_file_does_not_open_for_another_host_than_its_own() {
+    let from = Place::filled(home::store());
+    let there = Place::new(home::store());
+    let whole: Value = serde_json::from_slice(&from.export()).unwrap();
+    for (kind, member, same, other) in [
+        (
+            "cloudsipua",
+            "callbackBaseUrl",
+            "https://A.example.com/hooks",
+            "https://b.example.com",
+        ),
+        (
+            "trunk",
+            "destinationTarget",
+            "SIP.carrier.example:5070",
+            "sip.other.example",
+        ),
+    ] {
+        let list = whole["documents"].as_array().unwrap();
+        let place = list.iter().position(|item| item["kind"] == kind).unwrap();
+        let mut file = whole.clone();
+        file["documents"][place]["document"][member] = other.into();
+        let refused = there.refuses(&file, REPLACE);
+        assert_eq!(refused, [format!("/documents/{place}/document")]);
+        file["documents"][place]["document"][member] = same.into();
+        let text = file.to_string();
+        there.import(text.as_bytes(), REPLACE).unwrap();
+    }
+}
+
+#[test]
 fn what_is_no_such_file_is_refused_before_anything_else() {
     let from = Place::filled(home::store());
     let there = Place::new(home::store());

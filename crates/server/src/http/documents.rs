@@ -21,7 +21,7 @@ use super::error::ApiError;
 use super::precondition::{Precondition, stale};
 use super::{Rest, reply};
 use crate::auth::Caller;
-use crate::kind::{Absent, Kind, Members, Veil};
+use crate::kind::{Absent, Kept, Kind, Members, Veil};
 
 /// How often a write is tried again when another one came between reading and writing.
 const TRIES: u32 = 8;
@@ -228,7 +228,7 @@ pub(super) async fn put<K: Provisioned + Clone>(
                 &work,
                 &target,
                 previous,
-                Form::Whole,
+                (Form::Whole, &[]),
                 &mut warnings,
             )?;
             Ok((value, warnings))
@@ -249,9 +249,11 @@ pub(super) async fn put_whole<K: Provisioned>(
     work_off_the_loop(move || {
         change(&work, &target, missing_is, |previous: Option<&K>| {
             let mut body = body.clone();
+            let mut kept = Vec::new();
             if let Value::Object(given) = &mut body {
                 let stored = previous.map(members).transpose()?;
-                refuse_faults(K::KIND.keep(given, stored.as_ref(), Absent::Kept))?;
+                let keeping = K::KIND.keep(given, stored.as_ref(), Absent::Kept);
+                kept = keeping.map_err(ApiError::fields)?;
             }
             let parsed =
                 lenient::parse_value::<K>(body).map_err(|error| ApiError::fields(vec![error]))?;
@@ -262,7 +264,7 @@ pub(super) async fn put_whole<K: Provisioned>(
                 &work,
                 &target,
                 previous,
-                Form::Whole,
+                (Form::Whole, &kept),
                 &mut warnings,
             )?;
             Ok((value, warnings))
@@ -291,9 +293,10 @@ pub(super) async fn patch<K: Provisioned>(
             let stored = members(previous)?;
             let (mut document, veil) = Veil::over(K::KIND, stored.clone());
             apply(&mut document, &operations, &veil)?;
-            refuse_faults(veil.lift(&mut document))?;
+            let mut kept = veil.lift(&mut document).map_err(ApiError::fields)?;
             if let Value::Object(members) = &mut document {
-                refuse_faults(K::KIND.keep(members, Some(&stored), Absent::Removed))?;
+                let masked = K::KIND.keep(members, Some(&stored), Absent::Removed);
+                kept.extend(masked.map_err(ApiError::fields)?);
             }
             if document[K::KIND.id].as_str() != Some(&target.id) {
                 let detail = format!("names the {} and cannot change", K::KIND.noun);
@@ -303,13 +306,12 @@ pub(super) async fn patch<K: Provisioned>(
                 .map_err(|error| ApiError::fields(vec![error]))?;
             tolerate(&parsed.unknown, strict)?;
             let (mut value, mut warnings) = (parsed.value, parsed.unknown);
-            let form = Form::Patched;
             finish(
                 &mut value,
                 &work,
                 &target,
                 Some(previous),
-                form,
+                (Form::Patched, &kept),
                 &mut warnings,
             )?;
             Ok((value, warnings))
@@ -318,13 +320,13 @@ pub(super) async fn patch<K: Provisioned>(
     .await
 }
 
-/// Makes a document what is stored of it.
+/// Makes a document what is stored of it; `kept` are the secrets that stayed as they were.
 fn finish<K: Provisioned>(
     value: &mut K,
     rest: &Rest,
     target: &Target,
     previous: Option<&K>,
-    form: Form,
+    (form, kept): (Form, &[Kept]),
     warnings: &mut Vec<FieldError>,
 ) -> Result<(), ApiError> {
     let unused = value.complete(target, previous, form);
@@ -332,6 +334,11 @@ fn finish<K: Provisioned>(
     refuse_faults(value.check(rest))?;
     if let Some(previous) = previous {
         refuse_faults(value.check_change(previous))?;
+        if !kept.is_empty() {
+            let (before, after) = (members(previous)?, members(value)?);
+            let (before, after) = (Value::Object(before), Value::Object(after));
+            refuse_faults(K::KIND.astray(&before, &after, kept))?;
+        }
     }
     warnings.extend(value.remarks());
     value.protect(target);

@@ -5,7 +5,7 @@ use hookswitch_api::error::FieldError;
 use hookswitch_api::secret::MASK;
 use serde_json::Value;
 
-use super::{Kind, Members, each};
+use super::{Kept, Kind, Members, each, push};
 use crate::random::uuid;
 
 /// The secrets of one document while it is patched.
@@ -28,7 +28,7 @@ impl Veil {
         };
         for (place, path) in veil.paths().into_iter().enumerate() {
             let (stem, secrets) = (&veil.stem, &mut veil.secrets);
-            each(&mut value, path, &mut |text| {
+            each(&mut value, path, &mut |_, text| {
                 let stand_in = format!("{stem}{}", secrets.len());
                 secrets.push((place, std::mem::replace(text, stand_in)));
             });
@@ -68,23 +68,32 @@ impl Veil {
         }
     }
 
-    /// Puts the secrets back; one that came to a place of another kind is a fault there.
-    pub fn lift(mut self, value: &mut Value) -> Vec<FieldError> {
+    /// Puts the secrets back, and says where they are.
+    ///
+    /// # Errors
+    /// A secret that came to a place of another kind, by that place.
+    pub fn lift(mut self, value: &mut Value) -> Result<Vec<Kept>, Vec<FieldError>> {
+        let mut kept = Vec::new();
         for (place, path) in self.paths().into_iter().enumerate() {
             let (stem, secrets) = (&self.stem, &mut self.secrets);
-            each(value, path, &mut |text| {
+            each(value, path, &mut |pointer, text| {
                 let number = text.strip_prefix(stem.as_str());
                 let secret = number
                     .and_then(|number| secrets.get(number.parse::<usize>().ok()?))
                     .filter(|(home, _)| *home == place);
                 if let Some((_, secret)) = secret {
                     *text = secret.clone();
+                    let pointer = pointer.to_owned();
+                    kept.push(Kept { path, pointer });
                 }
             });
         }
         let mut faults = Vec::new();
         self.find_strays(value, &mut String::new(), &mut faults);
-        faults
+        match faults.is_empty() {
+            true => Ok(kept),
+            false => Err(faults),
+        }
     }
 
     fn find_strays(&self, value: &Value, at: &mut String, faults: &mut Vec<FieldError>) {
@@ -102,8 +111,7 @@ impl Veil {
             }
             Value::Object(members) => {
                 for (name, member) in members {
-                    at.push('/');
-                    at.push_str(&name.replace('~', "~0").replace('/', "~1"));
+                    push(at, name);
                     self.find_strays(member, at, faults);
                     at.truncate(length);
                 }
@@ -136,7 +144,16 @@ mod tests {
         for secret in ["s1", "s2", "\"h\""] {
             assert!(!value.to_string().contains(secret));
         }
-        assert_eq!(veil.lift(&mut value), []);
+        let kept = veil.lift(&mut value).unwrap();
+        let pointers = kept.iter().map(|kept| kept.pointer.as_str());
+        assert_eq!(
+            Vec::from_iter(pointers),
+            [
+                "/restAuthentication/0/secret",
+                "/restAuthentication/1/secret",
+                "/restAuthentication/0/requestHeaders/a",
+            ]
+        );
         assert_eq!(value["restAuthentication"][0]["requestHeaders"]["a"], "h");
         assert_eq!(value["restAuthentication"][1]["secret"], "s2");
     }
@@ -146,7 +163,7 @@ mod tests {
         let (mut value, veil) = veiled();
         let moved = value["restAuthentication"][0]["secret"].clone();
         value["restAuthentication"][1]["secret"] = moved;
-        assert_eq!(veil.lift(&mut value), []);
+        assert_eq!(veil.lift(&mut value).map(|kept| kept.len()), Ok(3));
         assert_eq!(value["restAuthentication"][1]["secret"], "s1");
         for pointer in ["/name", "/restAuthentication/1/requestHeaders/x"] {
             let (mut value, veil) = veiled();
@@ -156,7 +173,7 @@ mod tests {
             let faults = veil.lift(&mut value);
             assert_eq!(
                 faults,
-                [FieldError::new(pointer, "cannot be given a secret")]
+                Err(vec![FieldError::new(pointer, "cannot be given a secret")])
             );
         }
     }

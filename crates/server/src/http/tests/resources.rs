@@ -1,6 +1,7 @@
 //! Every sample body of the provisioning API goes in and comes out equal, once a listed table made it valid; and every
 //! field of every resource can be patched to another value, and refuses what it cannot be.
 
+mod addresses;
 mod conditions;
 mod device;
 mod fields;

@@ -39,7 +39,7 @@ pub(super) const FIELDS: &[Row] = &[
     (
         "cloudsipua",
         "callbackBaseUrl",
-        r#""https://b.example.com/x""#,
+        r#""https://app.example.com/x""#,
         &[
             r#""http://a.example""#,
             r#""ftp://a""#,
@@ -106,7 +106,7 @@ pub(super) const FIELDS: &[Row] = &[
     (
         "mediaservice",
         "callbackBaseUrl",
-        r#""https://b.example.com""#,
+        r#""https://app.example.com""#,
         &[r#""string""#, r#""https://10.1.1.1""#],
     ),
     (
@@ -310,7 +310,7 @@ pub(super) const FIELDS: &[Row] = &[
     (
         "alarmeventmapper",
         "targetEndpoint/destAddr",
-        r#""sip:alarm@arc.example.com""#,
+        r#""sip:alarm@string:5070""#,
         &[r#""a b""#, r#""<sip:a@b>""#, r#""a\r\nb""#],
     ),
     (
@@ -340,7 +340,7 @@ pub(super) const FIELDS: &[Row] = &[
     (
         "alarmeventmapper",
         "targetEndpoint/backupEndpoint/backupDestAddr",
-        r#""sip:c@example.com""#,
+        r#""sip:c@string""#,
         &[r#""a b""#],
     ),
     (
@@ -422,7 +422,7 @@ pub(super) const FIELDS: &[Row] = &[
     (
         "trunk",
         "destinationTarget",
-        r#""192.0.2.9:5070""#,
+        r#""String:5070""#,
         &[r#""""#, r#""a b""#, r#""a:0""#, r#""sip:a""#, r#""a\r\nb""#],
     ),
     (
