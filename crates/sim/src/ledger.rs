@@ -48,6 +48,8 @@ impl Ledger {
                 } => {
                     self.snapshots.remove(&call);
                 }
+                // Worlds have no record that only the program's start ends.
+                Change::Unkept(_) => {}
                 Change::Event(event) => {
                     self.write_event(&event);
                     events.push(event);

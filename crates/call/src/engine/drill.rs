@@ -9,7 +9,7 @@
 //! | `drill-hangup-after-2s` | answers, then hangs up 2 s after the ACK |
 //!
 //! They have no application, no snapshot and no events, and nothing waits for a write. One call in 1,000, the first
-//! always, leaves a record and a ladder.
+//! always, leaves a record and a ladder; a restart ends that record.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -210,8 +210,9 @@ impl Engine {
     fn put_drill(&mut self, leg: LegId, mut drill: Drill, due: Option<Instant>) {
         self.deadlines.file(Due::Drill(leg), &mut drill.due, due);
         if let Some(sample) = &drill.sample {
+            let call = sample.record.identity.call;
             let record = Change::Call(Box::new(sample.record.clone()));
-            self.commit_alone(record);
+            self.commit_alone(vec![record, Change::Unkept(call)]);
         }
         self.legs.insert(leg.0, Party::Drill(drill));
     }
@@ -239,7 +240,11 @@ impl Engine {
         record.times.ended = Some(now.unix_micros);
         record.outcome = Some(Arc::new(outcome.after(lasted.unwrap_or_default())));
         let call = record.identity.call;
-        self.commit_alone(Change::Call(Box::new(record)));
+        let snapshot = None;
+        self.commit_alone(vec![
+            Change::Call(Box::new(record)),
+            Change::Snapshot { call, snapshot },
+        ]);
         self.legs.insert(leg.0, Party::Past(sample.known));
         self.past.push_back(Past {
             forgotten_at: now.instant + self.afterlife(),
@@ -248,12 +253,9 @@ impl Engine {
         });
     }
 
-    fn commit_alone(&mut self, change: Change) {
+    fn commit_alone(&mut self, changes: Vec<Change>) {
         let commit = self.next_commit();
-        self.outputs.push_back(Output::Commit {
-            commit,
-            changes: vec![change],
-        });
+        self.outputs.push_back(Output::Commit { commit, changes });
     }
 
     fn take_drill(&mut self, leg: LegId) -> Option<Drill> {
@@ -337,7 +339,7 @@ impl Engine {
         sample.record.state = CallState::Confirmed;
         sample.record.times.confirmed = Some(now.unix_micros);
         let record = Change::Call(Box::new(sample.record.clone()));
-        self.commit_alone(record);
+        self.commit_alone(vec![record]);
     }
 
     fn end_drill(&mut self, now: Now, leg: LegId, outcome: Outcome) {

@@ -63,6 +63,9 @@ pub enum Change {
         /// What a restart needs; `None` deletes.
         snapshot: Option<Box<Snapshot>>,
     },
+    /// Note that this call is under way and that a restart keeps nothing of it but ends its record; deleted as a
+    /// snapshot is.
+    Unkept(CallId),
     /// Append an event. `NewRemoteCall` is delivered by the ask, all others by the outbox.
     Event(Arc<Event>),
 }

@@ -9,7 +9,7 @@
 //! | `Cancelling` | goes on; the end it was given up for is kept |
 //! | `Ended` | the last refusal or BYE is said again until it is answered; nothing is told |
 //!
-//! Drill calls are not kept: a phone in one is released by its own BYE, CANCEL or session refresh, which get 481, or
+//! Drill calls are not kept, and the shell ends their records: a phone in one is released by its own BYE, CANCEL or session refresh, which get 481, or
 //! by the time its INVITE may take (RFC 3261 §9.1, RFC 4028 §10).
 
 use std::net::IpAddr;

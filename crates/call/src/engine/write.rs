@@ -145,7 +145,7 @@ impl Engine {
                     call,
                     snapshot: None,
                 } => deletes.push(*call),
-                Change::Call(_) | Change::Snapshot { .. } => {}
+                Change::Call(_) | Change::Snapshot { .. } | Change::Unkept(_) => {}
             }
         }
         self.outstanding.push_back(Outstanding {

@@ -31,6 +31,7 @@ impl Ledger {
                 Change::Snapshot { call, snapshot } => {
                     self.rows(*call).snapshot = snapshot.as_deref().cloned();
                 }
+                Change::Unkept(_) => {}
                 Change::Event(event) => self.rows(event.identity.call).append(event),
             }
         }
@@ -40,8 +41,8 @@ impl Ledger {
         self.calls.entry(call).or_default()
     }
 
-    /// Drills have no snapshot: a restart knows nothing of them, and nobody writes again what was refused, so their
-    /// records may stay open.
+    /// Drills have no snapshot: their records are ended by the program's start, not by the engine, and nobody writes
+    /// again what was refused.
     pub(super) fn forget_drills(&mut self) {
         self.calls.retain(|_, rows| {
             let record = rows.record.as_ref();

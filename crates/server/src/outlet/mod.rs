@@ -126,6 +126,9 @@ impl Outlet {
                         snapshot.as_deref(),
                     ));
                 }
+                Change::Unkept(call) => {
+                    batch.snapshots.push(rows::unkept(&self.master_key, call));
+                }
                 Change::Event(event) => {
                     let target = self.target(&event);
                     let callback_id = self.callback_id(&event);

@@ -1,4 +1,5 @@
-//! Calls of a former run: those whose snapshot can be read go on, the others get their one terminal event.
+//! Calls of a former run: those whose snapshot can be read go on, the others get their one terminal event. A drill of
+//! `--dev` has neither snapshot nor events; its record ends.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -80,7 +81,7 @@ impl Outlet {
             let record = text.and_then(|text| serde_json::from_str::<CallRecord>(text).ok());
             let snapshot = rows::read_snapshot(&self.master_key, call, &leftover.sealed);
             match snapshot {
-                Ok(snapshot) => match engine.restore(now, snapshot, record) {
+                Ok(Some(snapshot)) => match engine.restore(now, snapshot, record) {
                     Ok(()) => {
                         restored.taken += 1;
                         restored.peers.extend(engine.peer_of(call));
@@ -90,6 +91,10 @@ impl Outlet {
                         restored.ended += 1;
                     }
                 },
+                Ok(None) => {
+                    self.end(leftover.key, record)?;
+                    restored.ended += 1;
+                }
                 Err(error) => {
                     tracing::error!(%call, error, "the snapshot of a call cannot be read");
                     self.end(leftover.key, record)?;

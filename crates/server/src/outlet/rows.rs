@@ -59,6 +59,12 @@ pub(super) fn snapshot(
     (key, sealed)
 }
 
+/// In the place of a snapshot: the call is under way, and nothing of it can be taken up.
+pub(super) fn unkept(master_key: &MasterKey, call: CallId) -> (CallKey, Option<Vec<u8>>) {
+    let sealed = master_key.seal_bytes(snapshot_place(call.text().as_str()), &[]);
+    (CallKey(call.as_u128()), Some(sealed))
+}
+
 /// The row of an event; its SRTP keys lie sealed beside the body.
 pub(super) fn event(
     master_key: &MasterKey,
@@ -99,16 +105,20 @@ pub(crate) const fn snapshot_place(call: &str) -> Place<'_> {
     }
 }
 
-/// A snapshot as it was, or why it cannot be read.
+/// A snapshot as it was, `None` of a call of which nothing was to be kept, or why it cannot be read.
 pub(super) fn read_snapshot(
     master_key: &MasterKey,
     call: CallId,
     sealed: &[u8],
-) -> Result<Snapshot, String> {
+) -> Result<Option<Snapshot>, String> {
     let plain = master_key
         .open_bytes(snapshot_place(call.text().as_str()), sealed)
         .map_err(|error| error.to_string())?;
-    Snapshot::decode(&plain).map_err(|error| error.to_string())
+    if plain.is_empty() {
+        return Ok(None);
+    }
+    let snapshot = Snapshot::decode(&plain).map_err(|error| error.to_string())?;
+    Ok(Some(snapshot))
 }
 
 /// Where an event's SRTP keys are sealed.

@@ -38,6 +38,7 @@ fn drill_answer_answers_at_once_any_domain() {
             world.records.values().next().unwrap().state,
             CallState::Confirmed
         );
+        assert!(world.unkept.iter().eq(world.records.keys()));
         world.passes(Duration::from_secs(10));
         world.receives(&caller.next("INVITE", "", OFFER));
         world.receives(&caller.ack(""));
@@ -45,6 +46,7 @@ fn drill_answer_answers_at_once_any_domain() {
         assert_eq!(world.heard(), ["SIP/2.0 200 OK", "SIP/2.0 200 OK"]);
         assert_eq!(ended(&world), (EndedBy::Remote, Class::Normal, 200));
         assert!(world.events.is_empty() && world.snapshots.is_empty() && world.asks.is_empty());
+        assert!(world.unkept.is_empty());
         world.everything_is_forgotten();
     }
 }

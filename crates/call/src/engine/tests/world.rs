@@ -1,6 +1,6 @@
 //! One engine, a world of text around it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +71,7 @@ pub(super) struct World {
     pub(super) events: Vec<Arc<Event>>,
     pub(super) records: BTreeMap<CallId, CallRecord>,
     pub(super) snapshots: BTreeMap<CallId, Box<Snapshot>>,
+    pub(super) unkept: BTreeSet<CallId>,
     pub(super) asks: Vec<(CallId, Arc<str>)>,
     pub(super) locates: Vec<Locate>,
     pub(super) log: Vec<LogEntry>,
@@ -163,6 +164,7 @@ impl World {
             events: Vec::new(),
             records: BTreeMap::new(),
             snapshots: BTreeMap::new(),
+            unkept: BTreeSet::new(),
             asks: Vec::new(),
             locates: Vec::new(),
             log: Vec::new(),
@@ -253,8 +255,13 @@ impl World {
                         "a call under way keeps its snapshot"
                     );
                     self.snapshots.remove(&call);
+                    self.unkept.remove(&call);
                 }
             },
+            Change::Unkept(call) => {
+                assert!(self.records[&call].outcome.is_none(), "it is under way");
+                self.unkept.insert(call);
+            }
             Change::Event(event) => {
                 let earlier = self
                     .events

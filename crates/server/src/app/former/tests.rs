@@ -54,6 +54,25 @@ impl Node {
         }
     }
 
+    /// A former run with `--dev` answered a drill and asked its phone nothing more.
+    fn answers_a_drill(&self) -> CallKey {
+        let mut engine = engine(0, 1);
+        let (shard, _inputs) = ShardHandle::new();
+        let invite = request("INVITE", 0, "").replace("sip:alarm@", "sip:drill-answer@");
+        engine.handle_datagram(self.clock.now(), flow(), invite.as_bytes());
+        while let Some(output) = engine.poll_output() {
+            if let Output::Commit { commit, changes } = output {
+                self.outlet.commit(commit, changes, &shard);
+            }
+        }
+        self.store.writer().flush().unwrap();
+        let mut found = Vec::new();
+        let each = |call, _, _| found.push(call);
+        self.store.read(|db| snapshots::each(db, each)).unwrap();
+        assert_eq!(found.len(), 1);
+        found[0]
+    }
+
     /// A former run with one shard holds so many confirmed calls.
     fn holds(&self, count: usize) -> Vec<CallId> {
         let mut engine = engine(0, 1);
@@ -153,7 +172,7 @@ fn engine(place: u16, shards: u16) -> Engine {
             min_session_expires: Duration::from_secs(90),
             timing: Timing::default(),
         },
-        dev: false,
+        dev: true,
         limits: Limits::default(),
     };
     Engine::new(config, Arc::new(directory))
@@ -260,4 +279,26 @@ fn a_call_whose_snapshot_cannot_be_read_is_told_as_over() {
         (row.state.as_ref(), row.class.as_deref()),
         ("ended", Some("internal"))
     );
+}
+
+#[test]
+fn the_record_of_a_drill_ends_with_the_run_it_was_in() {
+    let node = Node::new();
+    let key = node.answers_a_drill();
+    let row = || {
+        let row = node.store.read(|db| calls::find(db, "acme.test", key));
+        row.unwrap().unwrap()
+    };
+    assert_eq!(row().state.as_ref(), "answered");
+    assert_eq!(node.restores(1), 0);
+    let over = row();
+    assert_eq!(
+        (over.state.as_ref(), over.class.as_deref()),
+        ("ended", Some("internal"))
+    );
+    assert!(over.ended_at.is_some());
+    let told = node.store.read(|db| events::of_call(db, key)).unwrap();
+    assert_eq!((told.len(), node.snapshots()), (0, 0));
+    node.restores(1);
+    assert_eq!(row(), over);
 }
