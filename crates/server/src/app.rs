@@ -324,7 +324,11 @@ impl App {
         let control_socket = config.data.control_socket();
         let control =
             control::listen(&control_socket).context("the control socket cannot be opened")?;
-        servers.push(tokio::spawn(control::serve(control, Arc::clone(&operator))));
+        servers.push(tokio::spawn(control::serve(
+            control,
+            Arc::clone(&operator),
+            config.data,
+        )));
         readiness.ready();
         Ok(Self {
             http,

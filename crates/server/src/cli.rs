@@ -143,6 +143,11 @@ pub enum NetworkAction {
         #[arg(value_name = "CIDR", value_parser = network)]
         network: IpNet,
     },
+    /// List the granted networks, one line of JSON each
+    List {
+        /// The tenant's SIP domain; all tenants without it
+        domain: Option<String>,
+    },
     /// Take a source network back
     Remove {
         /// The tenant's SIP domain

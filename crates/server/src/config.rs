@@ -7,7 +7,7 @@ mod sources;
 mod value;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookswitch_sip::flow::Transport;
@@ -140,13 +140,18 @@ impl Folder {
         let master_key_file =
             match sources.one("master-key-file", flags.master_key_file.as_deref())? {
                 Some(given) => given.parse(value::path)?,
-                None => folder.join("master.key"),
+                None => Self::usual_key_file(&folder),
             };
         Ok(Self {
             folder,
             database,
             master_key_file,
         })
+    }
+
+    /// The key's file where no other one is named.
+    pub fn usual_key_file(folder: &Path) -> PathBuf {
+        folder.join("master.key")
     }
 
     /// The file whose lock says that somebody works on the folder.

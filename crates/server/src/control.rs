@@ -4,6 +4,7 @@
 //! `DIR/lock`.
 
 mod exchange;
+mod installation;
 mod lock;
 mod operator;
 mod restore;
@@ -20,8 +21,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::config::Folder;
 use crate::exchange::Imported;
 
+pub use installation::{Installation, OTHER_DATABASE};
 pub use lock::{FolderLock, Taken};
 pub(crate) use operator::domain_name;
 pub use operator::{Operator, is_installed};
@@ -108,6 +111,15 @@ impl Request {
     }
 }
 
+/// A line of the control socket.
+#[derive(Serialize, Deserialize)]
+struct Addressed {
+    /// Whose.
+    installation: Installation,
+    /// What.
+    request: Request,
+}
+
 /// What the operator gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -192,14 +204,15 @@ pub fn listen(path: &Path) -> std::io::Result<tokio::net::UnixListener> {
     Ok(listener)
 }
 
-/// Answers operators until dropped.
-pub async fn serve(listener: tokio::net::UnixListener, operator: Arc<Operator>) {
+/// Answers operators until dropped, as the server that was started with these options.
+pub async fn serve(listener: tokio::net::UnixListener, operator: Arc<Operator>, folder: Folder) {
+    let folder = Arc::new(folder);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let operator = operator.clone();
+                let (operator, folder) = (operator.clone(), folder.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = converse(stream, operator).await {
+                    if let Err(error) = converse(stream, operator, folder).await {
                         tracing::debug!(%error, "an operator's connection broke");
                     }
                 });
@@ -212,7 +225,11 @@ pub async fn serve(listener: tokio::net::UnixListener, operator: Arc<Operator>) 
     }
 }
 
-async fn converse(stream: tokio::net::UnixStream, operator: Arc<Operator>) -> std::io::Result<()> {
+async fn converse(
+    stream: tokio::net::UnixStream,
+    operator: Arc<Operator>,
+    folder: Arc<Folder>,
+) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = tokio::io::BufReader::new(reader);
     loop {
@@ -224,10 +241,14 @@ async fn converse(stream: tokio::net::UnixStream, operator: Arc<Operator>) -> st
         if line.last() != Some(&b'\n') {
             return Ok(());
         }
-        let reply = match serde_json::from_slice::<Request>(&line) {
-            Ok(request) => {
-                let operator = operator.clone();
-                tokio::task::spawn_blocking(move || operator.perform(&request))
+        let reply = match serde_json::from_slice::<Addressed>(&line) {
+            Ok(addressed) => {
+                let (operator, folder) = (operator.clone(), folder.clone());
+                let perform = move || match addressed.installation.refused_by(&folder) {
+                    Some(refusal) => Err(refusal),
+                    None => operator.perform(&addressed.request),
+                };
+                tokio::task::spawn_blocking(perform)
                     .await
                     .unwrap_or_else(|error| Err(Refusal::new("internal", error.to_string())))
                     .unwrap_or_else(Reply::Refused)
@@ -240,14 +261,19 @@ async fn converse(stream: tokio::net::UnixStream, operator: Arc<Operator>) -> st
     }
 }
 
-/// Asks a running server.
-pub fn ask(socket: &Path, request: &Request) -> anyhow::Result<Reply> {
+/// Asks a running server for what is to be done to the installation that these options name.
+pub fn ask(folder: &Folder, request: &Request) -> anyhow::Result<Reply> {
+    let socket = &folder.control_socket();
+    let addressed = Addressed {
+        installation: Installation::of(folder)?,
+        request: request.clone(),
+    };
     let short = ShortPath::of(socket)?;
     let stream = std::os::unix::net::UnixStream::connect(&short.path)
         .with_context(|| format!("nobody answers at {}", socket.display()))?;
     stream.set_read_timeout(Some(request.patience()))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut line = serde_json::to_vec(request)?;
+    let mut line = serde_json::to_vec(&addressed)?;
     line.push(b'\n');
     (&stream).write_all(&line)?;
     let mut answer = String::new();

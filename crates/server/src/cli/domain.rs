@@ -1,11 +1,16 @@
-//! `hookswitch domain …`: through the control socket while a server runs, else on the database.
+//! `hookswitch domain …`: through the control socket while a server runs on the installation that is meant, else on the
+//! database.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
+
 use super::{DomainAction, DomainCommand, NetworkAction, environment, print};
 use crate::config::{Folder, FolderOptions};
-use crate::control::{self, FolderLock, Operator, Reply, Request, Taken, is_installed};
+use crate::control::{
+    self, DomainRow, FolderLock, OTHER_DATABASE, Operator, Reply, Request, Taken, is_installed,
+};
 
 /// A server that is just starting holds the lock before it listens.
 const START_PATIENCE: Duration = Duration::from_secs(5);
@@ -38,18 +43,46 @@ pub(super) fn run(command: &DomainCommand) -> anyhow::Result<()> {
                 network: *network,
             }
         }
+        DomainAction::Network(NetworkAction::List { .. }) => Request::DomainList,
     };
     match perform(&folder, &request)? {
         Reply::DomainAdded(domain) => print(&domain.to_json()),
-        Reply::Domains(rows) => rows
-            .iter()
-            .try_for_each(|row| print(&serde_json::to_string(row)?)),
-        Reply::Done => Ok(()),
+        Reply::Domains(rows) => match &command.action {
+            DomainAction::Network(NetworkAction::List { domain }) => {
+                print_networks(&rows, domain.as_deref())
+            }
+            _ => rows
+                .iter()
+                .try_for_each(|row| print(&serde_json::to_string(row)?)),
+        },
+        Reply::Done => match &command.action {
+            DomainAction::Network(NetworkAction::Add { domain, network }) => {
+                print_network(domain, *network)
+            }
+            _ => Ok(()),
+        },
         Reply::Refused(refusal) => Err(refusal.into()),
         Reply::Restored { .. } | Reply::Imported(_) => {
             anyhow::bail!("the server's answer is not understood")
         }
     }
+}
+
+fn print_networks(rows: &[DomainRow], domain: Option<&str>) -> anyhow::Result<()> {
+    let wanted = domain.map(control::domain_name).transpose()?;
+    let is_wanted = |row: &&DomainRow| wanted.as_ref().is_none_or(|name| *name == row.domain);
+    let mut meant = rows.iter().filter(is_wanted).peekable();
+    if let (Some(name), None) = (&wanted, meant.peek()) {
+        anyhow::bail!("there is no domain {name}");
+    }
+    meant.try_for_each(|row| {
+        let mut networks = row.networks.iter();
+        networks.try_for_each(|network| print_network(&row.domain, *network))
+    })
+}
+
+fn print_network(domain: &str, network: IpNet) -> anyhow::Result<()> {
+    print(&serde_json::json!({ "domain": domain, "network": network }).to_string())
 }
 
 /// The reply; an installation that was made for it is told.
@@ -99,7 +132,13 @@ fn perform_or_make(folder: &Folder, request: &Request) -> anyhow::Result<(Reply,
                 let reply = operator.perform(request).unwrap_or_else(Reply::Refused);
                 return Ok((reply, made));
             }
-            Taken::ByAnother => match control::ask(&folder.control_socket(), request) {
+            Taken::ByAnother => match control::ask(folder, request) {
+                // The folder is another installation's, and nodes that share a database need no lock.
+                Ok(Reply::Refused(refusal)) if refusal.code == OTHER_DATABASE => {
+                    let operator = Operator::open(folder)?;
+                    let reply = operator.perform(request).unwrap_or_else(Reply::Refused);
+                    return Ok((reply, false));
+                }
                 Ok(reply) => return Ok((reply, false)),
                 // The other one may be a command like this one, or a server about to listen.
                 Err(error) if !is_unreachable(&error) || since.elapsed() > START_PATIENCE => {
@@ -144,6 +183,8 @@ fn is_unreachable(error: &anyhow::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::config::FolderOptions;
 
@@ -220,6 +261,40 @@ mod tests {
         };
         assert_eq!(refusal.code, "invalid_file");
         assert!(!made && !missing.exists());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_database_that_is_named_is_the_one_that_is_worked_on() {
+        let parent = tempfile::tempdir().unwrap();
+        let server = folder(&parent.path().join("node"));
+        let Taken::ByUs(_lock) = FolderLock::take(&server).unwrap() else {
+            panic!("nobody else is here");
+        };
+        let operator = Arc::new(Operator::open(&server).unwrap());
+        let listener = control::listen(&server.control_socket()).unwrap();
+        let serving = tokio::spawn(control::serve(listener, operator, server.clone()));
+        let asked = tokio::task::spawn_blocking(move || {
+            let flags = FolderOptions {
+                data: Some(server.folder.display().to_string()),
+                database: Some("postgres://nobody@127.0.0.1:1/none".to_owned()),
+                ..FolderOptions::default()
+            };
+            let named = Folder::read(&flags, &|_| None).unwrap();
+            let mut all = of_acme().to_vec();
+            all.push(Request::DomainAdd {
+                domain: "acme.example.com".to_owned(),
+                open: Vec::new(),
+            });
+            for request in all {
+                let refused = perform_or_make(&named, &request).unwrap_err();
+                let refused = format!("{refused:#}");
+                assert!(refused.contains("--database cannot be opened"), "{refused}");
+            }
+            let (reply, _) = perform_or_make(&server, &Request::DomainList).unwrap();
+            assert_eq!(reply, Reply::Domains(Vec::new()));
+        });
+        asked.await.unwrap();
+        serving.abort();
     }
 
     #[test]

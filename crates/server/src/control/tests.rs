@@ -152,18 +152,23 @@ async fn commands_reach_a_running_server_through_its_socket_however_long_the_pat
     std::fs::create_dir_all(&deep).unwrap();
     for folder_of_socket in [parent.path().to_owned(), deep] {
         let operator = Arc::new(Operator::open(&folder(&parent)).unwrap());
-        let socket = folder_of_socket.join("control.sock");
+        let place = Folder {
+            folder: folder_of_socket.clone(),
+            master_key_file: Folder::usual_key_file(&folder_of_socket),
+            database: None,
+        };
+        let socket = place.control_socket();
         // A socket that a killed server left behind is no obstacle.
         drop(listen(&socket).unwrap());
         let listener = listen(&socket).unwrap();
         let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let server = tokio::spawn(serve(listener, operator));
+        let server = tokio::spawn(serve(listener, operator, place.clone()));
         let asked = tokio::task::spawn_blocking(move || {
-            let added = ask(&socket, &add("acme.example.com")).unwrap();
-            let again = ask(&socket, &add("acme.example.com")).unwrap();
+            let added = ask(&place, &add("acme.example.com")).unwrap();
+            let again = ask(&place, &add("acme.example.com")).unwrap();
             let removed = ask(
-                &socket,
+                &place,
                 &Request::DomainRemove {
                     domain: "acme.example.com".to_owned(),
                 },
@@ -181,9 +186,55 @@ async fn commands_reach_a_running_server_through_its_socket_however_long_the_pat
 #[test]
 fn nobody_listening_is_said_so() {
     let parent = tempfile::tempdir().unwrap();
-    let error = ask(&parent.path().join("control.sock"), &Request::DomainList).unwrap_err();
+    let error = ask(&folder(&parent), &Request::DomainList).unwrap_err();
     assert!(
         error.to_string().starts_with("nobody answers at "),
         "{error}"
     );
+}
+
+/// Options of a command beside those of the server's folder.
+fn naming(server: &Folder, database: Option<&str>, key: Option<&Path>) -> Folder {
+    let flags = FolderOptions {
+        data: Some(server.folder.display().to_string()),
+        database: database.map(str::to_owned),
+        master_key_file: key.map(|key| key.display().to_string()),
+        ..FolderOptions::default()
+    };
+    Folder::read(&flags, &|_| None).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_does_nothing_for_a_command_that_means_another_installation() {
+    let parent = tempfile::tempdir().unwrap();
+    let server = folder(&parent);
+    let operator = Arc::new(Operator::open(&server).unwrap());
+    let listener = listen(&server.control_socket()).unwrap();
+    let serving = tokio::spawn(serve(listener, operator, server.clone()));
+    let other_key = parent.path().join("other.key");
+    std::fs::write(&other_key, "").unwrap();
+    let code = move |folder: Folder| match ask(&folder, &Request::DomainList).unwrap() {
+        Reply::Domains(_) => "done".to_owned(),
+        Reply::Refused(refusal) => refusal.code,
+        other => panic!("{other:?}"),
+    };
+    let asked = tokio::task::spawn_blocking(move || {
+        let postgres = Some("postgres://127.0.0.1:1/none");
+        let own_key = server.folder.join("../node/master.key");
+        let missing = naming(&server, None, Some(Path::new("/nonexistent")));
+        let error = ask(&missing, &Request::DomainList).unwrap_err().to_string();
+        assert!(
+            error.starts_with("--master-key-file /nonexistent: "),
+            "{error}"
+        );
+        [
+            code(naming(&server, None, None)),
+            code(naming(&server, postgres, None)),
+            code(naming(&server, None, Some(&own_key))),
+            code(naming(&server, None, Some(&other_key))),
+        ]
+    });
+    let codes = asked.await.unwrap();
+    assert_eq!(codes, ["done", OTHER_DATABASE, "done", "other_master_key"]);
+    serving.abort();
 }
