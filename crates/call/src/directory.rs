@@ -3,6 +3,7 @@
 mod devices;
 mod trunks;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -174,13 +175,8 @@ impl Tenant {
         mut services: Vec<Arc<CloudSipUa>>,
     ) -> Self {
         services.sort_by(|one, other| {
-            let by_prefix = other
-                .destination_match
-                .literal_prefix()
-                .cmp(&one.destination_match.literal_prefix());
-            by_prefix
-                .then_with(|| one.name.cmp(&other.name))
-                .then_with(|| one.id.cmp(&other.id))
+            let place = |service: &CloudSipUa| Reverse(service.destination_match.literal_prefix());
+            (place(one), &one.name, &one.id).cmp(&(place(other), &other.name, &other.id))
         });
         Self {
             domain: domain.to_ascii_lowercase().into(),
@@ -200,11 +196,8 @@ impl Tenant {
     #[must_use]
     pub fn with_trunks(mut self, mut trunks: Vec<Arc<Trunk>>) -> Self {
         trunks.sort_by(|one, other| {
-            let by_prefix = other
-                .destination_match
-                .literal_prefix()
-                .cmp(&one.destination_match.literal_prefix());
-            by_prefix.then_with(|| one.id.cmp(&other.id))
+            let place = |trunk: &Trunk| Reverse(trunk.destination_match.literal_prefix());
+            (place(one), &one.id).cmp(&(place(other), &other.id))
         });
         self.trunk_patterns =
             PatternIndex::new(trunks.iter().map(|trunk| &trunk.destination_match));
@@ -217,15 +210,8 @@ impl Tenant {
     #[must_use]
     pub fn with_unserved(mut self, mut unserved: Vec<Unserved>) -> Self {
         unserved.sort_by(|one, other| {
-            let by_prefix = other
-                .destination_match
-                .literal_prefix()
-                .cmp(&one.destination_match.literal_prefix());
-            one.kind
-                .cmp(&other.kind)
-                .then(by_prefix)
-                .then_with(|| one.name.cmp(&other.name))
-                .then_with(|| one.id.cmp(&other.id))
+            let place = |it: &Unserved| (it.kind, Reverse(it.destination_match.literal_prefix()));
+            (place(one), &one.name, &one.id).cmp(&(place(other), &other.name, &other.id))
         });
         self.unserved_patterns = PatternIndex::new(
             unserved
@@ -243,17 +229,16 @@ impl Tenant {
 
     /// The first destination without a service whose pattern matches a user.
     pub fn unserved_for(&self, user: &str) -> Option<&Unserved> {
-        let is_match = |place: usize| self.unserved[place].destination_match.is_match(user);
-        let place = self
-            .unserved_patterns
-            .first_match(user, self.unserved.len(), is_match)?;
-        self.unserved.get(place)
+        self.unserved_patterns
+            .candidates(user)
+            .map(|place| &self.unserved[place])
+            .find(|destination| destination.destination_match.is_match(user))
     }
 
     /// The trunks whose pattern matches a user, in the order in which they are tried.
     pub fn trunks_for(&self, user: &str) -> impl Iterator<Item = &Arc<Trunk>> {
         self.trunk_patterns
-            .candidates(user, self.trunks.len())
+            .candidates(user)
             .map(|place| &self.trunks[place])
             .filter(move |trunk| trunk.destination_match.is_match(user))
     }
@@ -285,11 +270,10 @@ impl Tenant {
 
     /// The first service whose pattern matches a user.
     pub fn service_for(&self, user: &str) -> Option<&Arc<CloudSipUa>> {
-        let is_match = |place: usize| self.services[place].destination_match.is_match(user);
-        let place = self
-            .patterns
-            .first_match(user, self.services.len(), is_match)?;
-        self.services.get(place)
+        self.patterns
+            .candidates(user)
+            .map(|place| &self.services[place])
+            .find(|service| service.destination_match.is_match(user))
     }
 }
 

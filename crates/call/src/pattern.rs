@@ -1,12 +1,14 @@
 //! `destinationMatch`: regular expressions that run in linear time.
 
 mod index;
+mod window;
 
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 
 pub use index::PatternIndex;
+use window::Window;
 
 /// Longest pattern in characters.
 pub const MAX_PATTERN: usize = 1_024;
@@ -18,8 +20,8 @@ const MAX_COMPILED: usize = 256 * 1_024;
 pub struct Pattern {
     source: Box<str>,
     regex: Regex,
-    literal: Box<str>,
-    is_anchored: bool,
+    literal_prefix: usize,
+    window: Window,
 }
 
 impl Pattern {
@@ -55,8 +57,8 @@ impl Pattern {
         Ok(Self {
             source: expression.into(),
             regex,
-            literal: literal_prefix(expression).into(),
-            is_anchored: expression.starts_with('^'),
+            literal_prefix: literal_prefix(expression),
+            window: Window::of(expression, ignores_case),
         })
     }
 
@@ -71,13 +73,8 @@ impl Pattern {
     }
 
     /// How many literal characters the pattern begins with; the longer, the more specific.
-    pub fn literal_prefix(&self) -> usize {
-        self.literal.chars().count()
-    }
-
-    /// The text every match begins with, in the case it was written in, and whether that is the beginning of the whole.
-    fn literal(&self) -> (&str, bool) {
-        (&self.literal, self.is_anchored)
+    pub const fn literal_prefix(&self) -> usize {
+        self.literal_prefix
     }
 
     /// The pattern as it was written.
@@ -166,9 +163,9 @@ fn split_literal(source: &str) -> Result<(&str, bool), PatternError> {
     }
 }
 
-/// The literal characters every match must begin with; none when there is a choice at the top.
-fn literal_prefix(expression: &str) -> String {
-    let mut literal = String::new();
+/// How many literal characters every match must begin with; none when there is a choice at the top.
+fn literal_prefix(expression: &str) -> usize {
+    let mut literal = 0;
     if has_top_level_choice(expression) {
         return literal;
     }
@@ -178,26 +175,20 @@ fn literal_prefix(expression: &str) -> String {
         .chars()
         .peekable();
     while let Some(character) = characters.next() {
-        let character = match character {
+        match character {
             '\\' => match characters.next() {
                 Some(escaped)
-                    if !escaped.is_ascii_alphanumeric() && !matches!(escaped, '<' | '>') =>
-                {
-                    escaped
-                }
+                    if !escaped.is_ascii_alphanumeric() && !matches!(escaped, '<' | '>') => {}
                 _ => break,
             },
             '.' | '[' | ']' | '(' | ')' | '{' | '}' | '*' | '+' | '?' | '|' | '^' | '$' => break,
-            plain => plain,
-        };
+            _ => {}
+        }
         match characters.peek() {
             // The character just read may be absent.
             Some('*' | '?' | '{') => break,
-            Some('+') => {
-                literal.push(character);
-                break;
-            }
-            _ => literal.push(character),
+            Some('+') => return literal + 1,
+            _ => literal += 1,
         }
     }
     literal

@@ -1,132 +1,115 @@
-//! The first of many patterns that matches, without asking them all.
+//! Which of many patterns may match a text, without asking them all.
 //!
-//! One pass over the text finds the literals that patterns begin with; only the patterns whose literal is there are
-//! asked, and those that begin with none. What is left out could not have matched.
+//! Each pattern has a window: a few characters that a text must show for it to match. The windows of 64 patterns at a
+//! time are laid side by side, a bit for each, and held against the text at once; only patterns whose window fits are
+//! asked. What an index costs grows with its patterns and their windows, never with the texts it has seen.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::borrow::Cow;
 
 use super::Pattern;
+use super::window::{BEYOND, END, Window, bits, symbol};
 
 /// Below so many patterns it is as fast to ask them all.
 const WORTH_IT: usize = 16;
+/// Patterns side by side.
+const ABREAST: usize = 64;
 
-/// Patterns in the order in which they are asked.
+/// Patterns in the order in which they are asked, named by their places.
 #[derive(Clone, Debug, Default)]
 pub struct PatternIndex {
-    literals: Option<Literals>,
-}
-
-#[derive(Clone, Debug)]
-struct Literals {
-    automaton: AhoCorasick,
-    /// The pattern of each literal, and whether it stands at the beginning of the text.
-    owners: Vec<(usize, bool)>,
-    /// Patterns without a literal.
-    others: Vec<usize>,
+    /// So many are asked in any case.
+    few: usize,
+    groups: Vec<Group>,
 }
 
 impl PatternIndex {
-    /// An index over patterns, which are named by their places from here on.
+    /// An index over patterns.
     pub fn new<'p>(patterns: impl ExactSizeIterator<Item = &'p Pattern>) -> Self {
         if patterns.len() < WORTH_IT {
-            return Self::default();
+            return Self {
+                few: patterns.len(),
+                groups: Vec::new(),
+            };
         }
-        let (mut texts, mut owners, mut others) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, pattern) in patterns.enumerate() {
-            let (literal, is_anchored) = pattern.literal();
-            // Letters fold in ways that ASCII does not know.
-            if literal.is_empty() || !literal.is_ascii() {
-                others.push(place);
-            } else {
-                texts.push(literal);
-                owners.push((place, is_anchored));
-            }
+        let windows: Vec<&Window> = patterns.map(|pattern| &pattern.window).collect();
+        Self {
+            few: 0,
+            groups: windows.chunks(ABREAST).map(Group::new).collect(),
         }
-        let built = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(&texts);
-        // Too much text for an automaton: all are asked.
-        let literals = built.ok().map(|automaton| Literals {
-            automaton,
-            owners,
-            others,
-        });
-        Self { literals }
     }
 
-    /// The first place, of `count`, whose pattern matches `text`, as `is_match` finds out.
-    pub fn first_match(
-        &self,
-        text: &str,
-        count: usize,
-        is_match: impl Fn(usize) -> bool,
-    ) -> Option<usize> {
-        self.candidates(text, count).find(|place| is_match(*place))
-    }
-
-    /// The places, of `count`, whose pattern may match `text`, in order; the others cannot.
-    pub fn candidates(&self, text: &str, count: usize) -> impl Iterator<Item = usize> + use<> {
-        let Some(literals) = self.literals.as_ref().filter(|_| text.is_ascii()) else {
-            return (0..count).chain(Vec::new());
+    /// The places whose pattern may match `text`, in order; the others cannot.
+    pub fn candidates(&self, text: &str) -> impl Iterator<Item = usize> {
+        let symbols: Cow<'_, [u8]> = if text.is_ascii() {
+            text.as_bytes().into()
+        } else {
+            text.chars().map(symbol).collect()
         };
-        let mut candidates = literals.others.clone();
-        for found in literals.automaton.find_overlapping_iter(text) {
-            let (place, is_anchored) = literals.owners[found.pattern().as_usize()];
-            if !is_anchored || found.start() == 0 {
-                candidates.push(place);
+        let groups = self
+            .groups
+            .iter()
+            .zip(0..)
+            .flat_map(move |(group, number)| {
+                bits(group.candidates(&symbols)).map(move |place| number * ABREAST + place)
+            });
+        (0..self.few).chain(groups)
+    }
+}
+
+/// Up to 64 patterns, as bits.
+#[derive(Clone, Debug)]
+struct Group {
+    all: u64,
+    /// Those whose window may be anywhere in a text.
+    floating: u64,
+    /// For each place of a window, for each symbol: whose window has it there, or is shorter.
+    places: Vec<[u64; 1 + BEYOND as usize]>,
+}
+
+impl Group {
+    fn new(windows: &[&Window]) -> Self {
+        let mut group = Self {
+            all: u64::MAX >> (ABREAST - windows.len()),
+            floating: 0,
+            places: Vec::new(),
+        };
+        let longest = windows.iter().map(|window| window.places.len()).max();
+        for place in 0..longest.unwrap_or_default() {
+            let mut any = 0;
+            let mut with = [0; 1 + BEYOND as usize];
+            for (window, number) in windows.iter().zip(0..) {
+                match window.places.get(place) {
+                    Some(set) => bits(*set).for_each(|symbol| with[symbol] |= 1_u64 << number),
+                    None => any |= 1 << number,
+                }
             }
+            group.places.push(with.map(|those| those | any));
         }
-        candidates.sort_unstable();
-        candidates.dedup();
-        (0..0).chain(candidates)
+        for (window, number) in windows.iter().zip(0..) {
+            group.floating |= u64::from(!window.is_anchored) << number;
+        }
+        group
+    }
+
+    fn candidates(&self, text: &[u8]) -> u64 {
+        let fitting = |start: usize, possible: u64| {
+            let symbols = text[start..].iter().chain([&END]);
+            let mut places = self.places.iter().zip(symbols);
+            places.try_fold(possible, |left, (place, symbol)| {
+                (left != 0).then(|| left & place[usize::from(*symbol)])
+            })
+        };
+        let mut found = fitting(0, self.all).unwrap_or_default();
+        for start in 1..=text.len() {
+            let possible = self.floating & !found;
+            if possible == 0 {
+                break;
+            }
+            found |= fitting(start, possible).unwrap_or_default();
+        }
+        found
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn compiled(sources: &[String]) -> Vec<Pattern> {
-        let compiled = sources.iter().map(|source| Pattern::compile(source));
-        compiled.collect::<Result<_, _>>().unwrap()
-    }
-
-    proptest! {
-        #[test]
-        fn the_index_finds_what_asking_all_of_them_finds(
-            sources in prop::collection::vec(
-                "(\\^|)(4|46|468|a|é|k|\\\\\\+46)(\\*|\\?|\\+|)(8|\\[0-9\\]|\\\\d\\{2\\}|\\||)(|\\$)|/(ab|K|4)[0-9]?/i",
-                0..60,
-            ),
-            text in "(\\+|)(4|46|468|a|AB|é|É|k|K|\u{212A})?[0-9a]{0,4}",
-        ) {
-            let patterns = compiled(&sources);
-            let index = PatternIndex::new(patterns.iter());
-            let is_match = |place: usize| patterns[place].is_match(&text);
-            let all = (0..patterns.len()).find(|place| is_match(*place));
-            prop_assert_eq!(index.first_match(&text, patterns.len(), is_match), all);
-        }
-    }
-
-    #[test]
-    fn patterns_whose_literal_is_not_there_are_not_asked() {
-        let sources: Vec<String> = (0..100).map(|number| format!("^46{number:02}")).collect();
-        let patterns = compiled(&sources);
-        let index = PatternIndex::new(patterns.iter());
-        let asked = std::cell::RefCell::new(Vec::new());
-        let found = index.first_match("4671", patterns.len(), |place| {
-            asked.borrow_mut().push(place);
-            patterns[place].is_match("4671")
-        });
-        assert_eq!((found, asked.into_inner()), (Some(71), vec![71]));
-        assert_eq!(
-            index.first_match("xx4671", 100, |_| true),
-            None,
-            "not at the beginning"
-        );
-    }
-}
+mod tests;
