@@ -1,6 +1,7 @@
 //! The engine's view of provisioning: immutable, shared between shards, cheap to change in one place.
 
 mod devices;
+mod grants;
 mod trunks;
 
 use std::cmp::Reverse;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use self::devices::{AuthType, Device, Devices, Mac};
+use self::grants::Grants;
 pub use self::trunks::{Trunk, TrunkCredentials, Unserved, UnservedKind};
 use crate::pattern::{Pattern, PatternIndex};
 use crate::token::Tokens;
@@ -20,7 +22,7 @@ use crate::token::Tokens;
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     tenants: BTreeMap<Arc<str>, Arc<Tenant>>,
-    grants: Vec<(IpNet, Arc<str>)>,
+    grants: Grants,
     own_addresses: BTreeSet<IpAddr>,
     own_names: BTreeSet<Box<str>>,
     tokens: Option<Arc<dyn Tokens>>,
@@ -57,17 +59,17 @@ impl Directory {
     pub fn remove_tenant(&mut self, domain: &str) {
         self.forget_realms(domain);
         self.tenants.remove(domain);
-        self.grants.retain(|(_, granted)| &**granted != domain);
+        self.grants.remove(domain);
     }
 
     /// The operator grants a source network to a tenant.
     pub fn grant(&mut self, network: IpNet, domain: Arc<str>) {
-        self.grants.push((network, domain));
+        self.grants.put(network, domain);
     }
 
     /// Forgets every grant, before the present ones are given.
     pub fn clear_grants(&mut self) {
-        self.grants.clear();
+        self.grants = Grants::default();
     }
 
     /// Callers may carry tokens, which `tokens` reads, where they come from one of the networks `listed` or from one
@@ -80,10 +82,7 @@ impl Directory {
     /// What reads the tokens of callers from `source`; nothing when theirs do not count.
     pub fn tokens(&self, source: IpAddr) -> Option<&dyn Tokens> {
         let is_trusted = self.listed.iter().any(|network| network.contains(&source))
-            || self
-                .grants
-                .iter()
-                .any(|(network, _)| network.contains(&source));
+            || self.grants.of(source).next().is_some();
         self.tokens.as_deref().filter(|_| is_trusted)
     }
 
@@ -128,19 +127,12 @@ impl Directory {
 
     /// Whether the operator granted the network of `source` to `domain`.
     pub fn is_granted(&self, source: IpAddr, domain: &str) -> bool {
-        self.grants
-            .iter()
-            .any(|(network, granted)| &**granted == domain && network.contains(&source))
+        self.grants.of(source).any(|granted| &**granted == domain)
     }
 
     /// Every tenant to which the operator granted a network of `source`, once each.
     pub fn granted(&self, source: IpAddr) -> Vec<&Arc<Tenant>> {
-        let domains: BTreeSet<&str> = self
-            .grants
-            .iter()
-            .filter(|(network, _)| network.contains(&source))
-            .map(|(_, domain)| &**domain)
-            .collect();
+        let domains: BTreeSet<&Arc<str>> = self.grants.of(source).collect();
         domains
             .into_iter()
             .filter_map(|domain| self.tenants.get(domain))
@@ -148,7 +140,7 @@ impl Directory {
     }
 }
 
-/// One customer.
+/// One customer. A clone shares all but the settings: each write to a device makes one.
 #[derive(Clone, Debug)]
 pub struct Tenant {
     /// The SIP domain, in lower case.
@@ -157,7 +149,7 @@ pub struct Tenant {
     pub settings: Settings,
     /// The provisioned devices.
     pub devices: Devices,
-    services: Vec<Arc<CloudSipUa>>,
+    services: Arc<[Arc<CloudSipUa>]>,
     patterns: PatternIndex,
     unserved: Arc<[Unserved]>,
     unserved_patterns: PatternIndex,
@@ -183,7 +175,7 @@ impl Tenant {
             settings,
             devices,
             patterns: PatternIndex::new(services.iter().map(|service| &service.destination_match)),
-            services,
+            services: services.into(),
             unserved: Arc::default(),
             unserved_patterns: PatternIndex::default(),
             trunks: Arc::default(),

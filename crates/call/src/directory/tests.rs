@@ -72,21 +72,27 @@ fn a_granted_network_names_each_of_its_tenants_once() {
     directory.grant("198.51.100.0/25".parse().unwrap(), "a.example".into());
     directory.grant("198.51.100.128/25".parse().unwrap(), "b.example".into());
     directory.grant("203.0.113.0/24".parse().unwrap(), "gone.example".into());
-    let domains = |source: &str| -> Vec<String> {
-        directory
-            .granted(source.parse().unwrap())
+    directory.grant("2001:db8::1/32".parse().unwrap(), "b.example".into());
+    let domains_of = |directory: &Directory, source: &str| -> Vec<String> {
+        let granted = directory.granted(source.parse().unwrap());
+        granted
             .iter()
             .map(|tenant| tenant.domain.to_string())
             .collect()
     };
+    let domains = |source: &str| domains_of(&directory, source);
     assert_eq!(domains("198.51.100.1"), ["a.example"]);
     assert_eq!(domains("198.51.100.200"), ["a.example", "b.example"]);
+    assert_eq!(domains("2001:db8:7::1"), ["b.example"]);
+    assert!(domains("2001:db9::1").is_empty());
     assert!(
         domains("203.0.113.9").is_empty(),
         "a grant outlives its tenant without effect"
     );
     assert!(directory.is_granted("198.51.100.200".parse().unwrap(), "b.example"));
     assert!(!directory.is_granted("198.51.100.1".parse().unwrap(), "b.example"));
+    directory.remove_tenant("a.example");
+    assert_eq!(domains_of(&directory, "198.51.100.200"), ["b.example"]);
 }
 
 #[test]
