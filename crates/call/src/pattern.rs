@@ -4,6 +4,7 @@ mod index;
 mod window;
 
 use std::fmt;
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
@@ -15,11 +16,11 @@ pub const MAX_PATTERN: usize = 1_024;
 /// Most memory one compiled pattern may take, in bytes.
 const MAX_COMPILED: usize = 256 * 1_024;
 
-/// A compiled, unanchored pattern; `/…/` and `/…/i` literals are understood.
+/// A compiled, unanchored pattern; `/…/` and `/…/i` literals are understood. Its clones share what was compiled.
 #[derive(Clone)]
 pub struct Pattern {
     source: Box<str>,
-    regex: Regex,
+    regex: Arc<Regex>,
     literal_prefix: usize,
     window: Window,
 }
@@ -56,14 +57,14 @@ impl Pattern {
             .map_err(|error| PatternError::from_regex(&error))?;
         Ok(Self {
             source: expression.into(),
-            regex,
+            regex: Arc::new(regex),
             literal_prefix: literal_prefix(expression),
             window: Window::of(expression, ignores_case),
         })
     }
 
     /// The compiled expression.
-    pub(crate) const fn regex(&self) -> &Regex {
+    pub(crate) fn regex(&self) -> &Regex {
         &self.regex
     }
 

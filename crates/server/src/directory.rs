@@ -3,6 +3,7 @@
 //! show here. A write to one of many devices costs a part of its tenant's map, not the whole of it.
 
 mod load;
+mod made;
 mod notifications;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,7 +15,7 @@ use hookswitch_api::cloudsipua::RestAuthentication;
 use hookswitch_api::secret::Secret;
 use hookswitch_call::directory::{Devices, Directory, Tenant};
 use hookswitch_call::token::Tokens;
-use hookswitch_store::{MasterKey, Read, Result, Store, UnixMicros, Write, documents};
+use hookswitch_store::{MasterKey, Read, Result, Store, UnixMicros, Write, documents, domains};
 use tokio::sync::watch;
 
 use crate::kind::{CALLBACK, DEVICE};
@@ -83,11 +84,19 @@ pub struct ServiceCallback {
     pub way: Way,
 }
 
+/// The version that is being made.
+#[derive(Default)]
+struct Working {
+    published: Published,
+    /// By tenant, what its documents were made into.
+    kept: BTreeMap<Arc<str>, load::Kept>,
+}
+
 /// Builds, changes and announces what the calls see. Its functions block on the store.
 pub struct Publisher {
     store: Store,
     master_key: Arc<MasterKey>,
-    working: Mutex<Published>,
+    working: Mutex<Working>,
     current: ArcSwap<Published>,
     announce: watch::Sender<Arc<Published>>,
     /// By tenant, the newest version of a device when they were read last.
@@ -101,23 +110,23 @@ impl Publisher {
         master_key: Arc<MasterKey>,
         own: impl IntoIterator<Item = &'o str>,
     ) -> Result<Self> {
-        let mut published = Published {
-            directory: Arc::new(Directory::new(own)),
-            callbacks: BTreeMap::new(),
-        };
+        let mut working = Working::default();
+        working.published.directory = Arc::new(Directory::new(own));
         store.read(|db| {
-            for row in load::all_domains(db)? {
+            for row in domains::all(db)? {
                 let devices = load::devices(db, &master_key, &row.domain)?;
-                published.put(load::tenant(db, &master_key, &row, devices)?);
+                let mut kept = load::Kept::default();
+                let loaded = load::tenant(db, &master_key, &row, devices, &mut kept)?;
+                working.put(loaded, kept);
             }
-            published.put_grants(&load::grants(db)?);
+            working.published.put_grants(&load::grants(db)?);
             Ok(())
         })?;
-        let first = Arc::new(published.clone());
+        let first = Arc::new(working.published.clone());
         Ok(Self {
             store,
             master_key,
-            working: Mutex::new(published),
+            working: Mutex::new(working),
             current: ArcSwap::new(first.clone()),
             announce: watch::Sender::new(first),
             seen: Mutex::default(),
@@ -127,8 +136,11 @@ impl Publisher {
     /// From now on callers may carry tokens, where they come from a network of `listed` or one that was granted.
     pub fn take_tokens(&self, tokens: Arc<dyn Tokens>, listed: &[ipnet::IpNet]) {
         let mut working = self.lock();
-        working.directory_mut().take_tokens(tokens, listed);
-        self.announce(&working);
+        working
+            .published
+            .directory_mut()
+            .take_tokens(tokens, listed);
+        self.announce(&working.published);
     }
 
     /// Where it reads.
@@ -151,21 +163,23 @@ impl Publisher {
         // The lock is held from reading to announcing, so that a later write is never overtaken by an
         // earlier one.
         let mut working = self.lock();
+        let mut kept = working.kept.remove(domain).unwrap_or_default();
+        let directory = &working.published.directory;
         let found = self.store.read(|db| {
-            let Some(row) = hookswitch_store::domains::find(db, domain)? else {
+            let Some(row) = domains::find(db, domain)? else {
                 return Ok(None);
             };
-            let devices = match working.directory.tenant(domain) {
+            let devices = match directory.tenant(domain) {
                 Some(tenant) => tenant.devices.clone(),
                 None => load::devices(db, &self.master_key, domain)?,
             };
-            load::tenant(db, &self.master_key, &row, devices).map(Some)
+            load::tenant(db, &self.master_key, &row, devices, &mut kept).map(Some)
         })?;
         match found {
-            Some(loaded) => working.put(loaded),
-            None => working.remove(domain),
+            Some(loaded) => working.put(loaded, kept),
+            None => working.published.remove(domain),
         }
-        self.announce(&working);
+        self.announce(&working.published);
         Ok(())
     }
 
@@ -179,7 +193,7 @@ impl Publisher {
             draft: false,
         };
         let found = self.store.read(|db| documents::find(db, key))?;
-        if let Some(tenant) = working.directory.tenant(domain) {
+        if let Some(tenant) = working.published.directory.tenant(domain) {
             let devices = match found
                 .as_ref()
                 .map(|document| load::device(&self.master_key, document))
@@ -189,8 +203,11 @@ impl Publisher {
             };
             let mut changed = Tenant::clone(tenant);
             changed.devices = devices;
-            working.directory_mut().put_tenant(Arc::new(changed));
-            self.announce(&working);
+            working
+                .published
+                .directory_mut()
+                .put_tenant(Arc::new(changed));
+            self.announce(&working.published);
         }
         Ok(())
     }
@@ -217,7 +234,7 @@ impl Publisher {
         load: impl FnOnce(&Read<'_>, &Devices) -> Result<Option<Devices>>,
     ) -> Result<()> {
         let mut working = self.lock();
-        let Some(tenant) = working.directory.tenant(domain) else {
+        let Some(tenant) = working.published.directory.tenant(domain) else {
             self.seen().remove(domain);
             return Ok(());
         };
@@ -229,15 +246,18 @@ impl Publisher {
         if let Some(devices) = devices {
             let mut changed = Tenant::clone(tenant);
             changed.devices = devices;
-            working.directory_mut().put_tenant(Arc::new(changed));
-            self.announce(&working);
+            working
+                .published
+                .directory_mut()
+                .put_tenant(Arc::new(changed));
+            self.announce(&working.published);
         }
         Ok(())
     }
 
     /// The tenants there are, and those that were removed and are not forgotten yet.
     pub fn all_domains(&self) -> Result<Vec<String>> {
-        let stored = self.store.read(load::all_domains)?;
+        let stored = self.store.read(domains::all)?;
         let stored = stored.into_iter().map(|row| row.domain);
         let known = self.current();
         let known = known.domains().map(ToString::to_string);
@@ -249,8 +269,8 @@ impl Publisher {
     pub fn refresh_networks(&self) -> Result<()> {
         let mut working = self.lock();
         let grants = self.store.read(load::grants)?;
-        working.put_grants(&grants);
-        self.announce(&working);
+        working.published.put_grants(&grants);
+        self.announce(&working.published);
         Ok(())
     }
 
@@ -267,7 +287,7 @@ impl Publisher {
         self.refresh_tenant(domain)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Published> {
+    fn lock(&self) -> MutexGuard<'_, Working> {
         self.working
             .lock()
             .expect("no panic while the lock is held")
@@ -277,8 +297,8 @@ impl Publisher {
         self.seen.lock().expect("no panic while the lock is held")
     }
 
-    fn announce(&self, working: &Published) {
-        let version = Arc::new(working.clone());
+    fn announce(&self, published: &Published) {
+        let version = Arc::new(published.clone());
         self.current.store(version.clone());
         self.announce.send_replace(version);
     }
@@ -301,6 +321,13 @@ fn callback_key<'a>(domain: &'a str, service: &'a str) -> documents::Key<'a> {
         kind: CALLBACK,
         id: service,
         draft: false,
+    }
+}
+
+impl Working {
+    fn put(&mut self, loaded: load::Loaded, kept: load::Kept) {
+        self.kept.insert(loaded.tenant.domain.clone(), kept);
+        self.published.put(loaded);
     }
 }
 

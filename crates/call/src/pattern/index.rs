@@ -5,6 +5,7 @@
 //! asked. What an index costs grows with its patterns and their windows, never with the texts it has seen.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::Pattern;
 use super::window::{BEYOND, END, Window, bits, symbol};
@@ -14,12 +15,12 @@ const WORTH_IT: usize = 16;
 /// Patterns side by side.
 const ABREAST: usize = 64;
 
-/// Patterns in the order in which they are asked, named by their places.
+/// Patterns in the order in which they are asked, named by their places. A clone shares them.
 #[derive(Clone, Debug, Default)]
 pub struct PatternIndex {
     /// So many are asked in any case.
     few: usize,
-    groups: Vec<Group>,
+    groups: Arc<[Group]>,
 }
 
 impl PatternIndex {
@@ -28,7 +29,7 @@ impl PatternIndex {
         if patterns.len() < WORTH_IT {
             return Self {
                 few: patterns.len(),
-                groups: Vec::new(),
+                groups: Arc::default(),
             };
         }
         let windows: Vec<&Window> = patterns.map(|pattern| &pattern.window).collect();

@@ -10,16 +10,18 @@ use hookswitch_api::device::parse_mac;
 use hookswitch_api::secret::Secret;
 use hookswitch_api::{cloudsipua, settings};
 use hookswitch_call::directory::{
-    AuthType, CloudSipUa, Device, Devices, OutboundPolicy, Settings, Tenant,
+    AuthType, CloudSipUa, Device, Devices, OutboundPolicy, Settings, Tenant, Trunk, Unserved,
+    UnservedKind,
 };
 use hookswitch_call::pattern::Pattern;
 use hookswitch_sip::auth::Ha1;
 use hookswitch_store::documents::{self, Document, Page};
-use hookswitch_store::domains::{self, Domain};
+use hookswitch_store::domains::Domain;
 use hookswitch_store::{MasterKey, Read, Result, networks};
 use ipnet::IpNet;
 use serde_json::Value;
 
+use super::made::Made;
 use super::{Callbacks, ServiceCallback, Way, notifications};
 use crate::kind::{self, CALLBACK, CLOUD_SIP_UA, DEVICE, NOTIFICATION_SETTINGS};
 use crate::secrets;
@@ -33,17 +35,13 @@ pub(super) struct Loaded {
     pub(super) callbacks: Callbacks,
 }
 
-/// Every tenant's row.
-pub(super) fn all_domains(db: &Read<'_>) -> Result<Vec<Domain>> {
-    let mut rows: Vec<Domain> = Vec::new();
-    loop {
-        let after = rows.last().map(|row| row.domain.clone());
-        let page = domains::list(db, after.as_deref(), BATCH)?;
-        if page.is_empty() {
-            return Ok(rows);
-        }
-        rows.extend(page);
-    }
+/// What the documents of one tenant were made into.
+#[derive(Default)]
+pub(super) struct Kept {
+    services: Made<(Arc<CloudSipUa>, Arc<ServiceCallback>)>,
+    ways: Made<Vec<notifications::Named>>,
+    trunks: Made<Arc<Trunk>>,
+    unserved: BTreeMap<UnservedKind, Made<Unserved>>,
 }
 
 /// Every document of a kind that is not a draft, handed out one by one.
@@ -51,7 +49,7 @@ fn each_of_kind(
     db: &Read<'_>,
     domain: &str,
     kind: &str,
-    mut each: impl FnMut(&Document),
+    mut each: impl FnMut(Document),
 ) -> Result<()> {
     let mut after: Option<String> = None;
     loop {
@@ -64,16 +62,31 @@ fn each_of_kind(
         let Some(last) = documents.last() else {
             return Ok(());
         };
-        documents.iter().for_each(&mut each);
         after = Some(last.id.clone());
+        documents.into_iter().for_each(&mut each);
     }
+}
+
+/// All of them.
+fn all_of_kind(db: &Read<'_>, domain: &str, kind: &str) -> Result<Vec<Document>> {
+    let mut all = Vec::new();
+    each_of_kind(db, domain, kind, |document| all.push(document))?;
+    Ok(all)
+}
+
+fn left_out(document: &Document, why: &str) {
+    let Document {
+        domain, kind, id, ..
+    } = document;
+    tracing::error!(%domain, %kind, %id, why, "a stored document is left out");
 }
 
 /// A tenant's devices.
 pub(super) fn devices(db: &Read<'_>, master_key: &MasterKey, domain: &str) -> Result<Devices> {
     let mut found: Vec<(String, Device)> = Vec::new();
     each_of_kind(db, domain, DEVICE.name, |document| {
-        found.push((document.id.clone(), device(master_key, document)));
+        let device = device(master_key, &document);
+        found.push((document.id, device));
     })?;
     Ok(found
         .iter()
@@ -164,59 +177,47 @@ pub(super) fn tenant(
     master_key: &MasterKey,
     row: &Domain,
     devices: Devices,
+    kept: &mut Kept,
 ) -> Result<Loaded> {
+    let domain = &row.domain;
     let mut disabled = BTreeSet::new();
-    each_of_kind(db, &row.domain, CALLBACK, |document| {
-        disabled.insert(document.id.clone());
+    each_of_kind(db, domain, CALLBACK, |document| {
+        disabled.insert(document.id);
     })?;
-    let mut stored = Vec::new();
-    each_of_kind(db, &row.domain, CLOUD_SIP_UA.name, |document| {
-        stored.push(document.clone());
+    let services = all_of_kind(db, domain, CLOUD_SIP_UA.name)?;
+    kept.services.renew(services, |document| {
+        let opened = CLOUD_SIP_UA.open(master_key, document)?;
+        let made = service(&document.id, Value::Object(opened));
+        Ok(made.map_err(|why| left_out(document, &why)).ok())
+    })?;
+    let settings_of = all_of_kind(db, domain, NOTIFICATION_SETTINGS.name)?;
+    kept.ways.renew(settings_of, |document| {
+        let opened = NOTIFICATION_SETTINGS.open(master_key, document)?;
+        let made = notifications::ways(Value::Object(opened));
+        Ok(made.map_err(|why| left_out(document, &why)).ok())
     })?;
 
     let mut services = Vec::new();
     let mut callbacks = BTreeMap::new();
-    for document in &stored {
-        let is_disabled = disabled.contains(&document.id);
-        let opened = CLOUD_SIP_UA.open(master_key, document)?;
-        match service(&document.id, Value::Object(opened), is_disabled) {
-            Ok((service, callback)) => {
-                callbacks.insert(service.id.clone(), Arc::new(callback));
-                services.push(Arc::new(service));
-            }
-            Err(why) => {
-                tracing::error!(
-                    domain = row.domain,
-                    id = document.id,
-                    why,
-                    "a stored service is left out"
-                );
-            }
+    for (service, callback) in kept.services.iter() {
+        let (mut service, mut callback) = (service.clone(), callback.clone());
+        if disabled.contains(&*service.id) {
+            Arc::make_mut(&mut service).disabled = true;
+            Arc::make_mut(&mut callback).disabled = true;
         }
+        callbacks.insert(service.id.clone(), callback);
+        services.push(service);
     }
-    let mut settings_of = Vec::new();
-    each_of_kind(db, &row.domain, NOTIFICATION_SETTINGS.name, |document| {
-        settings_of.push(document.clone());
-    })?;
-    for document in &settings_of {
-        let opened = NOTIFICATION_SETTINGS.open(master_key, document)?;
-        match notifications::ways(Value::Object(opened)) {
-            Ok(ways) => callbacks.extend(ways.into_iter().map(|(id, mut way)| {
-                way.disabled = disabled.contains(&*id);
-                (id, Arc::new(way))
-            })),
-            Err(why) => {
-                tracing::error!(
-                    domain = row.domain,
-                    why,
-                    "stored notification settings are left out"
-                );
-            }
+    for (id, callback) in kept.ways.iter().flatten() {
+        let mut callback = callback.clone();
+        if disabled.contains(&**id) {
+            Arc::make_mut(&mut callback).disabled = true;
         }
+        callbacks.insert(id.clone(), callback);
     }
-    let tenant = Tenant::new(&row.domain, settings(row), devices, services)
-        .with_trunks(trunks::trunks(db, master_key, &row.domain)?)
-        .with_unserved(trunks::unserved(db, &row.domain)?);
+    let tenant = Tenant::new(domain, settings(row), devices, services)
+        .with_trunks(trunks::trunks(db, master_key, domain, &mut kept.trunks)?)
+        .with_unserved(trunks::unserved(db, domain, &mut kept.unserved)?);
     let (secret, previous) = secrets::webhook_secrets(master_key, row)?;
     Ok(Loaded {
         tenant: Arc::new(tenant),
@@ -231,8 +232,7 @@ pub(super) fn tenant(
 fn service(
     id: &str,
     opened: Value,
-    disabled: bool,
-) -> std::result::Result<(CloudSipUa, ServiceCallback), String> {
+) -> std::result::Result<(Arc<CloudSipUa>, Arc<ServiceCallback>), String> {
     let document: cloudsipua::CloudSipUa =
         serde_json::from_value(opened).map_err(|error| error.to_string())?;
     let destination_match =
@@ -251,15 +251,15 @@ fn service(
         destination_match,
         callback_base_url: base_url.clone(),
         callback_timeout: timeout,
-        disabled,
+        disabled: false,
     };
     let callback = ServiceCallback {
         callback_id,
         base_url,
         timeout,
         authentication: document.rest_authentication.into(),
-        disabled,
+        disabled: false,
         way: Way::Named,
     };
-    Ok((service, callback))
+    Ok((Arc::new(service), Arc::new(callback)))
 }

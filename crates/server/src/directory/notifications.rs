@@ -12,8 +12,11 @@ use crate::notify::{ALARMS, SIP_EVENTS, callback_id};
 /// `httpTimeout` when nobody says, in milliseconds.
 const USUAL_TIMEOUT: u32 = 15_000;
 
+/// A way with the id it has beside those of services.
+pub(super) type Named = (Arc<str>, Arc<ServiceCallback>);
+
 /// The ways that the settings name.
-pub(super) fn ways(opened: Value) -> Result<Vec<(Arc<str>, ServiceCallback)>, String> {
+pub(super) fn ways(opened: Value) -> Result<Vec<Named>, String> {
     let settings: NotificationSettings =
         serde_json::from_value(opened).map_err(|error| error.to_string())?;
     let is_http = settings.use_http_events == Some(true);
@@ -46,7 +49,7 @@ pub(super) fn ways(opened: Value) -> Result<Vec<(Arc<str>, ServiceCallback)>, St
             disabled: false,
             way,
         };
-        Some((id.into(), callback))
+        Some((id.into(), Arc::new(callback)))
     });
     Ok(ways.collect())
 }
@@ -59,7 +62,7 @@ mod tests {
 
     fn named(settings: Value) -> Vec<(String, String, Way)> {
         let ways = ways(settings).unwrap().into_iter();
-        ways.map(|(id, way)| (id.to_string(), way.base_url.to_string(), way.way))
+        ways.map(|(id, way)| (id.to_string(), way.base_url.to_string(), way.way.clone()))
             .collect()
     }
 

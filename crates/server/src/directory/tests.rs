@@ -121,6 +121,39 @@ fn a_write_is_announced_and_older_versions_stay_as_they_were() {
 }
 
 #[test]
+fn a_service_is_made_again_when_its_document_changed_and_only_then() {
+    let world = World::new();
+    world.put_service("s1", false, "^1");
+    world.put_service("s2", false, "^2");
+    let publisher = world.publisher();
+    let service = |id: &str| {
+        let directory = publisher.current().directory.clone();
+        directory.tenant(ACME).unwrap().service(id).cloned()
+    };
+    let (first, second) = (service("s1").unwrap(), service("s2").unwrap());
+    world.put_service("s2", false, "^3");
+    publisher.refresh_tenant(ACME).unwrap();
+    assert!(Arc::ptr_eq(&service("s1").unwrap(), &first));
+    assert!(!Arc::ptr_eq(&service("s2").unwrap(), &second));
+    assert_eq!(
+        service_for(&publisher.current(), "3").as_deref(),
+        Some("s2")
+    );
+    assert_eq!(service_for(&publisher.current(), "2"), None);
+
+    publisher.switch_callback(ACME, "s1", false).unwrap();
+    assert!(service("s1").unwrap().disabled);
+    assert!(publisher.current().callback(ACME, "s1").unwrap().disabled);
+    publisher.switch_callback(ACME, "s1", true).unwrap();
+    assert!(!service("s1").unwrap().disabled);
+
+    let delete_all = |db: &Write<'_>| documents::delete_all(db, ACME, CLOUD_SIP_UA.name, false);
+    world.store.write(delete_all).unwrap();
+    publisher.refresh_tenant(ACME).unwrap();
+    assert!(service("s1").is_none());
+}
+
+#[test]
 fn devices_come_and_go_one_by_one_and_stay_when_their_tenant_changes() {
     let world = World::new();
     let publisher = world.publisher();

@@ -1,5 +1,6 @@
 //! From stored trunks, alarm bridges and media services to what the calls see.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hookswitch_api::secret::Secret;
@@ -9,12 +10,12 @@ use hookswitch_call::pattern::Pattern;
 use hookswitch_call::rewrite::Rewrite;
 use hookswitch_sip::auth::Ha1;
 use hookswitch_sip::flow::Transport;
-use hookswitch_store::documents::Document;
 use hookswitch_store::{MasterKey, Read, Result};
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::each_of_kind;
+use super::{all_of_kind, left_out};
+use crate::directory::made::Made;
 use crate::kind::{self, ALARM_BRIDGE, MEDIA_SERVICE, TRUNK};
 
 /// A tenant's trunks.
@@ -22,51 +23,42 @@ pub(super) fn trunks(
     db: &Read<'_>,
     master_key: &MasterKey,
     domain: &str,
+    kept: &mut Made<Arc<Trunk>>,
 ) -> Result<Vec<Arc<Trunk>>> {
-    let mut stored = Vec::new();
-    each_of_kind(db, domain, TRUNK.name, |document| {
-        stored.push(document.clone());
-    })?;
-    let mut trunks = Vec::new();
-    for document in &stored {
+    kept.renew(all_of_kind(db, domain, TRUNK.name)?, |document| {
         let opened = Value::Object(TRUNK.open(master_key, document)?);
-        match trunk(&document.id, opened) {
-            Ok(trunk) => trunks.push(Arc::new(trunk)),
-            Err(why) => left_out(document, &why),
-        }
-    }
-    Ok(trunks)
+        let made = trunk(&document.id, opened).map(Arc::new);
+        Ok(made.map_err(|why| left_out(document, &why)).ok())
+    })?;
+    Ok(kept.iter().cloned().collect())
 }
 
 /// A tenant's destinations of which no service runs here.
-pub(super) fn unserved(db: &Read<'_>, domain: &str) -> Result<Vec<Unserved>> {
-    let mut found = Vec::new();
+pub(super) fn unserved(
+    db: &Read<'_>,
+    domain: &str,
+    kept: &mut BTreeMap<UnservedKind, Made<Unserved>>,
+) -> Result<Vec<Unserved>> {
     for (kind, name) in [
         (UnservedKind::AlarmBridge, ALARM_BRIDGE.name),
         (UnservedKind::MediaService, MEDIA_SERVICE.name),
     ] {
-        each_of_kind(db, domain, name, |document| {
+        let kept = kept.entry(kind).or_default();
+        kept.renew(all_of_kind(db, domain, name)?, |document| {
             let stored = kind::parse(document);
             let pattern = stored["destinationMatch"].as_str().unwrap_or_default();
-            match Pattern::compile(pattern) {
-                Ok(destination_match) => found.push(Unserved {
-                    kind,
-                    id: document.id.as_str().into(),
-                    name: stored["name"].as_str().unwrap_or_default().into(),
-                    destination_match,
-                }),
-                Err(why) => left_out(document, &why.to_string()),
-            }
+            let made = Pattern::compile(pattern).map(|destination_match| Unserved {
+                kind,
+                id: document.id.as_str().into(),
+                name: stored["name"].as_str().unwrap_or_default().into(),
+                destination_match,
+            });
+            Ok(made
+                .map_err(|why| left_out(document, &why.to_string()))
+                .ok())
         })?;
     }
-    Ok(found)
-}
-
-fn left_out(document: &Document, why: &str) {
-    let Document {
-        domain, kind, id, ..
-    } = document;
-    tracing::error!(%domain, %kind, %id, why, "a stored document is left out");
+    Ok(kept.values().flat_map(Made::iter).cloned().collect())
 }
 
 fn trunk(id: &str, opened: Value) -> std::result::Result<Trunk, String> {
