@@ -2,10 +2,9 @@
 
 use hookswitch_api::alarmbridge::AlarmBridge;
 use hookswitch_api::error::FieldError;
-use hookswitch_store::Error;
 
 use super::Rest;
-use super::cloudsipua::{check_pattern, check_signing, complete_callback_id};
+use super::cloudsipua::{Service, complete_callback_id};
 use super::destinations::{Destination, Words};
 use super::documents::{Form, Provisioned, Target};
 use crate::kind::{ALARM_BRIDGE, Kind};
@@ -14,14 +13,12 @@ impl Provisioned for AlarmBridge {
     const KIND: &'static Kind = &ALARM_BRIDGE;
 
     fn check(&self, rest: &Rest) -> Vec<FieldError> {
-        let mut faults = self.validate(rest.plain_http());
-        check_pattern("/destinationMatch", &self.destination_match, &mut faults);
-        if faults.is_empty() {
-            let url = self.callback_base_url.as_deref();
-            faults.extend(url.and_then(|url| rest.check_target("/callbackBaseUrl", url)));
-            faults.extend(check_signing(&self.rest_authentication));
-        }
-        faults
+        let service = Service {
+            pattern: &self.destination_match,
+            url: self.callback_base_url.as_deref(),
+            signing: &self.rest_authentication,
+        };
+        service.check(rest, self.validate(rest.plain_http()))
     }
 
     fn complete(
@@ -34,10 +31,6 @@ impl Provisioned for AlarmBridge {
         let kept = previous.and_then(|previous| previous.callback_id.as_ref());
         complete_callback_id(&mut self.callback_id, kept);
         Ok(Vec::new())
-    }
-
-    fn publish(rest: &Rest, domain: &str, _: &str) -> Result<(), Error> {
-        rest.publisher.refresh_tenant(domain)
     }
 
     fn remarks(&self) -> Vec<FieldError> {

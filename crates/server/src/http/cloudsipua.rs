@@ -18,14 +18,12 @@ impl Provisioned for CloudSipUa {
     const KIND: &'static Kind = &CLOUD_SIP_UA;
 
     fn check(&self, rest: &Rest) -> Vec<FieldError> {
-        let mut faults = self.validate(rest.plain_http());
-        check_pattern("/destinationMatch", &self.destination_match, &mut faults);
-        // What a type can check by itself comes first: a wrong form needs no second opinion.
-        if faults.is_empty() {
-            faults.extend(rest.check_target("/callbackBaseUrl", &self.callback_base_url));
-            faults.extend(check_signing(&self.rest_authentication));
-        }
-        faults
+        let service = Service {
+            pattern: &self.destination_match,
+            url: Some(&self.callback_base_url),
+            signing: &self.rest_authentication,
+        };
+        service.check(rest, self.validate(rest.plain_http()))
     }
 
     fn complete(
@@ -54,10 +52,6 @@ impl Provisioned for CloudSipUa {
     fn write_along(db: &Write<'_>, domain: &str, id: &str) -> Result<(), Error> {
         directory::switch_on(db, domain, id)
     }
-
-    fn publish(rest: &Rest, domain: &str, _: &str) -> Result<(), Error> {
-        rest.publisher.refresh_tenant(domain)
-    }
 }
 
 impl Destination for CloudSipUa {
@@ -71,6 +65,30 @@ impl Destination for CloudSipUa {
         what: "Calls it matches are handed to an application, which steers them over HTTP.",
         example: include_str!("examples/cloudsipua.json"),
     };
+}
+
+/// What services of every kind have in common.
+pub(super) struct Service<'s> {
+    /// `destinationMatch`.
+    pub(super) pattern: &'s str,
+    /// `callbackBaseUrl`.
+    pub(super) url: Option<&'s str>,
+    /// `restAuthentication`.
+    pub(super) signing: &'s [RestAuthentication],
+}
+
+impl Service<'_> {
+    /// What is wrong with it, beside the `faults` of its form.
+    pub(super) fn check(&self, rest: &Rest, mut faults: Vec<FieldError>) -> Vec<FieldError> {
+        check_pattern("/destinationMatch", self.pattern, &mut faults);
+        // What a type can check by itself comes first: a wrong form needs no second opinion.
+        if faults.is_empty() {
+            let wrong = |url| rest.check_target("/callbackBaseUrl", url);
+            faults.extend(self.url.and_then(wrong));
+            faults.extend(check_signing(self.signing));
+        }
+        faults
+    }
 }
 
 /// Whether a pattern compiles, where there is one.

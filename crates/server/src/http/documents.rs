@@ -62,7 +62,9 @@ pub(super) trait Provisioned: Serialize + DeserializeOwned + Send + Sync + 'stat
     }
 
     /// Lets the calls see a document that was written or deleted.
-    fn publish(rest: &Rest, domain: &str, id: &str) -> Result<(), Error>;
+    fn publish(rest: &Rest, domain: &str, _id: &str) -> Result<(), Error> {
+        rest.publisher.refresh_tenant(domain)
+    }
 
     /// What is wrong with the change from `previous`.
     fn check_change(&self, _previous: &Self) -> Vec<FieldError> {

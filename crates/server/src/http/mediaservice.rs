@@ -2,10 +2,9 @@
 
 use hookswitch_api::error::FieldError;
 use hookswitch_api::mediaservice::MediaService;
-use hookswitch_store::Error;
 
 use super::Rest;
-use super::cloudsipua::{check_pattern, check_signing, complete_callback_id};
+use super::cloudsipua::{Service, complete_callback_id};
 use super::destinations::{Destination, Words};
 use super::documents::{Form, Provisioned, Target};
 use crate::kind::{Kind, MEDIA_SERVICE};
@@ -14,15 +13,12 @@ impl Provisioned for MediaService {
     const KIND: &'static Kind = &MEDIA_SERVICE;
 
     fn check(&self, rest: &Rest) -> Vec<FieldError> {
-        let mut faults = self.validate(rest.plain_http());
-        check_pattern("/destinationMatch", &self.destination_match, &mut faults);
-        if faults.is_empty() {
-            faults.extend(rest.check_target("/callbackBaseUrl", &self.callback_base_url));
-            faults.extend(check_signing(
-                self.rest_authentication.as_deref().unwrap_or_default(),
-            ));
-        }
-        faults
+        let service = Service {
+            pattern: &self.destination_match,
+            url: Some(&self.callback_base_url),
+            signing: self.rest_authentication.as_deref().unwrap_or_default(),
+        };
+        service.check(rest, self.validate(rest.plain_http()))
     }
 
     fn complete(
@@ -35,10 +31,6 @@ impl Provisioned for MediaService {
         let kept = previous.and_then(|previous| previous.callback_id.as_ref());
         complete_callback_id(&mut self.callback_id, kept);
         Ok(Vec::new())
-    }
-
-    fn publish(rest: &Rest, domain: &str, _: &str) -> Result<(), Error> {
-        rest.publisher.refresh_tenant(domain)
     }
 }
 

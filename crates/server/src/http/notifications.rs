@@ -88,10 +88,6 @@ impl<const OF_RECORDING: bool> Provisioned for Settings<OF_RECORDING> {
         directory::switch_on(db, domain, notify::SIP_EVENTS)?;
         notifications::begin(db, domain)
     }
-
-    fn publish(rest: &Rest, domain: &str, _: &str) -> Result<(), Error> {
-        rest.publisher.refresh_tenant(domain)
-    }
 }
 
 /// Why this node cannot publish to a topic, if it cannot.

@@ -16,7 +16,6 @@ use hookswitch_api::secret::{MASK, Secret};
 use hookswitch_api::trunk::{Trunk, TrunkType};
 use hookswitch_call::rewrite::Rewrite;
 use hookswitch_sip::auth::{Algorithm, Ha1};
-use hookswitch_store::Error;
 use serde_json::{Map, Value, json};
 use utoipa_axum::router::UtoipaMethodRouter;
 
@@ -79,10 +78,6 @@ impl Provisioned for Trunk {
         self.hashes = Some(Secret::from(hashes.write()));
         self.password = Some(Secret::from(MASK));
         self.new_password = Some(password);
-    }
-
-    fn publish(rest: &Rest, domain: &str, _: &str) -> Result<(), Error> {
-        rest.publisher.refresh_tenant(domain)
     }
 
     fn check_change(&self, previous: &Self) -> Vec<FieldError> {
