@@ -16,7 +16,7 @@ use super::allowed::{Allowed, Look};
 use super::error::ApiError;
 use super::query::Query;
 use super::{Rest, blocking, reply};
-use crate::calendar::date_of;
+use crate::calendar::{date_of, days_since_epoch};
 
 /// Microseconds of a day.
 const DAY: u64 = 86_400_000_000;
@@ -111,11 +111,12 @@ fn interval(
     let behind = match size {
         BucketSize::Month => {
             let (year, month, _) = date_of(to / 1_000_000);
-            let mut day = Width::Day.bucket(UnixMicros(to)).0;
-            while date_of(day / 1_000_000).0 == year && date_of(day / 1_000_000).1 == month {
-                day += DAY;
-            }
-            day
+            let (year, month) = if month == 12 {
+                (year + 1, 1)
+            } else {
+                (year, month + 1)
+            };
+            days_since_epoch(year, month, 1).saturating_mul(DAY)
         }
         BucketSize::Hour | BucketSize::Day => to.saturating_add(1),
     };
@@ -182,7 +183,6 @@ fn name_of(bucket: UnixMicros, size: BucketSize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calendar::days_since_epoch;
 
     fn at(year: u64, month: u64, day: u64, hour: u64) -> u64 {
         (days_since_epoch(year, month, day) * 24 + hour) * 3_600_000_000
@@ -216,6 +216,16 @@ mod tests {
         assert_eq!(days, (at(2024, 2, 29, 0), at(2024, 3, 2, 5) + 7_001));
         let months = bounds(&asked, BucketSize::Month).unwrap();
         assert_eq!(months, (at(2024, 2, 1, 0), at(2024, 4, 1, 0)));
+    }
+
+    #[test]
+    fn the_last_month_of_a_year_and_of_all_time_ends_as_others_do() {
+        let day = at(2025, 12, 7, 0);
+        let months = bounds(&query(Some(day), Some(day)), BucketSize::Month).unwrap();
+        assert_eq!(months, (at(2025, 12, 1, 0), at(2026, 1, 1, 0)));
+        let (from, before) =
+            bounds(&query(Some(u64::MAX), Some(u64::MAX)), BucketSize::Month).unwrap();
+        assert!(from < before);
     }
 
     #[test]
