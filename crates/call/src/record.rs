@@ -176,3 +176,31 @@ pub struct CallRecord {
     /// How it ended.
     pub outcome: Option<Arc<Outcome>>,
 }
+
+impl CallRecord {
+    /// A call that has just come in, at a Unix time in microseconds.
+    pub fn offered(identity: Arc<Identity>, at: u64, trace: Arc<[TraceStep]>) -> Self {
+        Self {
+            identity,
+            state: CallState::Offered,
+            session_reference_id: None,
+            times: Times {
+                offered: at,
+                ..Times::default()
+            },
+            local: None,
+            remote: None,
+            trace,
+            outcome: None,
+        }
+    }
+
+    /// The same, over at once.
+    #[must_use]
+    pub fn refused(mut self, outcome: Outcome) -> Self {
+        self.state = CallState::Ended;
+        self.times.ended = Some(self.times.offered);
+        self.outcome = Some(Arc::new(outcome));
+        self
+    }
+}

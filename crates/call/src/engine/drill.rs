@@ -25,7 +25,7 @@ use super::ladder::Known;
 use super::offer::source_user;
 use super::{Change, Due, Engine, Output, Party, Past};
 use crate::outcome::{EndedBy, Outcome};
-use crate::record::{CallRecord, CallState, Direction, Identity, MediaSummary, Times};
+use crate::record::{CallRecord, CallState, Direction, Identity, MediaSummary};
 use crate::route::TraceStep;
 
 /// One call in so many leaves a record.
@@ -133,19 +133,7 @@ impl Engine {
             "matched",
             "--dev answers drill destinations itself",
         );
-        let record = CallRecord {
-            identity: Arc::new(identity),
-            state: CallState::Offered,
-            session_reference_id: None,
-            times: Times {
-                offered: now.unix_micros,
-                ..Times::default()
-            },
-            local: None,
-            remote: None,
-            trace: [step].into(),
-            outcome: None,
-        };
+        let record = CallRecord::offered(Arc::new(identity), now.unix_micros, [step].into());
         Box::new(Sample {
             known: Known::new(call),
             record,

@@ -11,7 +11,7 @@ use super::{Change, Due, Engine, Output, Party, Past};
 use crate::call::Call;
 use crate::event::EventKind;
 use crate::outcome::{Cause, Class, EndedBy, Outcome, cause_of_status};
-use crate::record::{CallRecord, CallState, Identity, Snapshot, Times};
+use crate::record::{CallRecord, CallState, Identity, Snapshot};
 use crate::route::TraceStep;
 
 /// The Reason of our own BYE and CANCEL (RFC 3326).
@@ -160,20 +160,8 @@ impl Engine {
         let phrase = phrase_of(rejection.status, &rejection.reason);
         let outcome = Outcome::failed(EndedBy::System, rejection.status, phrase).of_class(class);
         let identity = Arc::new(identity);
-        let record = CallRecord {
-            identity: identity.clone(),
-            state: CallState::Ended,
-            session_reference_id: None,
-            times: Times {
-                offered: now.unix_micros,
-                ended: Some(now.unix_micros),
-                ..Times::default()
-            },
-            local: None,
-            remote: None,
-            trace: trace.into(),
-            outcome: Some(Arc::new(outcome)),
-        };
+        let record = CallRecord::offered(identity.clone(), now.unix_micros, trace.into());
+        let record = record.refused(outcome);
         let commit = self.next_commit();
         self.outputs.push_back(Output::Commit {
             commit,

@@ -12,7 +12,7 @@ use super::offer::source_user;
 use super::{Change, Engine, Output};
 use crate::directory::Directory;
 use crate::outcome::{Class, EndedBy, Outcome};
-use crate::record::{CallRecord, CallState, Direction, Identity, Times};
+use crate::record::{CallRecord, Direction, Identity};
 use crate::route::{Destined, Refusal, Route, Shown, TraceStep, messaged};
 
 /// Where a MESSAGE goes; `None` when it is for nothing provisioned here.
@@ -77,20 +77,9 @@ impl Engine {
         };
         let outcome =
             Outcome::failed(EndedBy::System, 501, "Not Implemented").of_class(Class::Internal);
-        let record = CallRecord {
-            identity: Arc::new(identity),
-            state: CallState::Ended,
-            session_reference_id: None,
-            times: Times {
-                offered: now.unix_micros,
-                ended: Some(now.unix_micros),
-                ..Times::default()
-            },
-            local: None,
-            remote: None,
-            trace: route.trace.into(),
-            outcome: Some(Arc::new(outcome)),
-        };
+        let trace = route.trace.into();
+        let record = CallRecord::offered(Arc::new(identity), now.unix_micros, trace);
+        let record = record.refused(outcome);
         let commit = self.next_commit();
         self.outputs.push_back(Output::Commit {
             commit,
