@@ -6,10 +6,12 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::response::Parts;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::TryError;
@@ -150,25 +152,11 @@ impl Client {
         let head = timeout_at(deadline, connection.send(request)).await;
         let (head, body) = head.map_err(|_| Failure::TOO_LATE)??.into_parts();
         let limit = limit_for(wants, deadline);
-        match timeout_at(limit, read_body(body, |cx| connection.drive(cx))).await {
-            Ok(Ok(body)) => {
-                if connection.is_reusable().await {
-                    self.keep(origin, connection);
-                }
-                Ok(Reply {
-                    status: head.status,
-                    headers: head.headers,
-                    body,
-                })
-            }
-            _ if wants == Wants::Status => Ok(Reply {
-                status: head.status,
-                headers: head.headers,
-                body: Bytes::new(),
-            }),
-            Ok(Err(error)) => Err(Failure::Final(error)),
-            Err(_) => Err(Failure::TOO_LATE),
+        let body = timeout_at(limit, read_body(body, |cx| connection.drive(cx))).await;
+        if matches!(body, Ok(Ok(_))) && connection.is_reusable().await {
+            self.keep(origin, connection);
         }
+        reply_of(head, body, wants)
     }
 
     async fn over_http2(
@@ -189,20 +177,8 @@ impl Client {
             return Err(Failure::TOO_LATE);
         };
         let (head, body) = head.map_err(|error| before_reply(&error))?.into_parts();
-        match timeout_at(limit_for(wants, deadline), read_body(body, |_| ())).await {
-            Ok(Ok(body)) => Ok(Reply {
-                status: head.status,
-                headers: head.headers,
-                body,
-            }),
-            _ if wants == Wants::Status => Ok(Reply {
-                status: head.status,
-                headers: head.headers,
-                body: Bytes::new(),
-            }),
-            Ok(Err(error)) => Err(Failure::Final(error)),
-            Err(_) => Err(Failure::TOO_LATE),
-        }
+        let body = timeout_at(limit_for(wants, deadline), read_body(body, |_| ())).await;
+        reply_of(head, body, wants)
     }
 
     /// Opens a connection; of several callers to an HTTP/2 server one does, and the others share it.
@@ -354,6 +330,25 @@ impl Pools {
             .get_mut(origin.as_str())
             .expect("it was put there above")
     }
+}
+
+/// What came of an exchange whose head is there: a body that nobody needs may fail or take too long.
+fn reply_of(
+    head: Parts,
+    body: Result<Result<Bytes, TryError>, Elapsed>,
+    wants: Wants,
+) -> Result<Reply, Failure> {
+    let body = match body {
+        Ok(Ok(body)) => body,
+        _ if wants == Wants::Status => Bytes::new(),
+        Ok(Err(error)) => return Err(Failure::Final(error)),
+        Err(_) => return Err(Failure::TOO_LATE),
+    };
+    Ok(Reply {
+        status: head.status,
+        headers: head.headers,
+        body,
+    })
 }
 
 fn limit_for(wants: Wants, deadline: Instant) -> Instant {
