@@ -203,17 +203,10 @@ impl Keys {
         let keys = Self::default();
         let rows = store.read(|db| {
             let mut rows = Vec::new();
-            let mut after: Option<String> = None;
-            loop {
-                let page = domains::list(db, after.as_deref(), 1_000)?;
-                let Some(last) = page.last() else {
-                    return Ok(rows);
-                };
-                after = Some(last.domain.clone());
-                for domain in &page {
-                    rows.extend(api_keys::of_domain(db, &domain.domain)?);
-                }
+            for domain in domains::all(db)? {
+                rows.extend(api_keys::of_domain(db, &domain.domain)?);
             }
+            Ok(rows)
         })?;
         for row in &rows {
             keys.add(row);

@@ -78,6 +78,11 @@ pub fn list(db: &Read<'_>, after: Option<&str>, limit: u32) -> Result<Vec<Domain
     )
 }
 
+/// Every tenant, in name order.
+pub fn all(db: &Read<'_>) -> Result<Vec<Domain>> {
+    db.all(select!("ORDER BY domain"), &[], domain)
+}
+
 /// Replaces the settings and returns their version; [`Error::Version`] when `expected` is given and not stored.
 pub fn put_settings(
     db: &Write<'_>,
