@@ -263,13 +263,20 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 }
 
 /// Runs work that blocks (on the store, on much computing) where it holds nobody up.
+async fn work_off_the_loop<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panic) => Err(ApiError::internal(&panic)),
+    }
+}
+
+/// The same for work that only the store can keep from being done.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> hookswitch_store::Result<T> + Send + 'static,
 ) -> Result<T, ApiError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(ApiError::from),
-        Err(panic) => Err(ApiError::internal(&panic)),
-    }
+    work_off_the_loop(move || work().map_err(ApiError::from)).await
 }
 
 /// 200 with a JSON body.

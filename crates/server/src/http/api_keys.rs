@@ -15,12 +15,11 @@ use hookswitch_store::seal::TokenHash;
 
 use super::allowed::{Allowed, Change, Look};
 use super::body::{Json, OptionalJson};
-use super::documents::{refuse_faults, work_off_the_loop};
-use super::error::ApiError;
+use super::error::{ApiError, refuse_faults};
 use super::idempotency::CarriesSecret;
 use super::profile;
 use super::query::{Id, Query};
-use super::{Rest, blocking, reply};
+use super::{Rest, blocking, reply, work_off_the_loop};
 use crate::auth::{Keys, PublicKey, Scopes};
 use crate::{random, secrets};
 

@@ -13,8 +13,7 @@ use serde_json::Value;
 
 use super::allowed::{too_many_failures, unauthorized, unix_seconds};
 use super::body::Json;
-use super::documents::refuse_faults;
-use super::error::ApiError;
+use super::error::{ApiError, refuse_faults};
 use super::source::Source;
 use super::{Rest, blocking, reply};
 use crate::auth::{LIFE, Permissions};

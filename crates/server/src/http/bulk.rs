@@ -22,9 +22,8 @@ use hookswitch_store::bulk::{self, Job, NewJob, State as JobState};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::allowed::{Allowed, Change, Look};
-use super::documents::work_off_the_loop;
 use super::error::ApiError;
-use super::{Rest, blocking, reply};
+use super::{Rest, blocking, reply, work_off_the_loop};
 
 pub use work::resume;
 

@@ -25,7 +25,7 @@ use hookswitch_store::UnixMicros;
 
 use super::allowed::{Allowed, Steer, unix_seconds};
 use super::body::Json;
-use super::error::ApiError;
+use super::error::{ApiError, refuse_faults};
 use super::{Rest, reply};
 use crate::callback::BaseUrl;
 use crate::guard::Guard;
@@ -53,7 +53,7 @@ pub(super) async fn answer(
     caller: Allowed<Steer>,
     Json { value: body, .. }: Json<AnswerRemoteCall>,
 ) -> Result<Response, ApiError> {
-    check(body.validate())?;
+    refuse_faults(body.validate())?;
     let call = named(&rest, &caller, body.reply_id.as_deref())?;
     let media = body.receive().map(endpoint).ok_or_else(unchecked)?;
     let session_reference_id = body.session_reference_id.as_deref().map(Arc::from);
@@ -83,7 +83,7 @@ pub(super) async fn ringback(
     caller: Allowed<Steer>,
     Json { value: body, .. }: Json<SendRemoteCallRingback>,
 ) -> Result<Response, ApiError> {
-    check(body.validate())?;
+    refuse_faults(body.validate())?;
     let call = named(&rest, &caller, body.reply_id.as_deref())?;
     let media = body.receive().map(endpoint);
     let command = Command::Ringback {
@@ -109,7 +109,7 @@ pub(super) async fn hangup(
     caller: Allowed<Steer>,
     Json { value: body, .. }: Json<HangupCall>,
 ) -> Result<Response, ApiError> {
-    check(body.validate())?;
+    refuse_faults(body.validate())?;
     let call = named(&rest, &caller, body.reply_id.as_deref())?;
     let hangup = Hangup {
         status: body.sip_status,
@@ -147,7 +147,7 @@ pub(super) async fn place(
     {
         faults.extend(rest.check_target("/callbackBaseUrl", url));
     }
-    check(faults)?;
+    refuse_faults(faults)?;
     let media = body.receive().map(endpoint).ok_or_else(unchecked)?;
     let destination = body.destination_uri.unwrap_or_default();
     let place = Place {
@@ -222,14 +222,6 @@ pub fn endpoint(receive: Receive<'_>) -> Endpoint {
                 config: key.config.to_string(),
             })
             .collect(),
-    }
-}
-
-fn check(faults: Vec<FieldError>) -> Result<(), ApiError> {
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::fields(faults))
     }
 }
 

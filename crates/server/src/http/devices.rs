@@ -17,11 +17,11 @@ use hookswitch_store::documents as stored;
 
 use super::allowed::{Allowed, Change, Look};
 use super::body::{Json, OptionalJson};
-use super::documents::{self, Missing, Target, Written, tagged, work_off_the_loop};
+use super::documents::{self, Missing, Target, Written, tagged};
 use super::error::ApiError;
 use super::idempotency::CarriesSecret;
 use super::query::{Id, Query};
-use super::{Rest, reply};
+use super::{Rest, reply, work_off_the_loop};
 use crate::kind::{CONFIGURED, DEVICE};
 use crate::password::Turn;
 

@@ -89,6 +89,15 @@ impl ApiError {
     }
 }
 
+/// 400 for a body that has faults.
+pub(super) fn refuse_faults(faults: Vec<FieldError>) -> Result<(), ApiError> {
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(ApiError::fields(faults))
+    }
+}
+
 impl From<hookswitch_store::Error> for ApiError {
     fn from(error: hookswitch_store::Error) -> Self {
         use hookswitch_store::Error;

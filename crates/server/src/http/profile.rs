@@ -16,11 +16,11 @@ use serde_json::{Map, Value, json};
 
 use super::allowed::Myself;
 use super::body::{Json, tolerate};
-use super::documents::{refuse_faults, tagged, work_off_the_loop};
-use super::error::ApiError;
+use super::documents::tagged;
+use super::error::{ApiError, refuse_faults};
 use super::precondition::{Precondition, stale};
 use super::query::Query;
-use super::{Rest, reply};
+use super::{Rest, reply, work_off_the_loop};
 use crate::auth::Caller;
 use crate::kind::PROFILE;
 

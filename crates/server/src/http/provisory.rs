@@ -22,9 +22,9 @@ use serde_json::Value;
 
 use super::allowed::{Allowed, Change, Look};
 use super::body::OptionalJson;
-use super::documents::{Provisioned, refuse_faults, work_off_the_loop};
-use super::error::ApiError;
-use super::{Rest, reply};
+use super::documents::Provisioned;
+use super::error::{ApiError, refuse_faults};
+use super::{Rest, reply, work_off_the_loop};
 use crate::kind::{Kind, Members};
 
 /// The most drafts of one request.
@@ -60,6 +60,11 @@ fn all() -> [Drafted; 4] {
         drafted::<CloudSipUa>(),
         drafted::<MediaService>(),
     ]
+}
+
+/// The kinds that have drafts, as paths name them.
+pub(super) fn kinds() -> [&'static str; 4] {
+    all().map(|drafted| drafted.kind.name)
 }
 
 /// A draft beside what is in force.
@@ -331,10 +336,9 @@ fn faults(rest: &Rest, pairs: &[Pair]) -> Result<Vec<FieldError>, ApiError> {
 /// Moves a draft to where calls see it. Its seals are those of its kind and id, so its text stays as it is.
 fn put_in_force(db: &Write<'_>, pair: &Pair) -> Result<(), Error> {
     let (draft, name) = (&pair.draft, &pair.name);
-    for drafted in all() {
-        if drafted.kind.name == name.kind {
-            (drafted.write_along)(db, &draft.domain, &draft.id)?;
-        }
+    let drafted = all().into_iter().find(|it| it.kind.name == name.kind);
+    if let Some(drafted) = drafted {
+        (drafted.write_along)(db, &draft.domain, &draft.id)?;
     }
     let version = pair.live.as_ref().map(|live| live.version);
     let expected = version.map_or(Expected::Absent, Expected::Version);

@@ -11,11 +11,11 @@ use hookswitch_store::{Error, domains};
 
 use super::allowed::{Allowed, Change, Look};
 use super::body::Json;
-use super::documents::{refuse_faults, tagged, work_off_the_loop};
-use super::error::ApiError;
+use super::documents::tagged;
+use super::error::{ApiError, refuse_faults};
 use super::precondition::{Precondition, stale};
 use super::query::Query;
-use super::{Rest, blocking, reply};
+use super::{Rest, blocking, reply, work_off_the_loop};
 
 /// Shows the settings
 #[utoipa::path(
