@@ -13,7 +13,7 @@ use axum::http::request::Parts;
 
 use super::error::ApiError;
 use super::scopes::{self, Access};
-use super::{Rest, limit, source};
+use super::{Rest, limit, provisory, source};
 use crate::auth::{Caller, Denied, Keys, Scope, WRONG_CLAIM};
 
 /// What a handler says that it does with its caller's domain. The table of [`scopes`] says the same, and says it to
@@ -86,27 +86,21 @@ impl<N: Need> FromRequestParts<Arc<Rest>> for Allowed<N> {
     }
 }
 
-/// Resources with drafts; their routes begin so.
-const DRAFTED: [&str; 4] = [
-    "/provisioning/cloudsipua/",
-    "/provisioning/mediaservice/",
-    "/provisioning/alarmbridge/",
-    "/provisioning/alarmeventmapper/",
-];
-
 /// Who asks for a draft is not to change, or be shown, what is in force.
 fn refuse_draft(parts: &Parts, route: Option<&str>) -> Result<(), ApiError> {
-    let has_drafts = |route: &str| DRAFTED.iter().any(|begin| route.starts_with(begin));
+    let kinds = provisory::kinds();
+    let kind = route.and_then(|route| route.strip_prefix("/provisioning/")?.split('/').next());
     let query = parts.uri.query().unwrap_or_default().as_bytes();
     let mut parameters = form_urlencoded::parse(query);
     let asks = parameters.any(|(name, value)| name == "provisory" && value != "false");
-    if !asks || route.is_some_and(has_drafts) {
+    if !asks || kind.is_some_and(|kind| kinds.contains(&kind)) {
         return Ok(());
     }
-    Err(ApiError::field(
-        "/provisory",
-        "must be left out: only cloudsipua, mediaservice, alarmbridge and alarmeventmapper have drafts, this would change or show what is in force",
-    ))
+    let detail = format!(
+        "must be left out: this would change or show what is in force, and only {} have drafts",
+        kinds.join(", ")
+    );
+    Err(ApiError::field("/provisory", detail))
 }
 
 /// A caller whose key is the path's domain's, whatever it may do; where the path names none, the key's domain is meant.
