@@ -11,18 +11,27 @@ use crate::outcome::{Class, EndedBy, Outcome};
 use crate::record::CallState;
 use crate::route::TraceStep;
 
+/// Deadlines looked after in one go, so that a great many of them keep nobody from being heard; the rest is due still.
+const DUE_AT_A_TIME: usize = 256;
+
 impl Engine {
     /// Does everything whose time has come.
     pub fn handle_timeout(&mut self, now: Now) {
         self.present = now.instant;
-        // Calls first: what gives up now does not ring once more.
-        while let Some(due) = self.deadlines.pop_due(now.instant) {
+        let mut room = DUE_AT_A_TIME;
+        while room > 0
+            && let Some(due) = self.deadlines.pop_due(now.instant)
+        {
+            room -= 1;
             match due {
                 Due::Call(call) => self.call_due(now, call),
                 Due::Drill(leg) => self.drill_due(now, leg),
             }
         }
-        self.agent.handle_timeout(now);
+        // Calls first: what gives up now does not ring once more.
+        if room > 0 {
+            self.agent.handle_timeout(now);
+        }
         self.settle(now, None);
         self.forget(now);
         self.collect(now);

@@ -92,7 +92,7 @@ impl Inboxes {
         now: Instant,
         answers: &mut Vec<Outgoing>,
     ) {
-        match self.judge(flow, bytes, now) {
+        match self.judge(flow, bytes, at, now) {
             Verdict::Pass(shard, kind) => {
                 let bytes = Bytes::copy_from_slice(bytes);
                 let received = Received {
@@ -119,7 +119,7 @@ impl Inboxes {
     /// it.
     pub(super) async fn put_patiently(&self, flow: Flow, bytes: Bytes) -> Next {
         let now = Instant::now();
-        match self.judge(flow, &bytes, now) {
+        match self.judge(flow, &bytes, now, now) {
             Verdict::Pass(shard, kind) => {
                 let received = Received {
                     flow,
@@ -138,7 +138,7 @@ impl Inboxes {
         }
     }
 
-    fn judge(&self, flow: Flow, bytes: &[u8], now: Instant) -> Verdict {
+    fn judge(&self, flow: Flow, bytes: &[u8], at: Instant, now: Instant) -> Verdict {
         self.received.fetch_add(1, Ordering::Relaxed);
         let source = flow.peer.ip();
         let Some(glance) = Glance::of(bytes).filter(Glance::has_via) else {
@@ -172,8 +172,9 @@ impl Inboxes {
         let kind = self.kind(&glance);
         match kind {
             Kind::NewCall(fingerprint) => {
-                let brake = match self.shards[shard].newcomer(fingerprint, now) {
+                let brake = match self.shards[shard].newcomer(fingerprint, at, now) {
                     Newcomer::Known => return Verdict::Pass(shard, Kind::Inside),
+                    Newcomer::Waiting => return Verdict::Gone,
                     Newcomer::Welcome => return Verdict::Pass(shard, kind),
                     Newcomer::Late => &self.brakes.late,
                     Newcomer::Full => &self.brakes.inbox,

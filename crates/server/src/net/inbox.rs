@@ -1,10 +1,10 @@
 //! A shard's inbox: two bounded lanes, with the time each message arrived.
 //!
 //! What belongs to calls under way goes first; what would begin something waits behind it, and is not worth serving
-//! once its sender has repeated it. The age of the oldest message is the measure of whether the node keeps up: a
-//! queue that stands for a tenth of a second is more work than there is time for, a short burst is not.
+//! once its sender has repeated it. The age of the oldest message is the measure of whether the node keeps up
+//! ([`Pressure`]).
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,8 @@ use hookswitch_sip::flow::Flow;
 use hookswitch_sip::hash::AlreadyHashed;
 use tokio::sync::Notify;
 
-/// A message older than this is old.
-const OLD: Duration = Duration::from_millis(20);
-/// When there were old ones for so long without a break, the shard is late.
-const STANDING: Duration = Duration::from_millis(100);
+use super::pressure::Pressure;
+
 /// With newcomers refused, nothing waits so long, unless the node got slower.
 const BEYOND_THE_DOOR: Duration = Duration::from_millis(300);
 /// Timer A: a request that waited longer was repeated by its sender (RFC 3261 §17.1.1.2).
@@ -73,7 +71,9 @@ pub enum Arrival {
 pub(super) enum Newcomer {
     /// The engine has it: this is a copy.
     Known,
-    /// The shard does not keep up, so nothing new should come to it.
+    /// It waits in the lane: this is a copy, and nothing is to be done for it.
+    Waiting,
+    /// The shard does not keep up, and this is one of the share it cannot serve.
     Late,
     /// The lane of newcomers is full.
     Full,
@@ -94,10 +94,10 @@ pub(super) struct Inbox {
 struct Lanes {
     urgent: VecDeque<(Instant, Arrival)>,
     fresh: VecDeque<Received>,
+    /// INVITEs that wait, and when their senders last repeated them.
+    repeated: HashMap<u64, Instant, AlreadyHashed>,
     known: Known,
-    /// Since when every look found old messages.
-    old_since: Option<Instant>,
-    is_late: bool,
+    pressure: Pressure,
     /// Streams that wait for room.
     waiting: usize,
 }
@@ -129,16 +129,23 @@ impl Inbox {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What there is for an INVITE from outside, by its fingerprint: one look under one lock.
-    pub(super) fn newcomer(&self, fingerprint: Option<u64>, now: Instant) -> Newcomer {
+    /// What there is for an INVITE from outside that the network had at `at`, by its fingerprint: one look under one
+    /// lock.
+    pub(super) fn newcomer(&self, fingerprint: Option<u64>, at: Instant, now: Instant) -> Newcomer {
         let mut lanes = self.lanes();
-        if fingerprint.is_some_and(|known| lanes.known.contains(known)) {
-            return Newcomer::Known;
+        if let Some(fingerprint) = fingerprint {
+            if lanes.known.contains(fingerprint) {
+                return Newcomer::Known;
+            }
+            if let Some(last) = lanes.repeated.get_mut(&fingerprint) {
+                *last = at.max(*last);
+                return Newcomer::Waiting;
+            }
         }
         lanes.look(now);
         match () {
-            () if lanes.is_late => Newcomer::Late,
             () if lanes.fresh.len() >= self.room => Newcomer::Full,
+            () if lanes.pressure.refuses(now) => Newcomer::Late,
             () => Newcomer::Welcome,
         }
     }
@@ -151,6 +158,9 @@ impl Inbox {
             Arrival::Message(received) if received.kind != Kind::Inside => {
                 if lanes.fresh.len() >= self.room {
                     return Err(Arrival::Message(received));
+                }
+                if let Kind::NewCall(Some(fingerprint)) = received.kind {
+                    lanes.repeated.insert(fingerprint, received.at);
                 }
                 lanes.fresh.push_back(received);
             }
@@ -206,14 +216,20 @@ impl Lanes {
         at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
     }
 
-    fn look(&mut self, now: Instant) {
-        if self.oldest(now) < OLD {
-            self.old_since = None;
-            self.is_late = false;
-            return;
+    /// The next one of those that wait, as old as its last copy: whoever repeats it wants it still.
+    fn next_fresh(&mut self) -> Option<Received> {
+        let mut received = self.fresh.pop_front()?;
+        if let Kind::NewCall(Some(fingerprint)) = received.kind
+            && let Some(last) = self.repeated.remove(&fingerprint)
+        {
+            received.at = last;
         }
-        let since = *self.old_since.get_or_insert(now);
-        self.is_late |= now.saturating_duration_since(since) >= STANDING;
+        Some(received)
+    }
+
+    fn look(&mut self, now: Instant) {
+        let oldest = self.oldest(now);
+        self.pressure.look(oldest, now);
     }
 }
 
@@ -232,11 +248,14 @@ impl Arrivals {
 
     /// The same without waiting.
     pub fn take(&mut self, into: &mut Vec<Arrival>, most: usize) -> usize {
-        let now = Instant::now();
+        self.take_at(Instant::now(), into, most)
+    }
+
+    fn take_at(&mut self, now: Instant, into: &mut Vec<Arrival>, most: usize) -> usize {
         let mut lanes = self.inbox.lanes();
         lanes.look(now);
         let oldest = lanes.oldest(now);
-        self.overdue = match lanes.is_late && oldest > BEYOND_THE_DOOR {
+        self.overdue = match lanes.pressure.is_standing(now) && oldest > BEYOND_THE_DOOR {
             true => oldest,
             false => Duration::ZERO,
         };
@@ -245,8 +264,9 @@ impl Arrivals {
         let urgent = lanes.urgent.len().min(most - reserved);
         into.extend(lanes.urgent.drain(..urgent).map(|(_, arrival)| arrival));
         let fresh = lanes.fresh.len().min(most - urgent);
-        into.extend(lanes.fresh.drain(..fresh).map(Arrival::Message));
-        lanes.look(now);
+        for _ in 0..fresh {
+            into.extend(lanes.next_fresh().map(Arrival::Message));
+        }
         let (taken, waiting) = (into.len() - before, lanes.waiting);
         drop(lanes);
         for _ in 0..taken.min(waiting) {

@@ -7,6 +7,7 @@ mod descriptors;
 mod door;
 mod inbox;
 mod locate;
+mod pressure;
 mod sources;
 mod stream;
 mod udp;

@@ -39,8 +39,11 @@ use crate::outlet::Outlet;
 use held::{Held, Released};
 use ladder::Ladders;
 
-/// Messages and inputs handled before the outputs are drained.
-const HANDFUL: usize = 64;
+/// Messages handled before the outputs are drained.
+const HANDFUL: usize = 256;
+/// Everything else handled before the outputs are drained: more than there are messages, because it carries on what
+/// messages began, and no door keeps it from growing old.
+const INPUTS: usize = 4 * HANDFUL;
 /// How long a ladder line may wait for its batch.
 const LADDER_EVERY: Duration = Duration::from_secs(1);
 /// How often gauges are read off the engine.
@@ -118,7 +121,7 @@ impl Running {
         self.drain_into_queue(self.shard.clock.now());
         self.drain();
         let mut arrivals = Vec::with_capacity(HANDFUL);
-        let mut inputs = Vec::with_capacity(HANDFUL);
+        let mut inputs = Vec::with_capacity(INPUTS);
         let sleep = tokio::time::sleep(Duration::from_secs(1));
         tokio::pin!(sleep);
         let mut wakes_at: Option<Instant> = None;
@@ -132,7 +135,7 @@ impl Running {
             let mut stopped = false;
             tokio::select! {
                 biased;
-                count = self.shard.inputs.recv_many(&mut inputs, HANDFUL) => stopped = count == 0,
+                count = self.shard.inputs.recv_many(&mut inputs, INPUTS) => stopped = count == 0,
                 _ = self.shard.arrivals.recv_many(&mut arrivals, HANDFUL) => {}
                 changed = self.shard.directory.changed() => {
                     self.shard.directory.mark_changed();
@@ -146,6 +149,7 @@ impl Running {
             // What was begun goes first, and still keeps nobody from being heard.
             let most = HANDFUL - arrivals.len();
             self.shard.arrivals.take(&mut arrivals, most);
+            let is_busy = arrivals.len() >= HANDFUL || inputs.len() >= INPUTS;
             // First: who was told that a service exists may call it at once.
             self.follow_directory();
             for input in inputs.drain(..) {
@@ -160,6 +164,11 @@ impl Running {
             }
             self.upkeep();
             self.drain();
+            if is_busy {
+                // The sockets are read between two handfuls: what the kernel has no room for is lost unseen, an ACK
+                // as easily as an INVITE.
+                tokio::task::yield_now().await;
+            }
         }
     }
 

@@ -13,11 +13,17 @@ use crate::transaction::key::TransactionKey;
 use crate::transaction::server_invite;
 use crate::transaction::tombstone::Tombstone;
 
+/// Deadlines looked after in one go, so that a great many of them keep nobody from being heard; the rest is due still.
+const DUE_AT_A_TIME: usize = 256;
+
 impl UserAgent {
     /// Does everything whose time has come.
     pub fn handle_timeout(&mut self, now: Now) {
         self.tombstones.expire(now.instant);
-        while let Some(due) = self.deadlines.pop_due(now.instant) {
+        for _ in 0..DUE_AT_A_TIME {
+            let Some(due) = self.deadlines.pop_due(now.instant) else {
+                return;
+            };
             match due {
                 Due::Leg(leg) => self.leg_due(now, leg),
                 Due::Server(key) => self.server_due(now, key),

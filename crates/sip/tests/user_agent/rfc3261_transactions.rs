@@ -1,6 +1,6 @@
 //! The timers of RFC 3261 §17 against virtual time, and what stays behind.
 
-use hookswitch_sip::event::EventKind;
+use hookswitch_sip::event::{EventKind, Output};
 
 use crate::support::{Draft, Link, SDP, ms, secs};
 
@@ -22,6 +22,29 @@ fn timers_a_and_b_repeat_the_invite_and_give_up() {
     assert!(alice.heard().iter().all(local(408)));
     assert_eq!(alice.census().legs, 0);
     link.is_quiet_after(secs(33));
+}
+
+#[test]
+fn a_great_many_timers_at_once_are_looked_after_in_portions_and_none_is_forgotten() {
+    let link = Link::new();
+    let alice = link.phone("alice");
+    let deaf = link.stranger("deaf");
+    for _ in 0..300 {
+        alice.calls_uri(&deaf.uri(), Some(SDP));
+    }
+    let portions = alice.does(|agent, now| {
+        let mut later = now;
+        later.instant = later.instant + ms(500);
+        let mut portions = Vec::new();
+        while agent.poll_timeout().is_some_and(|at| at <= later.instant) {
+            agent.handle_timeout(later);
+            let sent = std::iter::from_fn(|| agent.poll_output());
+            let is_sent = |output: &Output| matches!(output, Output::Transmit(_));
+            portions.push(sent.filter(is_sent).count());
+        }
+        portions
+    });
+    assert_eq!(portions, [256, 44]);
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl House {
         assert_eq!(self.comes(STRANGER, &invite("hangs")), None);
         self.after(50);
         self.comes(STRANGER, &invite("looks"));
-        self.after(100);
+        self.after(400);
     }
 }
 

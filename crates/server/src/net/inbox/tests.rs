@@ -32,6 +32,11 @@ fn kinds(arrivals: &[Arrival]) -> Vec<Kind> {
 
 const NEW: Kind = Kind::NewCall(None);
 
+/// What there is for an INVITE nobody knows that comes now.
+fn arrives(inbox: &Inbox, now: Instant) -> Newcomer {
+    inbox.newcomer(None, now, now)
+}
+
 #[tokio::test]
 async fn what_belongs_to_calls_goes_first_and_new_ones_keep_a_share() {
     let (inbox, mut arrivals) = inbox(64);
@@ -61,7 +66,7 @@ async fn a_full_lane_takes_no_more_and_leaves_the_other_alone() {
     for _ in 0..2 {
         inbox.put(message(NEW, now), now).unwrap();
     }
-    assert_eq!(inbox.newcomer(None, now), Newcomer::Full);
+    assert_eq!(arrives(&inbox, now), Newcomer::Full);
     assert!(inbox.put(message(NEW, now), now).is_err());
     assert!(inbox.put(message(Kind::Inside, now), now).is_ok());
     assert!(inbox.put(message(Kind::Inside, now), now).is_ok());
@@ -110,39 +115,39 @@ fn a_burst_is_not_late_and_a_queue_that_stands_is() {
     let start = Instant::now();
     let after = |millis| start + Duration::from_millis(millis);
     inbox.put(message(NEW, start), start).unwrap();
-    assert_eq!(inbox.newcomer(None, after(10)), Newcomer::Welcome);
+    assert_eq!(arrives(&inbox, after(10)), Newcomer::Welcome);
     assert_eq!(
-        inbox.newcomer(None, after(300)),
+        arrives(&inbox, after(300)),
         Newcomer::Welcome,
         "the first look at a hiccup"
     );
-    assert_eq!(inbox.newcomer(None, after(399)), Newcomer::Welcome);
+    assert_eq!(arrives(&inbox, after(399)), Newcomer::Welcome);
     assert_eq!(
-        inbox.newcomer(None, after(400)),
+        arrives(&inbox, after(400)),
         Newcomer::Late,
         "100 ms of nothing but old messages"
     );
 }
 
 #[test]
-fn a_late_shard_is_in_time_again_once_its_messages_are_young() {
+fn a_late_shard_takes_newcomers_again_once_its_messages_are_young() {
     let (inbox, mut arrivals) = inbox(64);
-    let now = Instant::now();
-    let ago = |millis| now.checked_sub(Duration::from_millis(millis)).unwrap();
-    for millis in [200, 190, 0] {
-        inbox.put(message(NEW, ago(millis)), ago(millis)).unwrap();
+    let start = Instant::now();
+    let after = |millis| start + Duration::from_millis(millis);
+    inbox.put(message(NEW, start), start).unwrap();
+    for millis in (0..=600).step_by(20) {
+        arrives(&inbox, after(millis));
     }
-    assert_eq!(inbox.newcomer(None, ago(110)), Newcomer::Welcome);
-    assert_eq!(inbox.newcomer(None, now), Newcomer::Late);
-    let mut taken = Vec::new();
-    arrivals.take(&mut taken, 1);
-    assert_eq!(
-        inbox.newcomer(None, now),
-        Newcomer::Late,
-        "the next one is old, too"
+    assert_eq!(arrives(&inbox, after(620)), Newcomer::Late);
+    arrivals.take(&mut Vec::new(), 1);
+    let looks = (620..=5_000).step_by(20);
+    let answers: Vec<_> = looks.map(|millis| arrives(&inbox, after(millis))).collect();
+    assert!(
+        answers[150..]
+            .iter()
+            .all(|answer| *answer == Newcomer::Welcome),
+        "{answers:?}"
     );
-    arrivals.take(&mut taken, 1);
-    assert_eq!(inbox.newcomer(None, now), Newcomer::Welcome);
 }
 
 #[test]
@@ -159,11 +164,34 @@ fn what_its_sender_has_repeated_is_stale_unless_it_belongs_to_a_call() {
 }
 
 #[test]
+fn copies_of_an_invite_that_waits_keep_it_worth_serving_and_take_no_place() {
+    let (inbox, mut arrivals) = inbox(8);
+    let start = Instant::now();
+    let copied = start + Duration::from_millis(500);
+    let served = start + Duration::from_millis(700);
+    let invite = Kind::NewCall(Some(7));
+    assert_eq!(inbox.newcomer(Some(7), start, start), Newcomer::Welcome);
+    inbox.put(message(invite, start), start).unwrap();
+    assert_eq!(inbox.newcomer(Some(7), copied, copied), Newcomer::Waiting);
+    let mut taken = Vec::new();
+    assert_eq!(arrivals.take(&mut taken, 8), 1);
+    let [Arrival::Message(received)] = taken.as_slice() else {
+        panic!("one message: {taken:?}");
+    };
+    assert!(!received.is_stale(served), "its sender wants it still");
+    assert_eq!(
+        inbox.newcomer(Some(7), served, served),
+        Newcomer::Welcome,
+        "nothing is kept of what was taken"
+    );
+}
+
+#[test]
 fn known_calls_are_remembered_as_long_as_copies_come_and_in_bounded_memory() {
     let (inbox, arrivals) = inbox(1);
     let start = Instant::now();
     arrivals.admitted(7, start);
-    let knows = |fingerprint| inbox.newcomer(Some(fingerprint), start) == Newcomer::Known;
+    let knows = |fingerprint| inbox.newcomer(Some(fingerprint), start, start) == Newcomer::Known;
     assert!(knows(7) && !knows(8));
     arrivals.admitted(8, start + COPIES);
     assert!(knows(7), "at least for 64 T1");
@@ -193,17 +221,15 @@ impl<F: Future> Polled<F> {
 #[test]
 fn the_engine_hears_of_an_age_only_when_the_door_is_not_enough() {
     let (inbox, mut arrivals) = inbox(64);
-    let now = Instant::now();
-    let ago = |millis| now.checked_sub(Duration::from_millis(millis)).unwrap();
+    let start = Instant::now();
+    let after = |millis| start + Duration::from_millis(millis);
     let mut taken = Vec::new();
-    inbox.put(message(NEW, ago(400)), ago(400)).unwrap();
-    arrivals.take(&mut taken, 1);
+    inbox.put(message(NEW, start), start).unwrap();
+    arrivals.take_at(after(400), &mut taken, 1);
     assert_eq!(arrivals.overdue(), Duration::ZERO, "a hiccup");
-    inbox.put(message(NEW, ago(400)), ago(400)).unwrap();
-    assert_eq!(inbox.newcomer(None, ago(100)), Newcomer::Welcome);
-    assert_eq!(inbox.newcomer(None, now), Newcomer::Late);
-    arrivals.take(&mut taken, 1);
-    assert!(arrivals.overdue() >= Duration::from_millis(400));
-    arrivals.take(&mut taken, 1);
+    inbox.put(message(NEW, after(100)), after(100)).unwrap();
+    arrivals.take_at(after(510), &mut taken, 1);
+    assert_eq!(arrivals.overdue(), Duration::from_millis(410));
+    arrivals.take_at(after(520), &mut taken, 1);
     assert_eq!(arrivals.overdue(), Duration::ZERO, "all is served");
 }
