@@ -59,11 +59,28 @@ impl ReplyIds {
         }
     }
 
+    /// The node whose calls they name, unless they say otherwise.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
     /// The reply id of a call's leg.
     pub fn mint(&self, domain: &str, call: CallId, leg: u16, issued_at: u64) -> String {
+        self.mint_of(&self.node, domain, call, leg, issued_at)
+    }
+
+    /// The same of a call of another node that shares the key.
+    pub fn mint_of(
+        &self,
+        node: &str,
+        domain: &str,
+        call: CallId,
+        leg: u16,
+        issued_at: u64,
+    ) -> String {
         let claims = Claims {
             domain: domain.into(),
-            node: self.node.as_str().into(),
+            node: node.into(),
             call: call.to_string().into(),
             leg,
             iat: issued_at,

@@ -1,6 +1,6 @@
 //! What a restart needs of each living call, as bytes the store does not look into.
 
-use crate::sql::values;
+use crate::sql::{Sql, values};
 use crate::{CallKey, Read, Result, Write};
 
 /// Keeps or replaces a call's snapshot.
@@ -14,6 +14,18 @@ pub(crate) fn put(db: &Write<'_>, call: CallKey, body: &[u8]) -> Result<()> {
 /// Forgets a call's snapshot.
 pub(crate) fn delete(db: &Write<'_>, call: CallKey) -> Result<()> {
     db.execute_later("DELETE FROM snapshots WHERE call = ?1", values![call])
+}
+
+/// Which node's a living call is, where nodes share the database.
+pub fn node_of(db: &Read<'_>, call: CallKey) -> Result<Option<String>> {
+    match db.sql {
+        Sql::Sqlite(_) => Ok(None),
+        Sql::Postgres(_) => db.first(
+            "SELECT node FROM snapshots WHERE call = ?1",
+            values![call],
+            |row| row.get(0),
+        ),
+    }
 }
 
 /// Hands every snapshot to `each`, oldest call first, with the JSON text of the call's record when there is one.

@@ -29,6 +29,7 @@ use super::error::{ApiError, refuse_faults};
 use super::{Rest, reply};
 use crate::callback::BaseUrl;
 use crate::guard::Guard;
+use crate::reply_id::ReplyId;
 
 /// The paths with the suffix, and what follows `/mediaservice/{domain}/` in them.
 pub(super) const NAMES: [&str; 4] = [
@@ -54,7 +55,8 @@ pub(super) async fn answer(
     Json { value: body, .. }: Json<AnswerRemoteCall>,
 ) -> Result<Response, ApiError> {
     refuse_faults(body.validate())?;
-    let call = named(&rest, &caller, body.reply_id.as_deref())?;
+    let named = named(&rest, &caller, body.reply_id.as_deref())?;
+    let call = named.call;
     let media = body.receive().map(endpoint).ok_or_else(unchecked)?;
     let session_reference_id = body.session_reference_id.as_deref().map(Arc::from);
     let answer = Box::new(Answer {
@@ -66,7 +68,7 @@ pub(super) async fn answer(
         domain: caller.domain.clone(),
         answer,
     };
-    carry_out(&rest, "answerremotecall", call, command).await
+    carry_out(&rest, "answerremotecall", &named, command).await
 }
 
 /// Lets an inbound call ring
@@ -84,14 +86,15 @@ pub(super) async fn ringback(
     Json { value: body, .. }: Json<SendRemoteCallRingback>,
 ) -> Result<Response, ApiError> {
     refuse_faults(body.validate())?;
-    let call = named(&rest, &caller, body.reply_id.as_deref())?;
+    let named = named(&rest, &caller, body.reply_id.as_deref())?;
+    let call = named.call;
     let media = body.receive().map(endpoint);
     let command = Command::Ringback {
         call,
         domain: caller.domain.clone(),
         media,
     };
-    carry_out(&rest, "sendremotecallringback", call, command).await
+    carry_out(&rest, "sendremotecallringback", &named, command).await
 }
 
 /// Ends a call
@@ -110,7 +113,8 @@ pub(super) async fn hangup(
     Json { value: body, .. }: Json<HangupCall>,
 ) -> Result<Response, ApiError> {
     refuse_faults(body.validate())?;
-    let call = named(&rest, &caller, body.reply_id.as_deref())?;
+    let named = named(&rest, &caller, body.reply_id.as_deref())?;
+    let call = named.call;
     let hangup = Hangup {
         status: body.sip_status,
         reason: body.reason.map(String::into_boxed_str),
@@ -120,7 +124,7 @@ pub(super) async fn hangup(
         domain: caller.domain.clone(),
         hangup,
     };
-    carry_out(&rest, "hangupcall", call, command).await
+    carry_out(&rest, "hangupcall", &named, command).await
 }
 
 /// Places an outbound call
@@ -230,26 +234,41 @@ fn unchecked() -> ApiError {
 }
 
 /// The call of a `replyId`. One that was not issued for this domain is like one of a call that never was.
-fn named(rest: &Rest, caller: &Allowed<Steer>, reply_id: Option<&str>) -> Result<CallId, ApiError> {
-    match rest
-        .reply_ids
-        .verify(reply_id.unwrap_or_default(), &caller.domain)
-    {
-        Ok(named) => Ok(named.call),
-        Err(_) => Err(ApiError::new(
-            StatusCode::NOT_FOUND,
-            "call_not_found",
-            "there is no such call: the replyId names none of this domain",
-        )),
-    }
+fn named(
+    rest: &Rest,
+    caller: &Allowed<Steer>,
+    reply_id: Option<&str>,
+) -> Result<ReplyId, ApiError> {
+    let reply_id = reply_id.unwrap_or_default();
+    rest.reply_ids
+        .verify(reply_id, &caller.domain)
+        .map_err(|_| {
+            ApiError::new(
+                StatusCode::NOT_FOUND,
+                "call_not_found",
+                "there is no such call: the replyId names none of this domain",
+            )
+        })
+}
+
+/// What else there is to say of a call that is not here.
+fn elsewhere(rest: &Rest, named: &ReplyId) -> Option<String> {
+    let (own, node) = (rest.reply_ids.node(), &named.node);
+    (own != node).then(|| {
+        format!(
+            "there is no such call on this node, {own}: its replyId is of the node {node}; send the command there, to the \
+             siteBaseUrl of the call's callbacks"
+        )
+    })
 }
 
 async fn carry_out(
     rest: &Rest,
     name: &'static str,
-    call: CallId,
+    named: &ReplyId,
     command: Command,
 ) -> Result<Response, ApiError> {
+    let call = named.call;
     let since = Instant::now();
     match rest.calls.command(command).await {
         Ok(_) => {
@@ -257,8 +276,10 @@ async fn carry_out(
             reply(&command::CommandReply::DONE)
         }
         Err(error) => {
-            let refusal = ApiError::from(&error);
-            if refusal.status != StatusCode::NOT_FOUND {
+            let mut refusal = ApiError::from(&error);
+            if refusal.status == StatusCode::NOT_FOUND {
+                refusal.reason = elsewhere(rest, named).unwrap_or(refusal.reason);
+            } else {
                 log(
                     rest,
                     name,

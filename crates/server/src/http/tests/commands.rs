@@ -208,6 +208,26 @@ async fn a_forged_or_foreign_reply_id_names_no_call() {
 }
 
 #[tokio::test]
+async fn a_command_for_a_call_of_another_node_is_told_where_to_go() {
+    let world = World::new();
+    let missing = CommandError::new(CommandErrorKind::CallNotFound, "there is no such call");
+    *world.calls.answer.lock().unwrap() = Some(Err(missing));
+    let refusal = async |node: &str| {
+        let reply_id = world.rest.reply_ids.mint_of(node, ACME, CALL, 0, 1);
+        let body = json!({"replyId": reply_id});
+        let refused = world.post(&path("hangupcall"), body).await;
+        assert_eq!(refused.refusal(), (404, "call_not_found".to_owned()));
+        refused.json()["reason"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(refusal("node-1").await, "there is no such call");
+    let elsewhere = refusal("node-2").await;
+    assert!(
+        elsewhere.contains("of the node node-2; send the command there"),
+        "{elsewhere}"
+    );
+}
+
+#[tokio::test]
 async fn a_refused_command_says_why_with_the_true_status() {
     let world = World::new();
     let cases = [
