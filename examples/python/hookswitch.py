@@ -452,6 +452,9 @@ class CallDetail(Call, total=False):
 
     local: Union[CallMedia, None]
 
+    node: Union[str, None]
+    """The node whose call it is, where commands for it go, while it lives."""
+
     remote: Union[CallMedia, None]
 
     replyId: Union[str, None]
@@ -2801,16 +2804,20 @@ class Hookswitch:
         domain: str,
         *,
         state: Literal["offered", "ringing", "answered", "confirmed", "cancelling", "ended"] | None = None,
+        direction: Literal["inbound", "outbound"] | None = None,
+        class_: Literal["normal", "busy", "no_answer", "rejected", "unreachable", "auth", "policy", "media", "client_error", "upstream_error", "internal"] | None = None,
         started_after: int | None = None,
         started_before: int | None = None,
         number: str | None = None,
+        source_user: str | None = None,
+        destination_user: str | None = None,
         call_id: str | None = None,
         session_reference_id: str | None = None,
         limit: str | None = None,
         next_token: str | None = None,
     ) -> CallList:
         """Lists calls, the latest first"""
-        return cast("CallList", json.loads(self._send("GET", f"/v1/{urllib.parse.quote(domain, safe='')}/calls", query={"state": state, "startedAfter": started_after, "startedBefore": started_before, "number": number, "callId": call_id, "sessionReferenceId": session_reference_id, "limit": limit, "nextToken": next_token})))
+        return cast("CallList", json.loads(self._send("GET", f"/v1/{urllib.parse.quote(domain, safe='')}/calls", query={"state": state, "direction": direction, "class": class_, "startedAfter": started_after, "startedBefore": started_before, "number": number, "sourceUser": source_user, "destinationUser": destination_user, "callId": call_id, "sessionReferenceId": session_reference_id, "limit": limit, "nextToken": next_token})))
 
     def get_call(
         self,

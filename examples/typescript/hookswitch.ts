@@ -340,7 +340,7 @@ export interface Call {
 export type CallAnswered = Envelope & { calledPartyExpires?: number | null; calleeParticipantId: string; callerParticipantId: string; callingPartyExpires?: number | null; callingPartyNumber: string; codec: string; connectionId: string; crypto?: Crypto[]; direction?: string | null; monitoringParticipant: boolean; remotePartyNumber: string; remoteRtpIp: string; remoteRtpPort: string; telephoneEventPayloadType?: number | null };
 
 /** Everything there is to know about a call. */
-export type CallDetail = Call & { events: CallEvent[]; local?: CallMedia | null; remote?: CallMedia | null; replyId?: string | null; trace: TraceStep[] };
+export type CallDetail = Call & { events: CallEvent[]; local?: CallMedia | null; node?: string | null; remote?: CallMedia | null; replyId?: string | null; trace: TraceStep[] };
 
 /** Who called whom. */
 export type CallDirection = "inbound" | "outbound";
@@ -1916,7 +1916,7 @@ export class Hookswitch {
   }
 
   /** Lists calls, the latest first */
-  async listCalls(domain: string, query: { state?: "offered" | "ringing" | "answered" | "confirmed" | "cancelling" | "ended"; startedAfter?: number; startedBefore?: number; number?: string; callId?: string; sessionReferenceId?: string; limit?: string; nextToken?: string } = {}): Promise<CallList> {
+  async listCalls(domain: string, query: { state?: "offered" | "ringing" | "answered" | "confirmed" | "cancelling" | "ended"; direction?: "inbound" | "outbound"; class?: "normal" | "busy" | "no_answer" | "rejected" | "unreachable" | "auth" | "policy" | "media" | "client_error" | "upstream_error" | "internal"; startedAfter?: number; startedBefore?: number; number?: string; sourceUser?: string; destinationUser?: string; callId?: string; sessionReferenceId?: string; limit?: string; nextToken?: string } = {}): Promise<CallList> {
     const response = await this.send("GET", `/v1/${encodeURIComponent(domain)}/calls`, { query });
     return (await response.json()) as CallList;
   }

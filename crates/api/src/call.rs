@@ -18,6 +18,78 @@ pub enum CallDirection {
     Outbound,
 }
 
+impl CallDirection {
+    /// The text on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CallClass {
+    /// Answered, and hung up.
+    Normal,
+    /// The called side is busy.
+    Busy,
+    /// Nobody answered in time, or the caller gave up.
+    NoAnswer,
+    /// The other side does not want the call.
+    Rejected,
+    /// No such user, no way there, no sign of life.
+    Unreachable,
+    /// Credentials are wanted, or wrong.
+    Auth,
+    /// A rule of the node forbids it.
+    Policy,
+    /// No media in common.
+    Media,
+    /// One side found fault with the other's request.
+    ClientError,
+    /// A server on the way, or the application, failed.
+    UpstreamError,
+    /// A fault of the node, or a start in between.
+    Internal,
+}
+
+impl CallClass {
+    /// Each of them.
+    pub const ALL: [Self; 11] = [
+        Self::Normal,
+        Self::Busy,
+        Self::NoAnswer,
+        Self::Rejected,
+        Self::Unreachable,
+        Self::Auth,
+        Self::Policy,
+        Self::Media,
+        Self::ClientError,
+        Self::UpstreamError,
+        Self::Internal,
+    ];
+
+    /// The text on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+            Self::Rejected => "rejected",
+            Self::Unreachable => "unreachable",
+            Self::Auth => "auth",
+            Self::Policy => "policy",
+            Self::Media => "media",
+            Self::ClientError => "client_error",
+            Self::UpstreamError => "upstream_error",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// How far a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -58,6 +130,12 @@ pub struct CallQuery {
     /// Only calls in this state.
     #[param(inline)]
     pub state: Option<CallState>,
+    /// Only calls in this direction.
+    #[param(inline)]
+    pub direction: Option<CallDirection>,
+    /// Only calls that ended so.
+    #[param(inline)]
+    pub class: Option<CallClass>,
     /// Only calls that began at this time or later, in milliseconds since 1970.
     #[serde(deserialize_with = "lenient::number")]
     pub started_after: Option<u64>,
@@ -67,6 +145,12 @@ pub struct CallQuery {
     /// Only calls from or to this user.
     #[serde(deserialize_with = "lenient::text")]
     pub number: Option<String>,
+    /// Only calls from this user.
+    #[serde(deserialize_with = "lenient::text")]
+    pub source_user: Option<String>,
+    /// Only calls to this user.
+    #[serde(deserialize_with = "lenient::text")]
+    pub destination_user: Option<String>,
     /// Only the calls with this SIP Call-ID.
     #[serde(deserialize_with = "lenient::text")]
     pub call_id: Option<String>,
@@ -223,6 +307,9 @@ pub struct CallDetail {
     /// Names the call in commands, while it lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_id: Option<String>,
+    /// The node whose call it is, where commands for it go, while it lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// The device's media.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local: Option<CallMedia>,

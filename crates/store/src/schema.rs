@@ -30,6 +30,10 @@ const STEPS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0005_notifications.sql"),
         include_str!("migrations/postgres/0005_notifications.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0006_calls_by.sql"),
+        include_str!("migrations/postgres/0006_calls_by.sql"),
+    ),
 ];
 
 /// How long a node waits for another one that is at it.

@@ -52,6 +52,7 @@ fn a_detail_is_the_call_with_its_trace_and_events() {
     let detail = CallDetail {
         call: call(),
         reply_id: None,
+        node: None,
         local: None,
         remote: Some(CallMedia {
             ip: "192.0.2.1".into(),

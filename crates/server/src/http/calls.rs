@@ -16,7 +16,7 @@ use hookswitch_call::outcome::Outcome;
 use hookswitch_call::record::{self, CallRecord, MediaSummary};
 use hookswitch_store::calls::{self as stored, Filter};
 use hookswitch_store::events::{self, StoredEvent};
-use hookswitch_store::{CallKey, CallRow, UnixMicros};
+use hookswitch_store::{CallKey, CallRow, Read, UnixMicros, snapshots};
 
 use super::allowed::{Allowed, Look, unix_seconds};
 use super::error::ApiError;
@@ -47,12 +47,22 @@ pub(super) async fn list(
     };
     let filter = Filter {
         state: query.state.map(|state| state.as_str().to_owned()),
+        // Those under way are few, and have an index of their own.
+        live: query
+            .state
+            .filter(|state| *state != CallState::Ended)
+            .map(|_| true),
+        direction: query
+            .direction
+            .map(|direction| direction.as_str().to_owned()),
+        class: query.class.map(|class| class.as_str().to_owned()),
+        source_user: query.source_user,
+        destination_user: query.destination_user,
         number: query.number,
         sip_call_id: query.call_id,
         session_reference_id: query.session_reference_id,
         started_from: query.started_after.map(micros),
         started_before: query.started_before.map(micros),
-        ..Filter::default()
     };
     let domain = caller.domain.clone();
     let limit = page.limit;
@@ -94,13 +104,19 @@ pub(super) async fn find(
     let (call, row) = row_of(&rest, &caller.domain, &id).await?;
     let reader = rest.clone();
     let key = CallKey(call.as_u128());
-    let events = blocking(move || reader.store.read(|db| events::of_call(db, key))).await?;
+    let read = move |db: &Read<'_>| Ok((events::of_call(db, key)?, snapshots::node_of(db, key)?));
+    let (events, node) = blocking(move || reader.store.read(read)).await?;
     let record = record_of(&row)?;
     let is_live = record.state != record::CallState::Ended;
-    let reply_id = is_live.then(|| rest.reply_ids.mint(&caller.domain, call, 0, unix_seconds()));
+    let ids = &rest.reply_ids;
+    let node = is_live.then(|| node.unwrap_or_else(|| ids.node().to_owned()));
+    let reply_id = node
+        .as_ref()
+        .map(|node| ids.mint_of(node, &caller.domain, call, 0, unix_seconds()));
     let detail = CallDetail {
         call: shown(&record),
         reply_id,
+        node,
         local: record.local.as_ref().map(media),
         remote: record.remote.as_ref().map(media),
         trace: record.trace.iter().map(explain::step).collect(),

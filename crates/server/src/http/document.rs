@@ -29,7 +29,7 @@ const SIGNATURE: &str = "sigv4";
 #[openapi(
     info(
         title = "Hookswitch",
-        description = "SIP calls for programs. Provision a service and its devices, take calls as signed webhooks, steer them with four commands.\n\nEvery path answers `OPTIONS` with CORS headers. `Authorization: Bearer` takes an API token (`hs_…`) or a JWT signed with a key uploaded at `/provisioning/apiKey/{domain}`. Every POST honours `Idempotency-Key` for 24 hours. Numbers are accepted where text is documented; unknown members are ignored, and on provisioning reported in `warnings` (`strict=true` refuses them). A request whose headers are longer than the server reads (64 KiB, 100 fields) is answered with 431 and no body, and its connection is closed.",
+        description = "SIP calls for programs. Provision a service and its devices, take calls as signed webhooks, steer them with four commands.\n\nEvery path answers `OPTIONS` with CORS headers. `Authorization: Bearer` takes an API token (`hs_…`) or a JWT signed with a key uploaded at `/provisioning/apiKey/{domain}`. Every POST honours `Idempotency-Key` for 24 hours. Numbers are accepted where text is documented; unknown members are ignored, and on provisioning reported in `warnings` (`strict=true` refuses them). Below `/v1/` a query parameter that an operation does not list is refused with 400 where it lists any; on the other paths it is ignored. A request whose headers are longer than the server reads (64 KiB, 100 fields) is answered with 431 and no body, and its connection is closed.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(

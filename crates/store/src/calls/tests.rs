@@ -197,6 +197,13 @@ fn every_filter_narrows_the_list() {
         ),
         (
             Filter {
+                class: text("busy"),
+                ..any()
+            },
+            vec![],
+        ),
+        (
+            Filter {
                 started_from: Some(UnixMicros(3_000_000)),
                 ..any()
             },
@@ -264,6 +271,35 @@ fn no_list_sorts_or_reads_the_whole_table() {
                 ..any()
             },
             "calls_search",
+        ),
+        (
+            Filter {
+                direction: text("outbound"),
+                ..any()
+            },
+            "calls_search",
+        ),
+        (
+            Filter {
+                class: text("internal"),
+                ..any()
+            },
+            "calls_amiss",
+        ),
+        (
+            Filter {
+                class: text("normal"),
+                ..any()
+            },
+            "calls_search",
+        ),
+        (
+            Filter {
+                live: Some(true),
+                state: text("ringing"),
+                ..any()
+            },
+            "calls_live",
         ),
     ];
     for (filter, index) in cases {

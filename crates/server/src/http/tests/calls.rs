@@ -1,4 +1,5 @@
-use hookswitch_call::outcome::{EndedBy, Outcome};
+use hookswitch_api::call::CallClass;
+use hookswitch_call::outcome::{Class, EndedBy, Outcome};
 use hookswitch_call::record::{CallRecord, CallState, Direction, Identity, Times};
 use hookswitch_call::route::TraceStep;
 use hookswitch_store::{Batch, CallKey, CallRow, EventRow, LadderRow, UnixMicros};
@@ -124,6 +125,109 @@ pub(super) fn encoded(lines: &[Line]) -> Vec<u8> {
                 .collect::<Vec<u8>>()
         })
         .collect()
+}
+
+#[tokio::test]
+async fn each_filter_of_the_list_leaves_the_calls_it_names() {
+    let world = World::new();
+    let mut rows = Vec::new();
+    for (n, direction, user, class) in [
+        (0, Direction::Inbound, "+4670", Some("busy")),
+        (1, Direction::Inbound, "+4671", Some("normal")),
+        (2, Direction::Outbound, "+4672", Some("no_answer")),
+        (3, Direction::Outbound, "+4670", None),
+    ] {
+        let state = class.map_or(CallState::Confirmed, |_| CallState::Ended);
+        let mut record = record(CallId::from_u128(CALL.as_u128() + (n << 80)), state);
+        let identity = Arc::make_mut(&mut record.identity);
+        identity.direction = direction;
+        identity.source_user = user.into();
+        rows.push(CallRow {
+            direction: direction.as_str().into(),
+            class: class.map(Into::into),
+            ..row(&record, START + u64::try_from(n).unwrap())
+        });
+    }
+    let calls = rows.clone();
+    store(
+        &world,
+        Batch {
+            calls,
+            ..Batch::default()
+        },
+    )
+    .await;
+    for (query, expected) in [
+        ("direction=inbound", &[1, 0][..]),
+        ("direction=outbound", &[3, 2]),
+        ("class=busy", &[0]),
+        ("class=normal", &[1]),
+        ("class=no_answer&direction=outbound", &[2]),
+        ("class=internal", &[]),
+        ("state=confirmed", &[3]),
+        ("sourceUser=%2B4670", &[3, 0]),
+        ("destinationUser=1001&sourceUser=%2B4671", &[1]),
+        ("state=ended&direction=outbound", &[2]),
+    ] {
+        let found = world.get(&format!("{LIST}?{query}")).await.ok();
+        let found = found["calls"].as_array().unwrap().iter();
+        let ids: Vec<_> = found.map(|call| call["id"].as_str().unwrap()).collect();
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|place: &usize| CallId::from_u128(rows[*place].id.0).to_string())
+            .collect();
+        assert_eq!(ids, expected, "{query}");
+    }
+    for (query, pointer) in [
+        ("direction=up", "/direction"),
+        ("class=unlucky", "/class"),
+        ("status=486", "/status"),
+        ("Direction=inbound", "/Direction"),
+    ] {
+        let refused = world.get(&format!("{LIST}?{query}")).await;
+        assert_eq!(refused.pointers(), [pointer], "{query}");
+    }
+}
+
+#[test]
+fn the_classes_are_those_that_calls_end_in() {
+    let ours = Class::ALL.map(Class::as_str);
+    assert_eq!(CallClass::ALL.map(CallClass::as_str), ours);
+    for class in CallClass::ALL {
+        assert_eq!(serde_json::to_value(class).unwrap(), class.as_str());
+    }
+}
+
+/// The originals' clients may send what we never heard of; on our own paths a filter that is ignored would answer
+/// another question.
+#[tokio::test]
+async fn a_parameter_that_nobody_knows_is_refused_below_v1_and_ignored_elsewhere() {
+    let world = World::new();
+    let mut lists = 0;
+    for (method, path, operation) in super::scopes::operations() {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let in_query = parameters.filter(|parameter| parameter["in"] == "query");
+        let names: Vec<&str> = in_query
+            .map(|parameter| parameter["name"].as_str().unwrap())
+            .collect();
+        if method != Method::GET || names.is_empty() || !path.contains("{domain}") {
+            continue;
+        }
+        let is_ours = path.starts_with("/v1/");
+        let path = path
+            .replace("{domain}", ACME)
+            .replace("{id}", CALL.text().as_str());
+        let answer = world.get(&format!("{path}?colour=red")).await;
+        if is_ours {
+            assert_eq!(answer.pointers(), ["/colour"], "{path}");
+            let reason = answer.json()["reason"].as_str().unwrap().to_owned();
+            assert!(names.iter().all(|name| reason.contains(name)), "{reason}");
+            lists += 1;
+        } else {
+            assert!(!answer.text.contains("colour"), "{path}: {}", answer.text);
+        }
+    }
+    assert!(lists >= 4, "calls, ladder, deliveries, events");
 }
 
 #[tokio::test]
