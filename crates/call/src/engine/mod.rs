@@ -68,7 +68,7 @@ use self::admission::Admission;
 pub use self::admission::{Full, Limits};
 use self::drill::Drill;
 use self::ladder::Known;
-pub use self::output::{Census, Change, Counters, LogEntry, Output, Owner};
+pub use self::output::{Census, Change, Counters, LogEntry, Output, Owner, Strange};
 use self::place::Placing;
 pub use self::restore::RestoreError;
 use self::write::{Leisurely, Outstanding};

@@ -11,7 +11,7 @@ use super::admission::Full;
 use super::drill::DrillKind;
 use super::sign_in::SignIn;
 use super::stray::name_of;
-use super::{Change, Engine, Output, message};
+use super::{Change, Engine, Output, Strange, message};
 use crate::call::Call;
 use crate::directory::{CloudSipUa, Tenant};
 use crate::event::EventKind;
@@ -83,6 +83,12 @@ impl Engine {
         let Some(tenant) = route.tenant else {
             self.counters.refused_domain += 1;
             self.log_stray(now, flow, message);
+            let why = route.trace.last().map(|step| step.why.clone());
+            self.outputs.push_back(Output::Strange(Strange {
+                host: host.as_ref().into(),
+                source,
+                why: why.unwrap_or_default(),
+            }));
             let rejection = match (route.destination.err(), full) {
                 (Some(Refusal::Unauthenticated), Some(full)) => self.refusal(full),
                 (refusal, _) => Rejection::new(refusal.map_or(404, Refusal::status)),

@@ -1,5 +1,7 @@
 //! What the engine wants done, and what it counts.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -49,6 +51,19 @@ pub enum Output {
     },
     /// One message for the SIP log.
     Log(LogEntry),
+    /// A call was refused that is no tenant's: nobody has a record of it.
+    Strange(Strange),
+}
+
+/// A call that is no tenant's.
+#[derive(Debug)]
+pub struct Strange {
+    /// The host of its Request-URI.
+    pub host: Box<str>,
+    /// Where it came from.
+    pub source: IpAddr,
+    /// Why it is nobody's.
+    pub why: Cow<'static, str>,
 }
 
 /// One thing to write.

@@ -198,7 +198,9 @@ impl World {
             let after = match &output {
                 Output::Transmit(transmit) => transmit.after,
                 Output::Ask { after, .. } | Output::Reply { after, .. } => *after,
-                Output::Commit { .. } | Output::Locate(_) | Output::Log(_) => Commit(0),
+                Output::Commit { .. } | Output::Locate(_) | Output::Log(_) | Output::Strange(_) => {
+                    Commit(0)
+                }
             };
             assert!(after <= self.last, "a promise comes before its write");
             match output {
@@ -331,7 +333,7 @@ impl World {
                 Message::parse(&entry.bytes).expect("a line of the ladder is a message");
             }
             Output::Locate(locate) => self.locates.push(locate.id),
-            Output::Commit { .. } => {}
+            Output::Commit { .. } | Output::Strange(_) => {}
         }
     }
 

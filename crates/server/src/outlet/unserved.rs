@@ -1,6 +1,7 @@
 //! Lines in the log for calls that this node itself refused or gave up, where somebody has to mend something: the
 //! destination is not in service yet, a sign-in is wrong, or where a call goes is unknown or not allowed.
 
+use hookswitch_call::engine::Strange;
 use hookswitch_call::outcome::{Class, EndedBy};
 use hookswitch_call::record::{CallRecord, Direction};
 use hookswitch_call::route::{Refusal, TraceStep};
@@ -18,6 +19,16 @@ impl Outlet {
         if let Some(left_out) = self.complaints.due(&about) {
             let (user, why) = (&record.identity.source_user, &step.why);
             tracing::warn!(%domain, %call, left_out, from = ?user, why = %why, "{what}");
+        }
+    }
+}
+
+impl Outlet {
+    /// Says who called a domain that nobody has. They are one thing: strangers choose what they name.
+    pub fn complain_of_stranger(&self, strange: &Strange) {
+        if let Some(left_out) = self.complaints.due(&"a call of nobody".into()) {
+            let (host, source, why) = (&strange.host, strange.source, &strange.why);
+            tracing::warn!(%host, %source, left_out, why = %why, "a call was refused: it is for no domain of this node");
         }
     }
 }

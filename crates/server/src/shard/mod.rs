@@ -304,6 +304,7 @@ impl Running {
                 self.release_or_keep(now, after, Released::Reply { request, result });
             }
             Output::Locate(question) => self.locate(now, question),
+            Output::Strange(strange) => self.shard.outlet.complain_of_stranger(&strange),
             Output::Log(entry) => {
                 let place = usize::from(entry.flow.listener);
                 let local = self.shard.addresses.get(place).copied();

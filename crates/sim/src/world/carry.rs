@@ -73,7 +73,7 @@ impl World {
             Output::Reply {
                 request, result, ..
             } => self.reply(request, result),
-            Output::Commit { .. } | Output::Log(_) => {}
+            Output::Commit { .. } | Output::Log(_) | Output::Strange(_) => {}
         }
     }
 

@@ -516,6 +516,13 @@ fn strangers_and_missing_users_get_no_event() {
         .map(|record| record.outcome.as_ref().unwrap().sip_status)
         .collect();
     assert_eq!(statuses, [403, 404], "nobody's domain has no records");
+    let [strange] = world.strange.as_slice() else {
+        panic!("{:?}", world.strange)
+    };
+    assert_eq!(
+        (&*strange.host, strange.source.to_string()),
+        ("z.example", "198.51.100.7".to_owned())
+    );
     let counters = world.engine.counters();
     assert_eq!(
         (

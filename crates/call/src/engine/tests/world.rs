@@ -18,7 +18,7 @@ use crate::command::{
 use crate::directory::{
     AuthType, CloudSipUa, Device, Devices, Directory, OutboundPolicy, Settings, Tenant,
 };
-use crate::engine::{Change, Engine, EngineConfig, Limits, LogEntry, Output};
+use crate::engine::{Change, Engine, EngineConfig, Limits, LogEntry, Output, Strange};
 use crate::event::{Event, EventKind};
 use crate::id::CallId;
 use crate::outcome::Outcome;
@@ -75,6 +75,7 @@ pub(super) struct World {
     pub(super) asks: Vec<(CallId, Arc<str>)>,
     pub(super) locates: Vec<Locate>,
     pub(super) log: Vec<LogEntry>,
+    pub(super) strange: Vec<Strange>,
     replies: Vec<(RequestId, Result<CommandReply, CommandError>)>,
     durable: u64,
     last_request: u64,
@@ -168,6 +169,7 @@ impl World {
             asks: Vec::new(),
             locates: Vec::new(),
             log: Vec::new(),
+            strange: Vec::new(),
             replies: Vec::new(),
             durable: 0,
             last_request: 0,
@@ -225,6 +227,7 @@ impl World {
                     self.replies.push((request, result));
                 }
                 Output::Log(entry) => self.log.push(entry),
+                Output::Strange(strange) => self.strange.push(strange),
             }
         }
     }
