@@ -40,8 +40,8 @@ pub(super) async fn authorize(
 ) -> Result<Response, ApiError> {
     refuse_faults(body.validate())?;
     let now = Instant::now();
-    let may_ask = rest.failures.may_ask(source, now);
-    let _turn = may_ask.map_err(|wait| too_many_failures(&rest, wait))?;
+    let turn = rest.failures.turn(source, now).await;
+    let _turn = turn.map_err(|wait| too_many_failures(&rest, wait))?;
     let domain = body.domain.to_ascii_lowercase();
     let found = find(&rest, domain.clone(), body.device_id.clone()).await?;
     let user = found.filter(|device| device.auth_type == AuthType::UserId);

@@ -11,6 +11,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const BURST: u32 = 20;
 /// One failure is forgotten after so long.
 const FORGET_ONE: Duration = Duration::from_secs(3);
+/// Requests of one source that may wait for their turn, and for how long.
+const MAX_WAITING: u32 = 32;
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Sources remembered; the table's memory is bounded by it.
 const MAX_SOURCES: usize = 16_384;
 
@@ -19,6 +22,9 @@ pub struct Failures {
     sources: Mutex<HashMap<IpAddr, Tally>>,
     /// One at a time of those who failed too often may ask for what is dear to check.
     slow_lane: Semaphore,
+    /// How many of each of them wait for their turn.
+    waiting: Mutex<HashMap<IpAddr, u32>>,
+    patience: Duration,
 }
 
 #[derive(Clone, Copy)]
@@ -45,32 +51,37 @@ impl Default for Failures {
         Self {
             sources: Mutex::new(HashMap::new()),
             slow_lane: Semaphore::new(1),
+            waiting: Mutex::default(),
+            patience: PATIENCE,
         }
     }
 }
 
 impl Failures {
     /// Leave to ask for a check that is dear: at once, but for sources with too many failures, of which one at a time
-    /// is heard, so that they take nothing from the others, and a valid credential among theirs is found all the same.
+    /// is heard, so that they take nothing from the others. They wait for their turn in order: many clients may share
+    /// an address, and a valid credential among them is found however the others go on guessing.
     ///
     /// # Errors
-    /// How long to wait.
-    pub fn may_ask(
+    /// How long to wait: too many of that source are waiting, or the turn did not come in 5 s.
+    pub async fn turn(
         &self,
         source: IpAddr,
         now: Instant,
     ) -> Result<Option<SemaphorePermit<'_>>, Duration> {
+        let source = network_of(source);
         let tally = {
             let sources = self.sources.lock();
             let sources = sources.expect("no panic while the lock is held");
-            sources.get(&network_of(source)).map(|tally| tally.at(now))
+            sources.get(&source).map(|tally| tally.at(now))
         };
-        match tally {
-            Some(tally) if tally.count > BURST => match self.slow_lane.try_acquire() {
-                Ok(turn) => Ok(Some(turn)),
-                Err(_) => Err(FORGET_ONE),
-            },
-            _ => Ok(None),
+        if tally.is_none_or(|tally| tally.count <= BURST) {
+            return Ok(None);
+        }
+        let _place = Place::take(&self.waiting, source).ok_or(FORGET_ONE)?;
+        match tokio::time::timeout(self.patience, self.slow_lane.acquire()).await {
+            Ok(Ok(turn)) => Ok(Some(turn)),
+            _ => Err(FORGET_ONE),
         }
     }
 
@@ -104,6 +115,37 @@ impl Failures {
     }
 }
 
+/// A request's place among those of its source that wait.
+struct Place<'w> {
+    waiting: &'w Mutex<HashMap<IpAddr, u32>>,
+    source: IpAddr,
+}
+
+impl<'w> Place<'w> {
+    fn take(waiting: &'w Mutex<HashMap<IpAddr, u32>>, source: IpAddr) -> Option<Self> {
+        let mut all = waiting.lock().expect("no panic while the lock is held");
+        let count = all.entry(source).or_default();
+        if *count >= MAX_WAITING {
+            return None;
+        }
+        *count += 1;
+        Some(Self { waiting, source })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let all = self.waiting.lock();
+        let mut all = all.expect("no panic while the lock is held");
+        if let Some(count) = all.get_mut(&self.source) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.source);
+            }
+        }
+    }
+}
+
 fn network_of(source: IpAddr) -> IpAddr {
     match source {
         IpAddr::V4(_) => source,
@@ -133,20 +175,57 @@ mod tests {
         assert_eq!(failures.count(ip("192.0.2.2"), now), None);
     }
 
-    #[test]
-    fn who_failed_too_often_is_heard_one_at_a_time() {
+    #[tokio::test]
+    async fn who_failed_too_often_is_heard_one_at_a_time_and_in_order() {
         let failures = Failures::default();
         let now = Instant::now();
+        let (one, other) = (ip("192.0.2.1"), ip("192.0.2.2"));
         for _ in 0..=BURST {
-            failures.count(ip("192.0.2.1"), now);
-            failures.count(ip("192.0.2.2"), now);
+            failures.count(one, now);
+            failures.count(other, now);
         }
-        let first = failures.may_ask(ip("192.0.2.1"), now).unwrap();
+        let first = failures.turn(one, now).await.unwrap();
         assert!(first.is_some());
-        assert!(failures.may_ask(ip("192.0.2.2"), now).is_err());
-        assert!(failures.may_ask(ip("192.0.2.3"), now).unwrap().is_none());
+        let free = failures.turn(ip("192.0.2.3"), now).await;
+        assert!(free.unwrap().is_none());
+        let heard = Mutex::new(Vec::new());
+        let waits = async |name: &'static str, source| {
+            let turn = failures.turn(source, now).await.unwrap();
+            heard.lock().unwrap().push(name);
+            drop(turn);
+        };
+        tokio::join!(
+            biased;
+            waits("a guess", one),
+            waits("the right password", one),
+            waits("another address", other),
+            async { drop(first) },
+        );
+        let heard = heard.into_inner().unwrap();
+        assert_eq!(heard, ["a guess", "the right password", "another address"]);
+        assert!(failures.waiting.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_ever_nor_in_a_queue_without_end() {
+        let failures = Failures {
+            patience: Duration::ZERO,
+            ..Failures::default()
+        };
+        let now = Instant::now();
+        let source = ip("192.0.2.1");
+        for _ in 0..=BURST {
+            failures.count(source, now);
+        }
+        let first = failures.turn(source, now).await.unwrap();
+        assert!(failures.turn(source, now).await.is_err(), "its time is up");
         drop(first);
-        assert!(failures.may_ask(ip("192.0.2.2"), now).is_ok());
+        let take = |_| Place::take(&failures.waiting, source);
+        let places: Vec<_> = (0..MAX_WAITING).map(take).collect();
+        assert!(places.iter().all(Option::is_some));
+        assert!(failures.turn(source, now).await.is_err(), "no place left");
+        drop(places);
+        assert!(failures.turn(source, now).await.is_ok());
     }
 
     #[test]
