@@ -13,10 +13,9 @@ use crate::secret::Secret;
 use crate::strict::Strict;
 
 /// Members that replies have and clients send back; at the top they are ignored without a word.
-const READ_ONLY: [&str; 6] = [
+const READ_ONLY: [&str; 5] = [
     "/success",
     "/reason",
-    "/domain",
     "/heartbeatStatus",
     "/heartbeatExpiration",
     "/lastConfigured",

@@ -64,12 +64,15 @@ fn a_device_behind_rest_needs_three_members() {
 
 #[test]
 fn read_only_members_are_ignored_without_a_word() {
-    let body =
-        br#"{"deviceId":46890510,"authType":"deviceid","domain":"example.com","lastConfigured":0,
+    let body = br#"{"deviceId":46890510,"authType":"deviceid","lastConfigured":0,
         "heartbeatStatus":"online","heartbeatExpiration":0,"success":true,"reason":"string"}"#;
     let parsed = parse::<Device>(body).unwrap();
     assert_eq!(parsed.unknown, []);
     assert_eq!(parsed.value.device_id, "46890510");
+    // The path says whose it is: another domain in the body is not to be taken for it.
+    let body = br#"{"deviceId":"1","authType":"disabled","domain":"other.example.com"}"#;
+    let unknown = parse::<Device>(body).unwrap().unknown;
+    assert_eq!(unknown[0].pointer, "/domain");
 }
 
 #[test]
