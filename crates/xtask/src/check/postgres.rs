@@ -12,7 +12,7 @@ use crate::workspace;
 /// The store's tests, and those of the program that have a store; but for those that are about HTTP alone.
 const ON_BOTH: &str = "package(hookswitch-store) or (package(hookswitch-server) and kind(lib) \
     and test(/^(app|auth|database|directory|exchange|http::tests|master_key|secrets)::/) \
-    and not test(/^http::tests::(authorize|errors|hostile|isolation|limits|openapi|scopes|signatures)::/))";
+    and not test(/^http::tests::(authorize|errors|hostile|limits|openapi|scopes|signatures)::/))";
 
 /// A server in a temporary folder; as root the package is installed where it is missing.
 fn server() -> Result<Server> {
