@@ -44,6 +44,9 @@ def main() -> int:
     except HookswitchError as error:
         print(f"refused with {error.status}: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"{base_url} cannot be reached: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

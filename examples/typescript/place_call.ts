@@ -35,7 +35,7 @@ try {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 } catch (error) {
-  if (!(error instanceof HookswitchError)) throw error;
-  console.error(`refused with ${error.status}: ${error.message}`);
+  if (error instanceof HookswitchError) console.error(`refused with ${error.status}: ${error.message}`);
+  else console.error(`${baseUrl} cannot be reached: ${error}`);
   process.exit(1);
 }
