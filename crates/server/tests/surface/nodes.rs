@@ -82,6 +82,28 @@ fn services_of_one_node_take_the_calls_of_the_other() {
 }
 
 #[test]
+fn a_command_that_goes_to_the_wrong_node_is_told_the_right_one() {
+    let nodes = Nodes::new();
+    let call = nodes.first.sipp("uac_call_and_bye");
+    let call = call.call("1001", nodes.second.udp).unwrap();
+    let body = json!({"replyId": nodes.first.hears("newRemoteCall").text("replyId")});
+    let path = format!("/mediaservice/{DOMAIN}/hangupcalljwt");
+    let refused = nodes.first.tenant.request("POST", &path, Some(&body));
+    let refused = refused.unwrap();
+    assert_eq!(
+        (refused.status, &refused.body["code"]),
+        (404, &json!("call_not_found"))
+    );
+    let reason = refused.body["reason"].to_string();
+    assert!(
+        reason.contains("of the node node-2; send the command there"),
+        "{reason}"
+    );
+    nodes.first.holds(call);
+    nodes.first.ends_with("callHungup", "normal", "remote");
+}
+
+#[test]
 fn keys_of_one_node_open_the_other_until_they_are_deleted() {
     let nodes = Nodes::new();
     let keys = format!("/provisioning/apiKey/{DOMAIN}");
