@@ -51,7 +51,8 @@ pub fn free_port() -> Result<u16> {
         .next()
         .and_then(|lowest| lowest.parse::<u16>().ok())
         .context("/proc/sys/net/ipv4/ip_local_port_range begins with no port")?;
-    let ports = FIRST_PORT..lowest_given_away.max(FIRST_PORT + 1_000);
+    // Every second one: who is told a SIP port may take the next one for TLS, as baresip does.
+    let ports = (FIRST_PORT..lowest_given_away.max(FIRST_PORT + 1_000)).step_by(2);
     // Processes begin at different places, so that one rarely has to pass the claims of the others.
     let first = std::process::id() as usize * 31 % ports.len();
     for port in ports.clone().cycle().skip(first).take(ports.len()) {
@@ -66,7 +67,7 @@ pub fn free_port() -> Result<u16> {
             return Ok(port);
         }
     }
-    bail!("no port of {ports:?} is free for UDP and TCP at once");
+    bail!("no port from {FIRST_PORT} on is free for UDP and TCP at once");
 }
 
 /// Which kind of socket a program opens when it is ready.
