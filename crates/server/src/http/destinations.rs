@@ -286,7 +286,7 @@ fn describe_item<K: Destination>() -> (Schemas, Paths) {
         ..said(
             "put",
             "Overwrites",
-            "Its id stays, and its `callbackId` unless another one is given. A secret that is masked or left out stays as it is; null takes it away. With `provisory=true` the draft is written, which calls never see.",
+            "Its id stays, and its `callbackId` unless another one is given. A secret that is masked or left out stays as it is; null takes it away. Where an address names another host, the secrets that are sent there are refused unless they are given anew. With `provisory=true` the draft is written, which calls never see.",
         )
     };
     let patch = Said {
@@ -296,7 +296,7 @@ fn describe_item<K: Destination>() -> (Schemas, Paths) {
         ..said(
             "patch",
             "Patches",
-            "RFC 6902: all operations or none, and the result is checked as a whole. `application/json` is taken beside `application/json-patch+json`. A secret equals its mask and nothing else, and can be moved and copied to places of its own kind only.",
+            "RFC 6902: all operations or none, and the result is checked as a whole. `application/json` is taken beside `application/json-patch+json`. A secret equals its mask and nothing else, and can be moved and copied to places of its own kind only. Where an address names another host, the secrets that are sent there are refused unless they are given anew.",
         )
     };
     let delete = Said {

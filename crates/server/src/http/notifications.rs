@@ -183,7 +183,7 @@ fn described<const OF_RECORDING: bool>(path: &str, name: &str, what: &str) -> (S
             id: format!("{id}{name}"),
             tag: "Notifications",
             summary: format!("Sets {what}{note}"),
-            description: "What is left out goes back to its default, but for secrets: one that is masked or left out stays as it is, and null takes it away. POST and PUT do the same. Topics of Amazon SNS are used unless `useHttpEvents` is true; a node that has no region and credentials for it refuses them.".to_owned(),
+            description: "What is left out goes back to its default, but for secrets: one that is masked or left out stays as it is, and null takes it away. Where an address names another host, the secrets that are sent there are refused unless they are given anew. POST and PUT do the same. Topics of Amazon SNS are used unless `useHttpEvents` is true; a node that has no region and credentials for it refuses them.".to_owned(),
             parameters,
             request: Some((settings.clone(), example.clone())),
             reply: (done.clone(), json!({"success": true})),

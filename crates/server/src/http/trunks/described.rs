@@ -15,7 +15,7 @@ use crate::kind::TRUNK;
 const LIST: &str = "/provisioning/trunk/{domain}";
 const ITEM: &str = "/provisioning/trunk/{domain}/{trunkId}";
 const ID: &str = "0192e4a0-7c3e-7000-8000-000000000002";
-const HASHED: &str = "`userName`, `realm` and `password` together make `ha1`; the reply carries the password once, and only its hashes are stored. A secret that is masked or left out stays as it is; null takes it away, and `password` null takes `ha1` along unless that is given.";
+const HASHED: &str = "`userName`, `realm` and `password` together make `ha1`; the reply carries the password once, and only its hashes are stored. A secret that is masked or left out stays as it is; null takes it away, and `password` null takes `ha1` along unless that is given. Where `destinationTarget` names another host, credentials that are kept are refused: they are to be given anew.";
 
 fn example() -> Value {
     describe::example(include_str!("../examples/trunk.json"))
