@@ -19,9 +19,9 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use super::allowed::{Allowed, Change, Look};
 use super::body::Json;
 use super::describe::{self, CHANGING, LOOKING, PATCHING, Said, Schemas};
-use super::documents::{self, Missing, Provisioned, Target, Written, tagged};
+use super::documents::{self, Missing, Named, Provisioned, Target, Written, tagged};
 use super::error::ApiError;
-use super::query::{Id, Query};
+use super::query::Query;
 use super::{Rest, reply};
 use crate::random::uuid;
 
@@ -95,50 +95,34 @@ pub(super) fn id_of(body: &Value, member: &str) -> Option<String> {
 
 async fn find<K: Destination>(
     State(rest): State<Arc<Rest>>,
-    caller: Allowed<Look>,
-    Id(id): Id,
-    Query(drafts): Query<DraftQuery>,
-    headers: HeaderMap,
+    Named { target, .. }: Named<Look>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &headers).or_draft(&drafts);
     documents::find::<K>(&rest, target).await
 }
 
 async fn overwrite<K: Destination>(
     State(rest): State<Arc<Rest>>,
-    caller: Allowed<Change>,
-    Id(id): Id,
+    Named { target, .. }: Named<Change>,
     Query(query): Query<DocumentQuery>,
-    Query(drafts): Query<DraftQuery>,
-    headers: HeaderMap,
     body: Json<Value>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &headers).or_draft(&drafts);
     write::<K>(&rest, target, body.value, &query, Missing::NeedsOtherForm).await
 }
 
 async fn delete<K: Destination>(
     State(rest): State<Arc<Rest>>,
-    caller: Allowed<Change>,
-    Id(id): Id,
-    Query(drafts): Query<DraftQuery>,
-    headers: HeaderMap,
+    Named { target, .. }: Named<Change>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &headers).or_draft(&drafts);
     documents::delete::<K>(&rest, target).await?;
     reply(&Done::new())
 }
 
 async fn patch<K: Destination>(
     State(rest): State<Arc<Rest>>,
-    caller: Allowed<Change>,
-    Id(id): Id,
+    Named { target, .. }: Named<Change>,
     Query(query): Query<DocumentQuery>,
-    Query(drafts): Query<DraftQuery>,
-    headers: HeaderMap,
     body: Json<Patch>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &headers).or_draft(&drafts);
     let strict = query.strict.unwrap_or(false);
     let written = documents::patch::<K>(&rest, target, body, strict).await?;
     let body = Done::new().warning(written.warnings);

@@ -17,10 +17,10 @@ use hookswitch_store::documents as stored;
 
 use super::allowed::{Allowed, Change, Look};
 use super::body::{Json, OptionalJson};
-use super::documents::{self, Missing, Target, Written, tagged};
+use super::documents::{self, Missing, Named, Target, Written, tagged};
 use super::error::ApiError;
 use super::idempotency::CarriesSecret;
-use super::query::{Id, Query};
+use super::query::Query;
 use super::{Rest, reply, work_off_the_loop};
 use crate::kind::{CONFIGURED, DEVICE};
 use crate::password::Turn;
@@ -168,11 +168,8 @@ pub(super) async fn delete_all(
 )]
 pub(super) async fn find(
     State(rest): State<Arc<Rest>>,
-    caller: Allowed<Look>,
-    Id(id): Id,
-    headers: HeaderMap,
+    Named { target, .. }: Named<Look>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &headers);
     documents::find::<Device>(&rest, target).await
 }
 
@@ -184,11 +181,8 @@ pub(super) async fn find(
 )]
 pub(super) async fn delete(
     State(rest): State<Arc<Rest>>,
-    caller: Allowed<Change>,
-    Id(id): Id,
-    headers: HeaderMap,
+    Named { target, .. }: Named<Change>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &headers);
     documents::delete::<Device>(&rest, target).await?;
     reply(&Done::new())
 }
@@ -206,13 +200,10 @@ pub(super) async fn delete(
 )]
 pub(super) async fn patch(
     State(rest): State<Arc<Rest>>,
-    caller: Allowed<Change>,
-    Id(id): Id,
+    Named { target, .. }: Named<Change>,
     Query(query): Query<DocumentQuery>,
-    headers: HeaderMap,
     body: Json<Patch>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &headers);
     let strict = query.strict.unwrap_or(false);
     let may_hash = body.value.iter().any(touches_password);
     let _turn = turn_to_hash(&rest, may_hash).await?;

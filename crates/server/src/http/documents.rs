@@ -4,9 +4,12 @@
 mod patch;
 mod write;
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
+use axum::extract::FromRequestParts;
 use axum::http::header::ETAG;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use hookswitch_api::error::FieldError;
@@ -19,8 +22,10 @@ use serde_json::{Map, Value, json};
 
 pub(super) use self::patch::patch;
 pub(super) use self::write::{Missing, Written, delete, put, put_whole};
+use super::allowed::{Allowed, Need};
 use super::error::ApiError;
 use super::precondition::Precondition;
+use super::query::{Id, Query};
 use super::{Rest, reply, work_off_the_loop};
 use crate::auth::Caller;
 use crate::kind::{Kind, Members};
@@ -122,6 +127,27 @@ impl Target {
             id: &self.id,
             draft: self.draft,
         }
+    }
+}
+
+/// The one document that the path names, for a caller who may do `N` with it: the draft where the query asks for it,
+/// which [`Allowed`] refuses where there are none.
+pub(super) struct Named<N> {
+    pub(super) target: Target,
+    need: PhantomData<fn() -> N>,
+}
+
+impl<N: Need> FromRequestParts<Arc<Rest>> for Named<N> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, ApiError> {
+        let caller = Allowed::<N>::from_request_parts(parts, rest).await?;
+        let Id(id) = Id::from_request_parts(parts, rest).await?;
+        let Query(drafts) = Query::<DraftQuery>::from_request_parts(parts, rest).await?;
+        Ok(Self {
+            target: Target::new(&caller, id, &parts.headers).or_draft(&drafts),
+            need: PhantomData,
+        })
     }
 }
 

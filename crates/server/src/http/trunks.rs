@@ -23,10 +23,10 @@ use super::allowed::{Allowed, Change, Look};
 use super::body::{Json, tolerate};
 use super::cloudsipua::check_pattern;
 use super::destinations::id_of;
-use super::documents::{self, Form, Missing, Provisioned, Target, Written, tagged};
+use super::documents::{self, Form, Missing, Named, Provisioned, Target, Written, tagged};
 use super::error::ApiError;
 use super::idempotency::CarriesSecret;
-use super::query::{Id, Query};
+use super::query::Query;
 use super::{Rest, reply};
 use crate::kind::{Kind, Members, TRUNK};
 use crate::random::uuid;
@@ -184,22 +184,17 @@ async fn post(
 
 async fn find(
     State(rest): State<Arc<Rest>>,
-    caller: Allowed<Look>,
-    Id(id): Id,
-    headers: HeaderMap,
+    Named { target, .. }: Named<Look>,
 ) -> Result<Response, ApiError> {
-    documents::find::<Trunk>(&rest, Target::new(&caller, id, &headers)).await
+    documents::find::<Trunk>(&rest, target).await
 }
 
 async fn overwrite(
     State(rest): State<Arc<Rest>>,
-    caller: Allowed<Change>,
-    Id(id): Id,
+    Named { target, .. }: Named<Change>,
     Query(query): Query<DocumentQuery>,
-    headers: HeaderMap,
     body: Json<Value>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &headers);
     let strict = query.strict.unwrap_or(false);
     let (id, written) = write(&rest, target, body.value, strict).await?;
     answer(Some(id), written)
@@ -207,23 +202,18 @@ async fn overwrite(
 
 async fn delete(
     State(rest): State<Arc<Rest>>,
-    caller: Allowed<Change>,
-    Id(id): Id,
-    headers: HeaderMap,
+    Named { target, .. }: Named<Change>,
 ) -> Result<Response, ApiError> {
-    documents::delete::<Trunk>(&rest, Target::new(&caller, id, &headers)).await?;
+    documents::delete::<Trunk>(&rest, target).await?;
     reply(&Done::new())
 }
 
 async fn patch(
     State(rest): State<Arc<Rest>>,
-    caller: Allowed<Change>,
-    Id(id): Id,
+    Named { target, .. }: Named<Change>,
     Query(query): Query<DocumentQuery>,
-    headers: HeaderMap,
     body: Json<Patch>,
 ) -> Result<Response, ApiError> {
-    let target = Target::new(&caller, id, &headers);
     let strict = query.strict.unwrap_or(false);
     let written = documents::patch::<Trunk>(&rest, target, body, strict).await?;
     answer(None, written)
