@@ -1,7 +1,7 @@
 //! `/provisioning/alarmbridge/{domain}`: the service that receives alarm events.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::cloudsipua::RestAuthentication;
@@ -135,11 +135,11 @@ pub struct AlarmBridge {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "own-id", max_length = 128)]
     pub id: Option<String>,
     /// The user's label.
     #[serde(default, deserialize_with = "lenient::required_text")]
-    #[schema(required, max_length = 200)]
+    #[schema(format = "name", required, max_length = 200)]
     pub name: String,
     /// What it is for.
     #[serde(
@@ -173,7 +173,7 @@ pub struct AlarmBridge {
     /// `multiprotocol`: the powers of tones to try.
     #[serde(
         default,
-        deserialize_with = "lenient::list",
+        deserialize_with = "lenient::integers",
         skip_serializing_if = "Vec::is_empty"
     )]
     #[schema(max_items = 16)]
@@ -192,7 +192,7 @@ pub struct AlarmBridge {
     /// The regular expression that selects inbound calls and messages by the called user: linear-time,
     /// unanchored; `/…/` and `/…/i` literals are understood.
     #[serde(default, deserialize_with = "lenient::required_text")]
-    #[schema(required, max_length = 1_024, example = "/^alarm$/")]
+    #[schema(format = "regex", required, max_length = 1_024, example = "/^alarm$/")]
     pub destination_match: String,
     /// The id of the mapper that sends the events on.
     #[serde(
@@ -200,7 +200,7 @@ pub struct AlarmBridge {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "id", max_length = 128)]
     pub alarm_event_mapper_id: Option<String>,
     /// The heartbeat interval of devices that set none, in milliseconds.
     #[serde(
@@ -254,6 +254,7 @@ pub struct AlarmBridge {
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(
+        min_length = 1,
         pattern = "^[a-zA-Z0-9_\\-\\.]+$",
         max_length = 128,
         example = "site-1"
@@ -265,7 +266,7 @@ pub struct AlarmBridge {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 1_024)]
+    #[schema(format = "address", max_length = 1_024)]
     pub default_emergency_destination: Option<String>,
     /// Where callbacks go; begins with `https://`.
     #[serde(
@@ -274,7 +275,7 @@ pub struct AlarmBridge {
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(
-        format = "uri",
+        format = "callback-url",
         max_length = 2_048,
         example = "https://app.example.com/alarms"
     )]
@@ -302,7 +303,7 @@ pub struct AlarmBridge {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 200)]
+    #[schema(format = "line", max_length = 200)]
     pub callback_name: Option<String>,
     /// What the callback is for.
     #[serde(
@@ -318,8 +319,16 @@ pub struct AlarmBridge {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "id", max_length = 128)]
     pub callback_id: Option<String>,
+}
+
+/// What [`AlarmBridge::validate`] says of members that depend on each other.
+pub(crate) fn conditions() -> Value {
+    json!({
+        "if": {"properties": {"protocol": {"const": "tt92"}}, "required": ["protocol"]},
+        "then": {"required": ["protocolMode"], "properties": {"protocolMode": {"type": "string"}}},
+    })
 }
 
 impl AlarmBridge {

@@ -64,35 +64,35 @@ pub struct BackupEndpoint {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 1_024)]
+    #[schema(format = "address", max_length = 1_024)]
     pub backup_dest_addr: Option<String>,
     /// The user name of SIP digest authentication.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 256)]
+    #[schema(format = "line", max_length = 256)]
     pub backup_sip_auth_user: Option<String>,
     /// Its password.
     #[serde(
         deserialize_with = "lenient::secret",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 256)]
+    #[schema(value_type = Option<String>, format = "secret", max_length = 256)]
     pub backup_sip_auth_password: Option<Secret>,
     /// What From says instead of the device.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 1_024)]
+    #[schema(format = "address", max_length = 1_024)]
     pub backup_override_sip_from: Option<String>,
     /// Where voice calls go.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 1_024)]
+    #[schema(format = "address", max_length = 1_024)]
     pub backup_default_voice_destination: Option<String>,
 }
 
@@ -108,7 +108,11 @@ pub struct TargetEndpoint {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 1_024, example = "sip:alarm@arc.example.com")]
+    #[schema(
+        format = "address",
+        max_length = 1_024,
+        example = "sip:alarm@arc.example.com"
+    )]
     pub dest_addr: Option<String>,
     /// The user name of SIP digest authentication.
     #[serde(
@@ -116,7 +120,7 @@ pub struct TargetEndpoint {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 256)]
+    #[schema(format = "line", max_length = 256)]
     pub sip_auth_user: Option<String>,
     /// Its password.
     #[serde(
@@ -124,7 +128,7 @@ pub struct TargetEndpoint {
         deserialize_with = "lenient::secret",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 256)]
+    #[schema(value_type = Option<String>, format = "secret", max_length = 256)]
     pub sip_auth_password: Option<Secret>,
     /// What From says instead of the device.
     #[serde(
@@ -132,7 +136,7 @@ pub struct TargetEndpoint {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 1_024)]
+    #[schema(format = "address", max_length = 1_024)]
     pub override_sip_from: Option<String>,
     /// Where voice calls go.
     #[serde(
@@ -140,7 +144,7 @@ pub struct TargetEndpoint {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 1_024)]
+    #[schema(format = "address", max_length = 1_024)]
     pub default_voice_destination: Option<String>,
     /// Where events go when this target does not take them.
     #[serde(
@@ -162,11 +166,11 @@ pub struct AlarmEventMapper {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "own-id", max_length = 128)]
     pub id: Option<String>,
     /// The user's label.
     #[serde(default, deserialize_with = "lenient::required_text")]
-    #[schema(required, max_length = 200)]
+    #[schema(format = "name", required, max_length = 200)]
     pub name: String,
     /// What it is for.
     #[serde(
@@ -234,7 +238,7 @@ pub struct AlarmEventMapper {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 1_024)]
+    #[schema(format = "address", max_length = 1_024)]
     pub unknown_alarm_event_voice_destination: Option<String>,
     /// The domain of From instead of the tenant's.
     #[serde(
@@ -242,7 +246,7 @@ pub struct AlarmEventMapper {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 253)]
+    #[schema(format = "word", max_length = 253)]
     pub from_domain: Option<String>,
     /// The longest a session may exist, in seconds.
     #[serde(
@@ -258,7 +262,7 @@ pub struct AlarmEventMapper {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "user", max_length = 128)]
     pub caller_id: Option<String>,
     /// Whether the voice bridge is used.
     #[serde(

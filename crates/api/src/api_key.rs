@@ -65,12 +65,14 @@ pub struct CreateApiKey {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "line", max_length = 200)]
     pub description: Option<String>,
     /// From when on the key opens nothing, in milliseconds since 1970; never when absent.
     #[serde(
-        deserialize_with = "lenient::number",
+        deserialize_with = "lenient::time",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub expires_at: Option<u64>,
 }
 

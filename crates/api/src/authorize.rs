@@ -19,15 +19,15 @@ const MAX_PASSWORD: usize = 1_024;
 pub struct Authorize {
     /// The tenant's SIP domain.
     #[serde(deserialize_with = "lenient::required_text")]
-    #[schema(required, max_length = 256)]
+    #[schema(format = "name", required, max_length = 256)]
     pub domain: String,
     /// A device of the domain with the authType `userid`.
     #[serde(deserialize_with = "lenient::required_text")]
-    #[schema(required, max_length = 256)]
+    #[schema(format = "name", required, max_length = 256)]
     pub device_id: String,
     /// Its password.
     #[serde(deserialize_with = "lenient::secret")]
-    #[schema(required, value_type = String, max_length = 1024)]
+    #[schema(required, value_type = String, format = "secret", min_length = 1, max_length = 1024)]
     pub password: Option<Secret>,
 }
 

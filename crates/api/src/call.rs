@@ -137,10 +137,12 @@ pub struct CallQuery {
     #[param(inline)]
     pub class: Option<CallClass>,
     /// Only calls that began at this time or later, in milliseconds since 1970.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::time")]
+    #[param(maximum = 9_007_199_254_740_991_u64)]
     pub started_after: Option<u64>,
     /// Only calls that began before this time, in milliseconds since 1970.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::time")]
+    #[param(maximum = 9_007_199_254_740_991_u64)]
     pub started_before: Option<u64>,
     /// Only calls from or to this user.
     #[serde(deserialize_with = "lenient::text")]
@@ -159,6 +161,7 @@ pub struct CallQuery {
     pub session_reference_id: Option<String>,
     /// How many calls at most, 1 to 100; 100 when absent.
     #[serde(deserialize_with = "lenient::text")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     pub limit: Option<String>,
     /// The token of the page before.
     #[serde(deserialize_with = "lenient::text")]

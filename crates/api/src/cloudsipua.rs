@@ -23,28 +23,34 @@ pub struct CloudSipUa {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "own-id", max_length = 128)]
     pub id: Option<String>,
     /// The user's label.
     #[serde(deserialize_with = "lenient::required_text")]
-    #[schema(required, max_length = 200)]
+    #[schema(format = "name", required, max_length = 200)]
     pub name: String,
     /// What the service is for.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(max_length = 1_024)]
     pub description: Option<String>,
     /// The regular expression that selects inbound calls by the called user: linear-time, unanchored;
     /// `/…/` and `/…/i` literals are understood.
     #[serde(deserialize_with = "lenient::required_text")]
-    #[schema(required, max_length = 1_024, example = "/^\\+46890/")]
+    #[schema(
+        format = "regex",
+        required,
+        max_length = 1_024,
+        example = "/^\\+46890/"
+    )]
     pub destination_match: String,
     /// Where callbacks go; begins with `https://`.
     #[serde(deserialize_with = "lenient::required_text")]
     #[schema(
+        format = "callback-url",
         required,
-        format = "uri",
         max_length = 2_048,
         example = "https://app.example.com/hooks"
     )]
@@ -55,6 +61,7 @@ pub struct CloudSipUa {
         deserialize_with = "lenient::objects",
         skip_serializing_if = "Vec::is_empty"
     )]
+    #[schema(max_items = 16)]
     pub rest_authentication: Vec<RestAuthentication>,
     /// The whole budget of `newRemoteCall` with its tries, in milliseconds; 15000 when absent.
     #[serde(
@@ -68,19 +75,21 @@ pub struct CloudSipUa {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "line", max_length = 200)]
     pub callback_name: Option<String>,
     /// What the callback is for.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(max_length = 1_024)]
     pub callback_description: Option<String>,
     /// Names the callback; made by the platform when absent.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "id", max_length = 128)]
     pub callback_id: Option<String>,
     /// Present and true while the callback is switched off because the application answered 410; ignored
     /// in requests.

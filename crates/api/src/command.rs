@@ -3,6 +3,7 @@
 mod receive;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 pub use self::receive::Receive;
@@ -38,27 +39,28 @@ pub struct AnswerRemoteCall {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(required, value_type = String, format = "name", max_length = 4_096)]
     pub reply_id: Option<String>,
     /// The codec asked of the far end: PCMA, PCMU or GSM.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(example = "PCMA")]
+    #[schema(required, value_type = String, format = "codec", example = "PCMA")]
     pub codec: Option<String>,
     /// Where the far end sends its media.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(example = "192.0.2.10")]
+    #[schema(required, value_type = String, format = "ip-address", example = "192.0.2.10")]
     pub receive_ip: Option<String>,
     /// The RTP port for the same.
     #[serde(
         deserialize_with = "lenient::port",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(minimum = 1, example = 40_000)]
+    #[schema(required, value_type = u16, maximum = 65_535, minimum = 1, example = 40_000)]
     pub receive_port: Option<u16>,
     /// The payload type for telephone events (RFC 4733), 96 to 127.
     #[serde(
@@ -72,12 +74,14 @@ pub struct AnswerRemoteCall {
         deserialize_with = "lenient::list",
         skip_serializing_if = "Vec::is_empty"
     )]
+    #[schema(max_items = 16)]
     pub crypto: Vec<Crypto<'static>>,
     /// Copied into every later callback of the call.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "line", max_length = 1_024)]
     pub session_reference_id: Option<String>,
 }
 
@@ -128,25 +132,28 @@ pub struct SendRemoteCallRingback {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(required, value_type = String, format = "name", max_length = 4_096)]
     pub reply_id: Option<String>,
     /// The codec of early media: PCMA, PCMU or GSM.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "codec")]
     pub codec: Option<String>,
     /// Where the far end sends its early media.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "ip-address")]
     pub receive_ip: Option<String>,
     /// The RTP port for the same.
     #[serde(
         deserialize_with = "lenient::port",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(minimum = 1)]
+    #[schema(value_type = Option<u16>, maximum = 65_535, minimum = 1)]
     pub receive_port: Option<u16>,
     /// The payload type for telephone events (RFC 4733), 96 to 127.
     #[serde(
@@ -160,6 +167,7 @@ pub struct SendRemoteCallRingback {
         deserialize_with = "lenient::list",
         skip_serializing_if = "Vec::is_empty"
     )]
+    #[schema(max_items = 16)]
     pub crypto: Vec<Crypto<'static>>,
 }
 
@@ -185,7 +193,12 @@ impl SendRemoteCallRingback {
     }
 
     fn receive_below(&self, faults: &mut Faults) -> Option<Receive<'_>> {
-        if self.receive_ip.is_none() && self.receive_port.is_none() && self.codec.is_none() {
+        let is_plain = self.receive_ip.is_none()
+            && self.receive_port.is_none()
+            && self.codec.is_none()
+            && self.telephone_event_payload_type.is_none()
+            && self.crypto.is_empty();
+        if is_plain {
             return None;
         }
         Receive::check(
@@ -199,6 +212,26 @@ impl SendRemoteCallRingback {
     }
 }
 
+/// What [`SendRemoteCallRingback::validate`] says of members that depend on each other: with any of the media members
+/// the three that media cannot do without are required.
+pub(crate) fn ringback_conditions() -> Value {
+    let given = |name: &str, what: Value| json!({"required": [name], "properties": {name: what}});
+    let (text, number) = (json!({"type": "string"}), json!({"type": "integer"}));
+    json!({
+        "if": {"anyOf": [
+            given("codec", text.clone()),
+            given("receiveIp", text.clone()),
+            given("receivePort", number.clone()),
+            given("telephoneEventPayloadType", number.clone()),
+            given("crypto", json!({"minItems": 1})),
+        ]},
+        "then": {
+            "required": ["codec", "receiveIp", "receivePort"],
+            "properties": {"codec": text, "receiveIp": text, "receivePort": number},
+        },
+    })
+}
+
 /// Body of `hangupcall`: busy for a call that was not answered, else its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -208,6 +241,7 @@ pub struct HangupCall {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(required, value_type = String, format = "name", max_length = 4_096)]
     pub reply_id: Option<String>,
     /// Another rejection than 486 for a call that was not answered: 400 to 699 without 401, 407, 420, 421, 422.
     #[serde(
@@ -221,6 +255,7 @@ pub struct HangupCall {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "line", max_length = 128)]
     pub reason: Option<String>,
 }
 
@@ -249,6 +284,11 @@ impl HangupCall {
     }
 }
 
+/// What [`HangupCall::validate`] says of statuses that end nothing.
+pub(crate) fn hangup_conditions() -> Value {
+    json!({"not": {"properties": {"sipStatus": {"enum": NOT_FINAL}}, "required": ["sipStatus"]}})
+}
+
 /// Body of `placeremotecall`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -258,35 +298,35 @@ pub struct PlaceRemoteCall {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(example = "sip:+46890510@example.com")]
+    #[schema(required, value_type = String, format = "sip-uri", example = "sip:+46890510@example.com")]
     pub destination_uri: Option<String>,
     /// The user part of From: the calling number.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(example = "+46890200")]
+    #[schema(required, value_type = String, format = "source-user", example = "+46890200")]
     pub source_user: Option<String>,
     /// The codec asked of the far end: PCMA, PCMU or GSM.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(example = "PCMA")]
+    #[schema(required, value_type = String, format = "codec", example = "PCMA")]
     pub codec: Option<String>,
     /// Where the far end sends its media.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(example = "192.0.2.10")]
+    #[schema(required, value_type = String, format = "ip-address", example = "192.0.2.10")]
     pub receive_ip: Option<String>,
     /// The RTP port for the same.
     #[serde(
         deserialize_with = "lenient::port",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(minimum = 1, example = 40_000)]
+    #[schema(required, value_type = u16, maximum = 65_535, minimum = 1, example = 40_000)]
     pub receive_port: Option<u16>,
     /// The payload type for telephone events (RFC 4733), 96 to 127.
     #[serde(
@@ -300,18 +340,21 @@ pub struct PlaceRemoteCall {
         deserialize_with = "lenient::list",
         skip_serializing_if = "Vec::is_empty"
     )]
+    #[schema(max_items = 16)]
     pub crypto: Vec<Crypto<'static>>,
     /// Copied into every callback of the call.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "line", max_length = 1_024)]
     pub session_reference_id: Option<String>,
     /// Where the callbacks of this call go, instead of the service's own URL.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "callback-url")]
     pub callback_base_url: Option<String>,
     /// The service that serves the call; else the one that `sourceUser` matches, else the only one.
     #[serde(
@@ -319,6 +362,7 @@ pub struct PlaceRemoteCall {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "line", max_length = 128)]
     pub cloud_sip_ua_id: Option<String>,
     /// How long the call may ring, in seconds.
     #[serde(
@@ -430,6 +474,7 @@ pub struct PlaceRemoteCallReply {
     #[schema(example = true)]
     pub success: bool,
     /// Names the call in later commands, also while it rings.
+    #[schema(required, value_type = String, format = "name", max_length = 4_096)]
     pub reply_id: String,
     /// Identifies the session.
     pub session_id: String,

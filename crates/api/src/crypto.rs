@@ -25,9 +25,10 @@ pub struct Crypto<'a> {
     #[schema(maximum = 999_999_999, example = 1)]
     pub id: u32,
     /// The crypto-suite.
-    #[schema(example = "AES_CM_128_HMAC_SHA1_80")]
+    #[schema(value_type = String, format = "crypto-suite", example = "AES_CM_128_HMAC_SHA1_80")]
     pub suite: Cow<'a, str>,
     /// Key parameters `inline:…` and, after a space, any session parameters; carried untouched.
+    #[schema(value_type = String, format = "crypto-config")]
     pub config: Cow<'a, str>,
 }
 

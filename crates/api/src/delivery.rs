@@ -18,6 +18,7 @@ pub struct DeliveryQuery {
     pub state: Option<DeliveryState>,
     /// Only those of this call, by its `id`.
     #[serde(deserialize_with = "lenient::text")]
+    #[param(pattern = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")]
     pub call: Option<String>,
     /// Only callbacks of this name, such as `callHungup`.
     #[serde(deserialize_with = "lenient::text")]
@@ -29,13 +30,16 @@ pub struct DeliveryQuery {
     #[serde(deserialize_with = "lenient::text")]
     pub service: Option<String>,
     /// Only events from this time on, in milliseconds since 1970.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::time")]
+    #[param(maximum = 9_007_199_254_740_991_u64)]
     pub from: Option<u64>,
     /// Only events before this time, in milliseconds since 1970.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::time")]
+    #[param(maximum = 9_007_199_254_740_991_u64)]
     pub to: Option<u64>,
     /// How many deliveries at most, 1 to 100; 100 when absent.
     #[serde(deserialize_with = "lenient::text")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     pub limit: Option<String>,
     /// The token of the page before.
     #[serde(deserialize_with = "lenient::text")]
@@ -49,18 +53,31 @@ impl DeliveryQuery {
     }
 }
 
+/// How a delivery stands that is over.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it only describes which states a replay takes")]
+enum SettledState {
+    /// The application took it.
+    Delivered,
+    /// It was given up.
+    Failed,
+}
+
 /// Which deliveries are to be replayed; every member narrows them, and without `state` the failed ones are meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReplayRange {
     /// Only deliveries that stand so: `failed` or `delivered`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<SettledState>)]
     pub state: Option<DeliveryState>,
     /// Only those of this call, by its `id`.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(pattern = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")]
     pub call: Option<String>,
     /// Only callbacks of this name.
     #[serde(
@@ -82,15 +99,17 @@ pub struct ReplayRange {
     pub service: Option<String>,
     /// Only events from this time on, in milliseconds since 1970.
     #[serde(
-        deserialize_with = "lenient::number",
+        deserialize_with = "lenient::time",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub from: Option<u64>,
     /// Only events before this time, in milliseconds since 1970.
     #[serde(
-        deserialize_with = "lenient::number",
+        deserialize_with = "lenient::time",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub to: Option<u64>,
     /// Where an earlier reply said to go on.
     #[serde(
@@ -98,6 +117,11 @@ pub struct ReplayRange {
         skip_serializing_if = "Option::is_none"
     )]
     pub next_token: Option<String>,
+}
+
+/// A member that is not known would be a bound that is not kept: it is refused.
+pub(crate) fn conditions() -> serde_json::Value {
+    serde_json::json!({"additionalProperties": false})
 }
 
 /// One callback and how its delivery goes. Times are milliseconds since 1970.
@@ -200,9 +224,11 @@ pub struct ReplayReply {
 pub struct EventQuery {
     /// Only events behind this cursor; `newest` means those to come. Without it the oldest kept event is the first.
     #[serde(deserialize_with = "lenient::text")]
+    #[param(pattern = "^(newest|[0-7][0-9A-Fa-f]{31})?$")]
     pub after: Option<String>,
     /// How many events at most, 1 to 100; 100 when absent. A stream has no end.
     #[serde(deserialize_with = "lenient::text")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     pub limit: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! `/provisioning/device/{domain}`: the devices of a tenant.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::error::FieldError;
@@ -65,12 +65,14 @@ pub struct Authorized {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "line", max_length = 253)]
     pub domain: Option<String>,
     /// The regular expression of the destinations it may call.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "line", max_length = 1_024)]
     pub invite: Option<String>,
     /// Whether it may register.
     #[serde(
@@ -104,6 +106,7 @@ pub struct Device {
         deserialize_with = "lenient::secret",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(value_type = Option<String>, format = "secret", max_length = 256)]
     pub password: Option<Secret>,
     /// For `credentials`: a digest hash given instead of a password, `H(deviceId:domain:password)` in hexadecimal,
     /// by MD5 (32 digits) or SHA-256 (64 digits). Never read back.
@@ -112,6 +115,7 @@ pub struct Device {
         deserialize_with = "lenient::secret",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(value_type = Option<String>, format = "ha1")]
     pub ha1: Option<Secret>,
     /// Required for `userid`: what it may do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,6 +127,7 @@ pub struct Device {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "line", max_length = 64)]
     pub device_cli: Option<String>,
     /// The MAC address of its gateway.
     #[serde(
@@ -130,6 +135,7 @@ pub struct Device {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "mac")]
     pub mac_address: Option<String>,
     /// Notes.
     #[serde(
@@ -196,6 +202,18 @@ impl Device {
         }
         faults.into_vec()
     }
+}
+
+/// What [`Device::validate`] says of members that depend on each other. That a new `userid` device needs a password is not
+/// said: one that is overwritten keeps its own.
+pub(crate) fn conditions() -> Value {
+    json!({
+        "if": {"properties": {"authType": {"const": "userid"}}, "required": ["authType"]},
+        "then": {
+            "required": ["authorized"],
+            "properties": {"authorized": {"type": "object"}, "password": {"minLength": 1}},
+        },
+    })
 }
 
 /// Whether the text can be the id of a device.
@@ -285,6 +303,7 @@ pub struct DeviceWritten {
     pub success: bool,
     /// The SIP password that was made for a `credentials` device: only this reply has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "secret", max_length = 256)]
     pub password: Option<Secret>,
     /// Members of the request that were ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 use serde_path_to_error::{Path, Segment, Track};
 
 use crate::error::FieldError;
+use crate::form::MAX_TIME;
 use crate::guard;
 use crate::secret::Secret;
 use crate::strict::Strict;
@@ -215,6 +216,17 @@ pub fn port<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error>
     from.deserialize_any(Number::<u16, 1>(PhantomData))
 }
 
+/// The same for a time: at most what a double holds exactly, which is what JSON has (RFC 8259 section 6).
+pub fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let time = number(from)?;
+    match time {
+        Some(time) if time > MAX_TIME => Err(Error::custom(format_args!(
+            "must be a whole number from 0 to {MAX_TIME}"
+        ))),
+        time => Ok(time),
+    }
+}
+
 /// A truth value, or its text; null is `None`.
 pub fn boolean<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     from.deserialize_any(Truth)
@@ -228,6 +240,28 @@ where
 {
     let list: Option<Vec<T>> = serde::Deserialize::deserialize(from)?;
     Ok(list.unwrap_or_default())
+}
+
+/// A list of whole numbers, however they are written; null is the empty one.
+pub fn integers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<i32>, D::Error> {
+    let numbers: Vec<Integer> = list(from)?;
+    Ok(numbers.into_iter().map(|number| number.0).collect())
+}
+
+/// A whole number with its sign; `-6.0` and the text `-6` are ones too.
+struct Integer(i32);
+
+impl<'de> serde::Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = text(from)?.unwrap_or_default();
+        text.trim().parse().map(Self).map_err(|_| {
+            Error::custom(format_args!(
+                "must be a whole number from {} to {}",
+                i32::MIN,
+                i32::MAX
+            ))
+        })
+    }
 }
 
 /// A list that means something else than its absence; null is the empty one.

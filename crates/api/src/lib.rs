@@ -19,6 +19,7 @@ pub mod destination;
 pub mod device;
 pub mod done;
 pub mod error;
+pub mod form;
 pub mod ladder;
 pub mod lenient;
 pub mod mediaservice;

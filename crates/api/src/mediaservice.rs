@@ -40,11 +40,11 @@ pub struct MediaService {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "own-id", max_length = 128)]
     pub id: Option<String>,
     /// The user's label.
     #[serde(deserialize_with = "lenient::required_text")]
-    #[schema(required, max_length = 200)]
+    #[schema(format = "name", required, max_length = 200)]
     pub name: String,
     /// What it is for.
     #[serde(
@@ -56,13 +56,18 @@ pub struct MediaService {
     /// The regular expression that selects inbound calls by the called user: linear-time, unanchored;
     /// `/…/` and `/…/i` literals are understood.
     #[serde(deserialize_with = "lenient::required_text")]
-    #[schema(required, max_length = 1_024, example = "/^\\+46891/")]
+    #[schema(
+        format = "regex",
+        required,
+        max_length = 1_024,
+        example = "/^\\+46891/"
+    )]
     pub destination_match: String,
     /// Where callbacks go; begins with `https://`.
     #[serde(deserialize_with = "lenient::required_text")]
     #[schema(
+        format = "callback-url",
         required,
-        format = "uri",
         max_length = 2_048,
         example = "https://app.example.com/media"
     )]
@@ -73,7 +78,7 @@ pub struct MediaService {
         deserialize_with = "lenient::optional_objects",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(required, max_items = 16)]
+    #[schema(value_type = Vec<RestAuthentication>, required, max_items = 16)]
     pub rest_authentication: Option<Vec<RestAuthentication>>,
     /// The whole budget of a callback with its tries, in milliseconds.
     #[serde(
@@ -87,7 +92,7 @@ pub struct MediaService {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 200)]
+    #[schema(format = "line", max_length = 200)]
     pub callback_name: Option<String>,
     /// What the callback is for.
     #[serde(
@@ -101,14 +106,14 @@ pub struct MediaService {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "id", max_length = 128)]
     pub callback_id: Option<String>,
     /// The key of Google's text-to-speech service.
     #[serde(
         deserialize_with = "lenient::secret",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 1_024)]
+    #[schema(value_type = Option<String>, format = "secret", max_length = 1_024)]
     pub google_apikey: Option<Secret>,
     /// The service account of Google's text-to-speech service, as Google hands it out.
     #[serde(
@@ -149,13 +154,14 @@ pub struct MediaService {
         deserialize_with = "lenient::list",
         skip_serializing_if = "Vec::is_empty"
     )]
+    #[schema(max_items = 3)]
     pub offered_codecs: Vec<OfferedCodec>,
     /// The network the service is bound to.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "word", max_length = 128)]
     pub network_id: Option<String>,
 }
 

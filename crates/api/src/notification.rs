@@ -49,6 +49,7 @@ pub struct NotificationSettings {
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(
+        format = "sns-topic",
         max_length = 512,
         example = "arn:aws:sns:eu-north-1:123456789012:alarms"
     )]
@@ -59,6 +60,7 @@ pub struct NotificationSettings {
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(
+        format = "sns-topic",
         max_length = 512,
         example = "arn:aws:sns:eu-north-1:123456789012:events"
     )]
@@ -69,7 +71,7 @@ pub struct NotificationSettings {
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(
-        format = "uri",
+        format = "callback-url",
         max_length = 2_048,
         example = "https://app.example.com/alarms"
     )]
@@ -80,7 +82,7 @@ pub struct NotificationSettings {
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(
-        format = "uri",
+        format = "callback-url",
         max_length = 2_048,
         example = "https://app.example.com/events"
     )]
@@ -91,7 +93,7 @@ pub struct NotificationSettings {
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(
-        format = "uri",
+        format = "callback-url",
         max_length = 2_048,
         example = "https://app.example.com/bridge"
     )]

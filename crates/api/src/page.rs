@@ -20,6 +20,7 @@ const MAX_TOKEN: usize = 2_048;
 pub struct ListQuery {
     /// How many entries at most, 1 to 100; 100 when absent.
     #[serde(deserialize_with = "lenient::text")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     pub limit: Option<String>,
     /// The token of the page before.
     #[serde(deserialize_with = "lenient::text")]
@@ -43,6 +44,7 @@ impl ListQuery {
 pub struct PageQuery {
     /// How many entries at most, 1 to 100; 100 when absent.
     #[serde(deserialize_with = "lenient::text")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     pub limit: Option<String>,
     /// The token of the page before.
     #[serde(deserialize_with = "lenient::text")]

@@ -1,7 +1,7 @@
 //! Changing a document by RFC 6902 operations.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::error::FieldError;
@@ -21,7 +21,11 @@ pub struct PatchOperation {
     /// What is done.
     pub op: PatchOp,
     /// Where, as a JSON pointer.
-    #[schema(example = "/description")]
+    #[schema(
+        pattern = "^(/([^~/\\u0000-\\u001f\\u007f-\\u009f]|~[01])*)*$",
+        max_length = 1_024,
+        example = "/description"
+    )]
     pub path: String,
     /// Where from, for `copy` and `move`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,6 +60,20 @@ pub enum PatchOp {
 
 fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(from).map(Some)
+}
+
+/// What [`validate`] says of members that depend on each other.
+pub(crate) fn conditions() -> Value {
+    let is_one_of =
+        |names: &[&str]| json!({"properties": {"op": {"enum": names}}, "required": ["op"]});
+    let from = json!({
+        "type": "string", "pattern": r"^(/([^~/\u0000-\u001f\u007f-\u009f]|~[01])*)*$", "maxLength": MAX_POINTER,
+    });
+    json!({
+        "if": is_one_of(&["copy", "move"]),
+        "then": {"required": ["from"], "properties": {"from": from}},
+        "else": {"if": is_one_of(&["add", "replace", "test"]), "then": {"required": ["value"]}},
+    })
 }
 
 /// What is wrong with a patch, whatever it is applied to.

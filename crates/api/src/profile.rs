@@ -23,35 +23,35 @@ pub struct Profile {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 320)]
+    #[schema(format = "line", max_length = 320)]
     pub first_name: Option<String>,
     /// Last name.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 320)]
+    #[schema(format = "line", max_length = 320)]
     pub last_name: Option<String>,
     /// Electronic mail.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 320, example = "ann@example.com")]
+    #[schema(format = "line", max_length = 320, example = "ann@example.com")]
     pub email: Option<String>,
     /// Phone number.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 320)]
+    #[schema(format = "line", max_length = 320)]
     pub phone: Option<String>,
     /// Company.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 320)]
+    #[schema(format = "line", max_length = 320)]
     pub company: Option<String>,
     /// When the person agreed to mail, as a Unix time.
     #[serde(
@@ -65,7 +65,7 @@ pub struct Profile {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 320)]
+    #[schema(format = "line", max_length = 320)]
     pub auth_provider: Option<String>,
     /// Anything else.
     #[serde(
@@ -99,7 +99,7 @@ pub struct Profile {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 320)]
+    #[schema(format = "line", max_length = 320)]
     pub deployment_size: Option<String>,
 }
 

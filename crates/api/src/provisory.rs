@@ -34,7 +34,10 @@ pub struct Promotion {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct DraftName {
     /// `cloudsipua`, `mediaservice`, `alarmbridge` or `alarmeventmapper`.
-    #[schema(example = "cloudsipua")]
+    #[schema(
+        pattern = "^(cloudsipua|mediaservice|alarmbridge|alarmeventmapper)$",
+        example = "cloudsipua"
+    )]
     pub kind: String,
     /// Its id.
     #[schema(example = "0192e4a0-7c3e-7000-8000-000000000001")]

@@ -1,7 +1,8 @@
 //! What an application may say to `newRemoteCall`.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::command::{AnswerRemoteCall, HangupCall, MAX_REFERENCE, SendRemoteCallRingback};
 use crate::error::FieldError;
@@ -17,18 +18,51 @@ pub struct NewRemoteCallReply {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(example = "mySessionReference")]
+    #[schema(format = "line", max_length = 1_024, example = "mySessionReference")]
     pub session_reference_id: Option<String>,
     /// As `sendremotecallringback`, without `replyId`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RingbackInReply>)]
     pub ringback: Option<SendRemoteCallRingback>,
     /// As `answerremotecall`, without `replyId`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<AnswerInReply>)]
     pub answer: Option<AnswerRemoteCall>,
     /// As `hangupcall`, without `replyId`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<HangupInReply>)]
     pub hangup: Option<HangupCall>,
 }
+
+/// Describes a command that stands in a reply, which names the call itself.
+macro_rules! in_reply {
+    ($name:ident, $command:ty) => {
+        struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let mut schema = <$command>::schema();
+                if let RefOr::T(Schema::Object(object)) = &mut schema {
+                    object.properties.remove("replyId");
+                    object.required.retain(|name| name != "replyId");
+                    object.description =
+                        Some("A command in a reply, without `replyId`.".to_owned());
+                }
+                schema
+            }
+        }
+
+        impl ToSchema for $name {
+            fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+                <$command>::schemas(schemas);
+            }
+        }
+    };
+}
+
+in_reply!(RingbackInReply, SendRemoteCallRingback);
+in_reply!(AnswerInReply, AnswerRemoteCall);
+in_reply!(HangupInReply, HangupCall);
 
 impl NewRemoteCallReply {
     /// Reads the body of a reply: nothing, blanks and anything but a JSON object say nothing; the error

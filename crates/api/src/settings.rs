@@ -89,7 +89,7 @@ pub enum Outbound {
 pub struct Settings {
     /// Networks whose unauthenticated callers may reach the domain's services.
     #[serde(deserialize_with = "lenient::list")]
-    #[schema(example = json!(["192.0.2.0/24"]))]
+    #[schema(value_type = Vec<crate::form::Network>, max_items = 256, example = json!(["192.0.2.0/24"]))]
     pub open: Vec<String>,
     /// Where the tenant may call.
     pub outbound: Outbound,

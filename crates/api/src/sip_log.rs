@@ -31,10 +31,12 @@ pub struct SipLogQuery {
     #[schema(minimum = 0, maximum = 1_000)]
     pub limit: Option<u32>,
     /// None older than this, in milliseconds (or seconds) since 1970.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::time")]
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub start_time: Option<u64>,
     /// None younger than this, in milliseconds (or seconds) since 1970.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::time")]
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub end_time: Option<u64>,
     /// The token of an earlier reply to the same question: goes on with older messages.
     #[serde(deserialize_with = "lenient::text")]

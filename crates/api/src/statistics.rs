@@ -82,10 +82,12 @@ impl BucketSize {
 pub struct StatisticsQuery {
     /// The first bucket is the one that holds this time, in milliseconds (or seconds) since 1970; a week before `to`
     /// for hours, a month for days and a year for months when absent.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::time")]
+    #[param(maximum = 9_007_199_254_740_991_u64)]
     pub from: Option<u64>,
     /// The last bucket is the one that holds this time, in milliseconds (or seconds) since 1970; now when absent.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::time")]
+    #[param(maximum = 9_007_199_254_740_991_u64)]
     pub to: Option<u64>,
 }
 

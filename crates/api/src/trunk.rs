@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::destination::{self, MAX_DESCRIPTION, MAX_ID, MAX_PATTERN};
 use crate::error::FieldError;
 use crate::fault::Faults;
+use crate::form;
 use crate::lenient;
 use crate::secret::{MASK, Secret};
 use crate::url;
@@ -63,7 +65,12 @@ pub struct Trunk {
     pub description: Option<String>,
     /// Where outbound calls go: a name or an address, with a port if it is not the usual one.
     #[serde(deserialize_with = "lenient::required_text")]
-    #[schema(required, max_length = 255, example = "sip.carrier.example")]
+    #[schema(
+        format = "host-port",
+        required,
+        max_length = 255,
+        example = "sip.carrier.example"
+    )]
     pub destination_target: String,
     /// Over which transport: `udp`, `tcp` or `tls`.
     #[serde(deserialize_with = "lenient::required_text")]
@@ -76,7 +83,7 @@ pub struct Trunk {
     /// The regular expression of the users it takes: linear-time, unanchored; `/…/` and `/…/i` literals are
     /// understood.
     #[serde(deserialize_with = "lenient::required_text")]
-    #[schema(required, max_length = 1_024, example = "/^\\+46/")]
+    #[schema(format = "regex", required, max_length = 1_024, example = "/^\\+46/")]
     pub destination_match: String,
     /// How the user is rewritten before it is called: `/expression/replacement/` or `s/expression/replacement/`,
     /// with `$1` or `\1` for groups and the flags `i` and `g`; an expression alone keeps what its first group
@@ -85,14 +92,14 @@ pub struct Trunk {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 1_024, example = "/^00/+/")]
+    #[schema(format = "rewrite", max_length = 1_024, example = "/^00/+/")]
     pub destination_rewrite: Option<String>,
     /// The regular expression of users it does not take.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 1_024, example = "/^\\+46900/")]
+    #[schema(format = "line", max_length = 1_024, example = "/^\\+46900/")]
     pub blacklist_pattern: Option<String>,
     /// The networks its inbound calls come from, as addresses or in CIDR notation. They count only where the
     /// operator granted them to the tenant.
@@ -100,42 +107,42 @@ pub struct Trunk {
         deserialize_with = "destination::texts",
         skip_serializing_if = "Vec::is_empty"
     )]
-    #[schema(max_items = 256, example = json!(["192.0.2.0/28"]))]
+    #[schema(value_type = Vec<form::AddressOrNetwork>, max_items = 256, example = json!(["192.0.2.0/28"]))]
     pub source_networks: Vec<String>,
     /// Names it in `X-Terminating-Trunk-Group-Id`.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "word", max_length = 128)]
     pub trunk_group_id: Option<String>,
     /// The network it ends in, for the way of media.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "word", max_length = 128)]
     pub network_id: Option<String>,
     /// Parameters added to the Request-URI of outbound calls.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 512, example = "user=phone")]
+    #[schema(format = "uri-parameters", max_length = 512, example = "user=phone")]
     pub add_terminating_uri_parameters: Option<String>,
     /// The number in Diversion of outbound calls.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "user", max_length = 128)]
     pub diversion_header: Option<String>,
     /// The number that outbound calls come from instead of their own.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "user", max_length = 128)]
     pub rewrite_anumber: Option<String>,
     /// The codec on our side.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,21 +180,21 @@ pub struct Trunk {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 256)]
+    #[schema(format = "name", max_length = 256)]
     pub user_name: Option<String>,
     /// The realm of the same.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 256)]
+    #[schema(format = "name", max_length = 256)]
     pub realm: Option<String>,
     /// The password of the same. Only its hashes are stored; the reply to the request that sets it carries it.
     #[serde(
         deserialize_with = "lenient::secret",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 256)]
+    #[schema(value_type = Option<String>, format = "secret", min_length = 1, max_length = 256)]
     pub password: Option<Secret>,
     /// The hash of user name, realm and password in hexadecimal, MD5 or SHA-256; made from these three when
     /// they are given.
@@ -195,6 +202,7 @@ pub struct Trunk {
         deserialize_with = "lenient::secret",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(value_type = Option<String>, format = "key")]
     pub ha1: Option<Secret>,
     /// The hashes of the password by every algorithm, as one text; the platform's own.
     #[serde(
@@ -327,6 +335,17 @@ impl Trunk {
     }
 }
 
+/// What [`Trunk::validate`] says of members that depend on each other; a hash beside a password is not looked at.
+pub(crate) fn conditions() -> Value {
+    let given = json!({"type": "string", "not": {"const": MASK}});
+    let text = json!({"type": "string"});
+    json!({
+        "if": {"properties": {"password": given}, "required": ["password"]},
+        "then": {"required": ["userName", "realm"], "properties": {"userName": text, "realm": text}},
+        "else": {"properties": {"ha1": form::text("ha1")}},
+    })
+}
+
 /// An address or a network in CIDR notation, without bits set beyond its length.
 fn check_network(text: &str) -> Result<(), &'static str> {
     const WRONG: &str = "must be an IP address or a network in CIDR notation, such as 192.0.2.0/28";
@@ -381,7 +400,7 @@ pub struct NamedTrunk {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 128)]
+    #[schema(format = "own-id", max_length = 128)]
     pub trunk_id: Option<String>,
     /// The trunk.
     #[schema(required)]

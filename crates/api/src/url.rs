@@ -73,7 +73,11 @@ pub(crate) fn check_authority(authority: &str) -> Result<(), &'static str> {
     if host.is_empty() || host.len() > 253 || !host.bytes().all(known) {
         return Err("must have a host");
     }
-    match port.and_then(|port| port.parse::<u16>().ok()) {
+    let is_number = |port: &&str| port.bytes().all(|byte| byte.is_ascii_digit());
+    match port
+        .filter(is_number)
+        .and_then(|port| port.parse::<u16>().ok())
+    {
         None | Some(0) => Err("must have a port from 1 to 65535, or none"),
         Some(_) => Ok(()),
     }
@@ -118,6 +122,7 @@ mod tests {
             "https://example.com:0",
             "https://example.com:99999",
             "https://example.com:x",
+            "https://example.com:+443",
             "https://exa mple.com",
             "https://example.com/\r\nHost: other",
             "https://example.com/?a=b",

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
 
 use crate::error::FieldError;
 use crate::fault::Faults;
@@ -60,7 +63,7 @@ pub struct RestAuthentication {
         deserialize_with = "lenient::secret",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(max_length = 16_384)]
+    #[schema(value_type = Option<String>, format = "key", max_length = 16_384)]
     pub secret: Option<Secret>,
     /// The `sub` claim.
     #[serde(
@@ -68,6 +71,7 @@ pub struct RestAuthentication {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "line", max_length = 512)]
     pub sub: Option<String>,
     /// The `scope` claim.
     #[serde(
@@ -75,11 +79,33 @@ pub struct RestAuthentication {
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(format = "line", max_length = 512)]
     pub scope: Option<String>,
     /// Extra headers of the callback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, String>>, example = json!({"x-functions-key": "string"}))]
+    #[schema(schema_with = request_headers)]
     pub request_headers: Option<BTreeMap<String, Secret>>,
+}
+
+fn request_headers() -> Object {
+    let value = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(r"^[\t -~]*$"))
+        .max_length(Some(MAX_HEADER_VALUE));
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"))
+        .max_length(Some(MAX_HEADER_NAME));
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .description(Some(
+            "Extra headers of the callback; none that the platform sets or that frames the request.",
+        ))
+        .additional_properties(Some(RefOr::T(Schema::Object(value.build()))))
+        .property_names(Some(name.build()))
+        .max_properties(Some(MAX_HEADERS))
+        .examples([json!({"x-functions-key": "string"})])
+        .build()
 }
 
 /// The algorithm of a signature (RFC 7518, RFC 8037).

@@ -209,6 +209,14 @@ fn ringback_is_plain_ringing_until_media_is_given() {
     assert_eq!(early.receive().unwrap().port, 40_000);
     let half: SendRemoteCallRingback = read(r#"{"replyId": "string", "codec": "PCMA"}"#);
     assert_eq!(pointers(half.validate()), ["/receiveIp", "/receivePort"]);
+    for keys_only in [
+        r#"{"replyId":"r","telephoneEventPayloadType":101}"#,
+        r#"{"replyId":"r","crypto":[{"id":1,"suite":"AES_CM_128_HMAC_SHA1_80","config":"inline:a"}]}"#,
+    ] {
+        let early: SendRemoteCallRingback = read(keys_only);
+        let missing = ["/codec", "/receiveIp", "/receivePort"];
+        assert_eq!(pointers(early.validate()), missing, "{keys_only}");
+    }
     assert_eq!(
         pointers(SendRemoteCallRingback::default().validate()),
         ["/replyId"]

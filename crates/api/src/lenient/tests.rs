@@ -219,3 +219,34 @@ fn a_value_is_read_like_a_body() {
     let error = parse_value::<Sample>(json!({"parts": [{"id": -1}]})).unwrap_err();
     assert_eq!(error.pointer, "/parts/0/id");
 }
+
+#[test]
+fn whole_numbers_are_whole_however_they_are_written() {
+    #[derive(Deserialize)]
+    struct Powers(#[serde(deserialize_with = "integers")] Vec<i32>);
+
+    let read: Parsed<Powers> = parse(br#"[-6, 0.0, -181.0, "12"]"#).unwrap();
+    assert_eq!(read.value.0, [-6, 0, -181, 12]);
+    for wrong in ["[1.5]", "[2147483648]", "[\"\"]", "[null]", "[true]"] {
+        let error = parse::<Powers>(wrong.as_bytes())
+            .map(|read| read.value.0)
+            .unwrap_err();
+        assert_eq!(error.pointer, "/0", "{wrong}");
+    }
+}
+
+#[test]
+fn a_time_is_no_larger_than_a_double_holds_exactly() {
+    #[derive(Deserialize)]
+    struct At {
+        #[serde(deserialize_with = "time")]
+        at: Option<u64>,
+    }
+
+    let read = |body: &str| parse::<At>(body.as_bytes()).map(|read| read.value.at);
+    assert_eq!(read(r#"{"at":9007199254740991}"#), Ok(Some(MAX_TIME)));
+    let detail = "must be a whole number from 0 to 9007199254740991";
+    let refused = Err(FieldError::new("/at", detail));
+    assert_eq!(read(r#"{"at":9007199254740992}"#), refused);
+    assert_eq!(read(r#"{"at":"9007199254740992"}"#), refused);
+}

@@ -51,7 +51,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// A JSON body that may be missing altogether.
+/// A JSON body that may be missing altogether, or be null.
 pub(super) struct OptionalJson<T>(pub(super) Json<T>);
 
 impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
@@ -60,7 +60,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let headers = request.headers().clone();
         let bytes = read(request.into_body()).await?;
-        if bytes.trim_ascii().is_empty() {
+        if matches!(bytes.trim_ascii(), b"" | b"null") {
             return Ok(Self(Json {
                 value: T::default(),
                 unknown: Vec::new(),

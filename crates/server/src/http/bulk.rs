@@ -98,7 +98,7 @@ impl<S: Send + Sync> FromRequestParts<S> for BulkId {
 /// device or nothing changes. While a job is at work its id is taken (409); afterwards it can be used again.
 #[utoipa::path(
     put, path = "/provisioning/device/{domain}/bulk/{bulkId}", tag = "Devices", operation_id = "putDeviceBulk",
-    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("bulkId" = String, Path, description = "An id of your choice")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("bulkId" = String, Path, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", max_length = 128, description = "An id of your choice")),
     request_body(content = String, content_type = "text/csv", description = "The devices", example = "deviceId,authType,description\n1234,deviceid,front door\n5678,deviceid,back door\n"),
     responses((status = 200, description = "The job has started", body = BulkReply)),
 )]
@@ -127,7 +127,7 @@ pub(super) async fn put(
 /// Shows how a bulk job goes
 #[utoipa::path(
     get, path = "/provisioning/device/{domain}/bulk/{bulkId}", tag = "Devices", operation_id = "getDeviceBulk",
-    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("bulkId" = String, Path, description = "The id the job was started with")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("bulkId" = String, Path, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", max_length = 128, description = "The id the job was started with")),
     responses((status = 200, description = "The job", body = BulkReply)),
 )]
 pub(super) async fn find(

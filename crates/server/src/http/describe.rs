@@ -2,6 +2,7 @@
 //! and every status.
 
 use hookswitch_api::error::FieldError;
+use hookswitch_api::form;
 use serde_json::{Value, json};
 use utoipa::openapi::path::{
     Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
@@ -92,6 +93,17 @@ pub(super) fn in_path(name: &str, description: &str) -> Parameter {
         .required(Required::True)
         .description(Some(description))
         .schema(Some(text()))
+        .build()
+}
+
+/// The parameter of the path that ends in the id of a document.
+pub(super) fn id_in_path(name: &str, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(description))
+        .schema(Some(form::text("id")))
         .build()
 }
 

@@ -219,7 +219,7 @@ fn describe_item<K: Destination>() -> (Schemas, Paths) {
     let parameters = |verb: &str| {
         let mut all = vec![
             describe::domain(),
-            describe::in_path(words.parameter, "Its id"),
+            describe::id_in_path(words.parameter, "Its id"),
         ];
         all.extend(drafts());
         if matches!(verb, "put" | "patch") {

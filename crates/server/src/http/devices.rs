@@ -163,7 +163,7 @@ pub(super) async fn delete_all(
 /// Shows one device
 #[utoipa::path(
     get, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "getDevice",
-    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, description = "The device")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, pattern = "^[a-zA-Z0-9\\-\\._:~+]+$", max_length = 256, description = "The device")),
     responses((status = 200, description = "The device", body = DeviceReply)),
 )]
 pub(super) async fn find(
@@ -176,7 +176,7 @@ pub(super) async fn find(
 /// Deletes a device
 #[utoipa::path(
     delete, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "deleteDevice",
-    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, description = "The device")),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, pattern = "^[a-zA-Z0-9\\-\\._:~+]+$", max_length = 256, description = "The device")),
     responses((status = 200, description = "It is gone", body = Done)),
 )]
 pub(super) async fn delete(
@@ -194,7 +194,7 @@ pub(super) async fn delete(
 /// device makes a new password, which the reply carries.
 #[utoipa::path(
     patch, path = "/provisioning/device/{domain}/{deviceId}", tag = "Devices", operation_id = "patchDevice",
-    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, description = "The device"), DocumentQuery),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), ("deviceId" = String, Path, pattern = "^[a-zA-Z0-9\\-\\._:~+]+$", max_length = 256, description = "The device"), DocumentQuery),
     request_body = Vec<PatchOperation>,
     responses((status = 200, description = "It is patched", body = DeviceWritten)),
 )]

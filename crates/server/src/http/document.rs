@@ -2,11 +2,13 @@
 //! each may refuse, and an example of every body.
 
 mod examples;
+mod links;
 mod refusals;
 
 use axum::http::Method;
 use hookswitch_api::callback::{CallAnswered, CallFailed, CallHungup, CallNotify, NewRemoteCall};
 use hookswitch_api::error::ErrorBody;
+use hookswitch_api::form;
 use hookswitch_api::notice::{ServiceAlarms, SipEvents};
 use hookswitch_api::reply::NewRemoteCallReply;
 use utoipa::openapi::path::{Operation, OperationBuilder, PathItem};
@@ -17,7 +19,7 @@ use utoipa::openapi::{ContentBuilder, HeaderBuilder, RefOr, ResponseBuilder, Sch
 use utoipa::{OpenApi, PartialSchema as _, openapi};
 
 use super::scopes::{self, Access};
-use super::{commands, routes};
+use super::{commands, explain, routes};
 use crate::auth::Scope;
 
 /// The scheme of API tokens and JWTs; what is listed with it are scopes.
@@ -29,7 +31,7 @@ const SIGNATURE: &str = "sigv4";
 #[openapi(
     info(
         title = "Hookswitch",
-        description = "SIP calls for programs. Provision a service and its devices, take calls as signed webhooks, steer them with four commands.\n\nEvery path answers `OPTIONS` with CORS headers. `Authorization: Bearer` takes an API token (`hs_…`) or a JWT signed with a key uploaded at `/provisioning/apiKey/{domain}`. Every POST honours `Idempotency-Key` for 24 hours. Numbers are accepted where text is documented; unknown members are ignored, and on provisioning reported in `warnings` (`strict=true` refuses them). Below `/v1/` a query parameter that an operation does not list is refused with 400 where it lists any; on the other paths it is ignored. A request whose headers are longer than the server reads (64 KiB, 100 fields) is answered with 431 and no body, and its connection is closed.",
+        description = "SIP calls for programs. Provision a service and its devices, take calls as signed webhooks, steer them with four commands.\n\nEvery path answers `OPTIONS` with CORS headers. `Authorization: Bearer` takes an API token (`hs_…`) or a JWT signed with a key uploaded at `/provisioning/apiKey/{domain}`. Every POST honours `Idempotency-Key` for 24 hours. Numbers are accepted where text is documented; unknown members are ignored, and on provisioning reported in `warnings` (`strict=true` refuses them); `null` means absence. A JSON body has at most 1 MiB, 32 levels and 20,000 values, no NUL in any text, and no fraction or exponent on a number from 2^53 on. Below `/v1/` a query parameter that an operation does not list is refused with 400 where it lists any; on the other paths it is ignored. A request whose headers are longer than the server reads (64 KiB, 100 fields) is answered with 431 and no body, and its connection is closed.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
@@ -185,7 +187,13 @@ pub fn document() -> openapi::OpenApi {
         item.options = Some(preflight(path));
     }
     refusals::define(&mut document);
+    form::write_out(&mut document);
+    let components = document.components.get_or_insert_default();
+    if let Some(schema) = components.schemas.get_mut("ExplainRequest") {
+        form::add(schema, explain::conditions());
+    }
     examples::add(&mut document);
+    links::add(&mut document);
     document
 }
 
@@ -300,7 +308,10 @@ mod tests {
                     "{reference} leads nowhere"
                 );
             }
-            names.extend(value.get("operationId").and_then(|value| value.as_str()));
+            // A link names an operation too.
+            if value.get("responses").is_some() {
+                names.extend(value.get("operationId").and_then(|value| value.as_str()));
+            }
             match value {
                 serde_json::Value::Object(members) => unvisited.extend(members.values()),
                 serde_json::Value::Array(items) => unvisited.extend(items),

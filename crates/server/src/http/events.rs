@@ -14,11 +14,13 @@ use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use hookswitch_api::delivery::{EventList, EventQuery, PastEvent};
+use hookswitch_api::error::ErrorBody;
 use hookswitch_api::page::Page;
 use hookswitch_api::settings::Settings;
 use hookswitch_call::id::CallId;
 use hookswitch_store::events::{self, StoredEvent};
 use hookswitch_store::{UnixMicros, domains};
+use utoipa::IntoParams;
 
 use super::allowed::{Allowed, Look};
 use super::deliveries::state;
@@ -32,6 +34,16 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// Sweeping is a little behind the time of retention, and so may a reader be.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// What a reader says who follows a stream again.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it only describes a header")]
+struct LastEvent {
+    /// The same as `after`, which it goes before.
+    #[param(rename = "Last-Event-ID", value_type = String, required = false, pattern = "^(newest|[0-7][0-9A-Fa-f]{31})?$")]
+    last_event_id: Option<String>,
+}
+
 /// Reads or follows the events
 ///
 /// Every callback of the retention time in commit order, delivered or not, without SRTP keys; so an application
@@ -44,9 +56,9 @@ const GRACE: Duration = Duration::from_secs(60);
 /// `curl -N -H "Authorization: Bearer $TOKEN" -H "Accept: text/event-stream" "https://…/v1/acme.test/events?after=newest"`
 #[utoipa::path(
     get, path = "/v1/{domain}/events", tag = "Events", operation_id = "listEvents",
-    params(("domain" = String, Path, description = "The tenant's SIP domain"), EventQuery,
-        ("Last-Event-ID" = Option<String>, Header, description = "The same as `after`, sent by whoever follows a stream again")),
-    responses((status = 200, description = "A page of events, or a stream of them", content((EventList = "application/json"), (String = "text/event-stream")))),
+    params(("domain" = String, Path, description = "The tenant's SIP domain"), EventQuery, LastEvent),
+    responses((status = 200, description = "A page of events, or a stream of them", content((EventList = "application/json"), (String = "text/event-stream"))),
+        (status = 410, description = "What was behind the cursor may be gone, or it is of another database (`cursor_too_old`, `cursor_unknown`); begin without `after`", body = ErrorBody)),
 )]
 pub(super) async fn follow(
     State(rest): State<Arc<Rest>>,
@@ -54,8 +66,19 @@ pub(super) async fn follow(
     Query(query): Query<EventQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let after = header("last-event-id").or(query.after.as_deref());
+    let last = match headers.get("last-event-id") {
+        Some(value) => Some(value.to_str().map_err(|_| nowhere())?),
+        None => None,
+    };
+    let after = query.after.as_deref();
+    // The header counts, and what is wrong beside it is wrong all the same.
+    let given = |text: &&str| !text.is_empty();
+    if let Some(text) = after.filter(given)
+        && !is_place(text)
+    {
+        return Err(nowhere());
+    }
+    let after = last.filter(given).or(after.filter(given));
     let after = start(&rest, &caller.domain, after).await?;
     let asked_at = UnixMicros::now();
     let wants_stream = headers
@@ -129,6 +152,15 @@ impl Cursor {
     }
 }
 
+/// Whether a text names a place, whatever is there.
+fn is_place(text: &str) -> bool {
+    text == "newest" || Cursor::parse(text).is_some()
+}
+
+fn nowhere() -> ApiError {
+    ApiError::field("/after", "must be the next of an earlier reply, or newest")
+}
+
 /// Where to begin.
 async fn start(
     rest: &Arc<Rest>,
@@ -136,7 +168,7 @@ async fn start(
     after: Option<&str>,
 ) -> Result<Cursor, ApiError> {
     let (reader, name) = (rest.clone(), domain.clone());
-    let cursor = match after.filter(|after| !after.is_empty()) {
+    let cursor = match after {
         None => {
             return Ok(Cursor {
                 row: 0,
@@ -148,9 +180,7 @@ async fn start(
             let row = blocking(move || reader.store.read(events::newest_cursor)).await?;
             return Ok(Cursor { row, at });
         }
-        Some(text) => Cursor::parse(text).ok_or_else(|| {
-            ApiError::field("/after", "must be the next of an earlier reply, or newest")
-        })?,
+        Some(text) => Cursor::parse(text).ok_or_else(nowhere)?,
     };
     let (row, newest) = blocking(move || {
         let newest = reader.store.read(events::newest_cursor)?;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use hookswitch_api::call::{CallDirection, TraceStep};
-use hookswitch_api::{command, lenient};
+use hookswitch_api::{command, form, lenient};
 use hookswitch_call::route::{self, Destined, Route, ServingRefusal, Way};
 use hookswitch_sip::message::{Host, Uri};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::allowed::{Allowed, Look, unix_seconds};
@@ -38,6 +39,21 @@ pub(super) struct ExplainRequest {
     /// Outbound: the service that is to serve the call.
     #[serde(rename = "cloudSipUAId", deserialize_with = "lenient::text")]
     cloud_sip_ua_id: Option<String>,
+}
+
+/// What [`inbound`] says of members that depend on each other.
+pub(super) fn conditions() -> Value {
+    json!({
+        "if": {"properties": {"direction": {"const": "outbound"}}, "required": ["direction"]},
+        "then": {"properties": {"destinationUri": form::text_or_nothing("sip-uri")}},
+        "else": {
+            "required": ["destinationUri", "sourceIp"],
+            "properties": {
+                "destinationUri": {"type": "string", "minLength": 1},
+                "sourceIp": {"type": "string", "format": "ip-address", "pattern": "^[0-9A-Fa-f:.]+$"},
+            },
+        },
+    })
 }
 
 /// Where the call would go.

@@ -130,6 +130,7 @@ async fn put(
     };
     let id = match members.remove("trunkId") {
         None | Some(Value::Null) => uuid(),
+        Some(Value::String(empty)) if empty.is_empty() => uuid(),
         Some(given) => id_of(&json!({ "id": given }), "id")
             .ok_or_else(|| ApiError::field("/trunkId", "must be text"))?,
     };

@@ -76,6 +76,32 @@ async fn every_event_of_a_domain_is_read_page_by_page_in_commit_order() {
 }
 
 #[tokio::test]
+async fn a_place_that_is_none_is_refused_in_the_query_and_in_the_header() {
+    let world = World::new();
+    let last = |value: &'static [u8]| {
+        let value = axum::http::HeaderValue::from_bytes(value).unwrap();
+        let request = world.request(Method::GET, &format!("{LIST}?after=newest"));
+        request
+            .header("last-event-id", value)
+            .body(Body::empty())
+            .unwrap()
+    };
+    for value in [&b"yesterday"[..], b"\xc2\x84", b"null"] {
+        assert_eq!(
+            world.send(last(value)).await.pointers(),
+            ["/after"],
+            "{value:?}"
+        );
+    }
+    world.send(last(b"")).await.ok();
+    let request = world
+        .request(Method::GET, &format!("{LIST}?after=yesterday"))
+        .header("last-event-id", "newest");
+    let answer = world.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.pointers(), ["/after"]);
+}
+
+#[tokio::test]
 async fn a_cursor_from_before_the_time_of_retention_is_refused() {
     let world = World::new();
     let days = |days: u64| UnixMicros::now().before(Duration::from_secs(days * 86_400));

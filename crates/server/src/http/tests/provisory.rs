@@ -77,6 +77,13 @@ async fn a_comparison_shows_what_would_change_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_null_is_none() {
+    let world = drafted().await;
+    let nothing = world.post(DIFF, json!({})).await.ok();
+    assert_eq!(world.post(DIFF, json!(null)).await.ok(), nothing);
+}
+
+#[tokio::test]
 async fn a_comparison_shows_what_a_draft_leaves_out_and_credentials_are_not_left_out() {
     let world = World::new();
     let mut live = service("^46");

@@ -140,6 +140,12 @@ async fn put_on_the_list_adds_or_modifies_by_the_trunks_id() {
         .await
         .ok();
     assert_eq!(made["id"].as_str().map(str::len), Some(36));
+    for absent in [json!(""), json!(null)] {
+        let mut unnamed = body(trunk());
+        unnamed["trunkId"] = absent;
+        let made = world.put(LIST, unnamed).await.ok();
+        assert_eq!(made["id"].as_str().map(str::len), Some(36));
+    }
     let mut wrong = trunk();
     wrong["sourceNetworks"] = json!(["192.0.2.0/33"]);
     assert_eq!(

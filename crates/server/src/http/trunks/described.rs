@@ -117,7 +117,10 @@ pub(super) fn item() -> (Schemas, Paths) {
     let one = describe::schema::<Trunk>(&mut schemas);
     let operations = describe::list_of(describe::schema::<PatchOperation>(&mut schemas));
     let parameters = |changes: bool| {
-        let mut all = vec![describe::domain(), describe::in_path("trunkId", "Its id")];
+        let mut all = vec![
+            describe::domain(),
+            describe::id_in_path("trunkId", "Its id"),
+        ];
         if changes {
             all.extend(DocumentQuery::into_params(|| Some(ParameterIn::Query)));
             all.push(describe::if_match());
@@ -155,7 +158,7 @@ pub(super) fn item() -> (Schemas, Paths) {
             "Calls under way go on.".to_owned(),
             vec![
                 describe::domain(),
-                describe::in_path("trunkId", "Its id"),
+                describe::id_in_path("trunkId", "Its id"),
                 describe::if_match(),
             ],
         )
