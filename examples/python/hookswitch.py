@@ -19,6 +19,10 @@ class HookswitchError(Exception):
         self.body = body
 
 
+AddressOrNetwork = str
+"""An address or a network in CIDR notation, such as `192.0.2.0/28`."""
+
+
 class AlarmBridge(TypedDict, total=False):
     """An alarm bridge."""
 
@@ -171,22 +175,44 @@ AlarmState = Literal["raised", "cleared"]
 """Whether it begins or is over."""
 
 
-class AnswerRemoteCall(TypedDict, total=False):
-    """Body of `answerremotecall`; in a reply to `newRemoteCall` the same without `replyId`."""
+class AnswerInReply(TypedDict, total=False):
+    """A command in a reply, without `replyId`."""
 
-    codec: Union[str, None]
+    codec: Required[str]
     """The codec asked of the far end: PCMA, PCMU or GSM."""
 
     crypto: list[Crypto]
     """SRTP keys; without them media is plain RTP."""
 
-    receiveIp: Union[str, None]
+    receiveIp: Required[str]
     """Where the far end sends its media."""
 
-    receivePort: Union[int, None]
+    receivePort: Required[int]
     """The RTP port for the same."""
 
-    replyId: Union[str, None]
+    sessionReferenceId: Union[str, None]
+    """Copied into every later callback of the call."""
+
+    telephoneEventPayloadType: Union[int, None]
+    """The payload type for telephone events (RFC 4733), 96 to 127."""
+
+
+class AnswerRemoteCall(TypedDict, total=False):
+    """Body of `answerremotecall`; in a reply to `newRemoteCall` the same without `replyId`."""
+
+    codec: Required[str]
+    """The codec asked of the far end: PCMA, PCMU or GSM."""
+
+    crypto: list[Crypto]
+    """SRTP keys; without them media is plain RTP."""
+
+    receiveIp: Required[str]
+    """Where the far end sends its media."""
+
+    receivePort: Required[int]
+    """The RTP port for the same."""
+
+    replyId: Required[str]
     """From the `newRemoteCall` callback."""
 
     sessionReferenceId: Union[str, None]
@@ -317,7 +343,8 @@ class BackupEndpoint(TypedDict, total=False):
     backupOverrideSipFrom: Union[str, None]
     """What From says instead of the device."""
 
-    backupSipAuthPassword: Union[Secret, None]
+    backupSipAuthPassword: Union[str, None]
+    """Its password."""
 
     backupSipAuthUser: Union[str, None]
     """The user name of SIP digest authentication."""
@@ -746,12 +773,18 @@ class Device(TypedDict, total=False):
 
     deviceType: Union[DeviceType, None]
 
-    ha1: Union[Secret, None]
+    ha1: Union[str, None]
+    """For `credentials`: a digest hash given instead of a password, `H(deviceId:domain:password)` in hexadecimal,
+    by MD5 (32 digits) or SHA-256 (64 digits). Never read back.
+    """
 
     macAddress: Union[str, None]
     """The MAC address of its gateway."""
 
-    password: Union[Secret, None]
+    password: Union[str, None]
+    """Required for `userid`. For `credentials` the platform makes one, which the reply of that write carries once.
+    Never read back.
+    """
 
     serviceData: Union[dict[str, Any], None]
     """Settings of services, such as `alarmBridge`."""
@@ -784,7 +817,8 @@ DeviceType = Literal["sipDevice", "alarmbridgeConnect", "groupScheme", "alarmUni
 class DeviceWritten(TypedDict, total=False):
     """Reply to a device added or modified."""
 
-    password: Union[Secret, None]
+    password: Union[str, None]
+    """The SIP password that was made for a `credentials` device: only this reply has it."""
 
     success: Required[bool]
     """Always true."""
@@ -1016,8 +1050,18 @@ class HangupCall(TypedDict, total=False):
     reason: Union[str, None]
     """The reason phrase beside it."""
 
-    replyId: Union[str, None]
+    replyId: Required[str]
     """From any callback of the call, or from the reply to `placeremotecall`."""
+
+    sipStatus: Union[int, None]
+    """Another rejection than 486 for a call that was not answered: 400 to 699 without 401, 407, 420, 421, 422."""
+
+
+class HangupInReply(TypedDict, total=False):
+    """A command in a reply, without `replyId`."""
+
+    reason: Union[str, None]
+    """The reason phrase beside it."""
 
     sipStatus: Union[int, None]
     """Another rejection than 486 for a call that was not answered: 400 to 699 without 401, 407, 420, 421, 422."""
@@ -1091,7 +1135,8 @@ class MediaService(TypedDict, total=False):
     disableLateOffer: Union[bool, None]
     """Whether calls the service places carry an offer; by default the offer comes in the ACK."""
 
-    googleApikey: Union[Secret, None]
+    googleApikey: Union[str, None]
+    """The key of Google's text-to-speech service."""
 
     googleServiceKey: Union[dict[str, Any], None]
     """The service account of Google's text-to-speech service, as Google hands it out."""
@@ -1114,7 +1159,7 @@ class MediaService(TypedDict, total=False):
     replySessionExpiration: Union[int, None]
     """Session-Expires of calls the service places, in seconds; the peer refreshes."""
 
-    restAuthentication: Required[Union[list[RestAuthentication], None]]
+    restAuthentication: Required[list[RestAuthentication]]
     """How callbacks are signed: the first entry, and the next one each time the application answers 401 or
     403; an empty list signs none. Absent where they are overwritten, the stored ones stay.
     """
@@ -1131,6 +1176,10 @@ class NamedTrunk(TypedDict, total=False):
 
     trunkId: Union[str, None]
     """The trunk's id; made by the platform when absent."""
+
+
+Network = str
+"""A network in CIDR notation, such as `192.0.2.0/24`."""
 
 
 class NewRemoteCall(Envelope, total=False):
@@ -1173,11 +1222,11 @@ class NewRemoteCall(Envelope, total=False):
 class NewRemoteCallReply(TypedDict, total=False):
     """The body of a 2xx reply to `newRemoteCall`: nothing, a reference, and perhaps one command at once."""
 
-    answer: Union[AnswerRemoteCall, None]
+    answer: Union[AnswerInReply, None]
 
-    hangup: Union[HangupCall, None]
+    hangup: Union[HangupInReply, None]
 
-    ringback: Union[SendRemoteCallRingback, None]
+    ringback: Union[RingbackInReply, None]
 
     sessionReferenceId: Union[str, None]
     """Copied into every later callback of the call."""
@@ -1286,19 +1335,19 @@ class PlaceRemoteCall(TypedDict, total=False):
     cloudSipUAId: Union[str, None]
     """The service that serves the call; else the one that `sourceUser` matches, else the only one."""
 
-    codec: Union[str, None]
+    codec: Required[str]
     """The codec asked of the far end: PCMA, PCMU or GSM."""
 
     crypto: list[Crypto]
     """SRTP keys; without them media is plain RTP."""
 
-    destinationUri: Union[str, None]
+    destinationUri: Required[str]
     """The SIP URI to call."""
 
-    receiveIp: Union[str, None]
+    receiveIp: Required[str]
     """Where the far end sends its media."""
 
-    receivePort: Union[int, None]
+    receivePort: Required[int]
     """The RTP port for the same."""
 
     ringTimeout: Union[int, None]
@@ -1307,7 +1356,7 @@ class PlaceRemoteCall(TypedDict, total=False):
     sessionReferenceId: Union[str, None]
     """Copied into every callback of the call."""
 
-    sourceUser: Union[str, None]
+    sourceUser: Required[str]
     """The user part of From: the calling number."""
 
     telephoneEventPayloadType: Union[int, None]
@@ -1424,7 +1473,7 @@ ReplayRange = TypedDict(
         "from": Union["int", "None"],
         "nextToken": Union["str", "None"],
         "service": Union["str", "None"],
-        "state": Union["DeliveryState", "None"],
+        "state": Union["SettledState", "None"],
         "to": Union["int", "None"],
     },
     total=False,
@@ -1449,12 +1498,15 @@ class RestAuthentication(TypedDict, total=False):
     """One way to sign a callback, with a JWT in `Authorization: Bearer`."""
 
     requestHeaders: Union[dict[str, str], None]
-    """Extra headers of the callback."""
+    """Extra headers of the callback; none that the platform sets or that frames the request."""
 
     scope: Union[str, None]
     """The `scope` claim."""
 
-    secret: Union[Secret, None]
+    secret: Union[str, None]
+    """The signing key: a private key in PEM, for HS256 a shared secret of 32 bytes or more. Replies mask it; masked
+    or absent where an entry is overwritten it stays as it is.
+    """
 
     sub: Union[str, None]
     """The `sub` claim."""
@@ -1474,6 +1526,25 @@ class Retention(TypedDict, total=False):
 
     ladder: Union[int, None]
     """The SIP log and ladders, which are made of the same rows; 14 when absent."""
+
+
+class RingbackInReply(TypedDict, total=False):
+    """A command in a reply, without `replyId`."""
+
+    codec: Union[str, None]
+    """The codec of early media: PCMA, PCMU or GSM."""
+
+    crypto: list[Crypto]
+    """SRTP keys of early media."""
+
+    receiveIp: Union[str, None]
+    """Where the far end sends its early media."""
+
+    receivePort: Union[int, None]
+    """The RTP port for the same."""
+
+    telephoneEventPayloadType: Union[int, None]
+    """The payload type for telephone events (RFC 4733), 96 to 127."""
 
 
 Scope = Literal["calls", "provisioning", "read"]
@@ -1499,7 +1570,7 @@ class SendRemoteCallRingback(TypedDict, total=False):
     receivePort: Union[int, None]
     """The RTP port for the same."""
 
-    replyId: Union[str, None]
+    replyId: Required[str]
     """From the `newRemoteCall` callback."""
 
     telephoneEventPayloadType: Union[int, None]
@@ -1562,7 +1633,7 @@ class Settings(TypedDict, total=False):
     maxCallsPerSecond: Union[int, None]
     """The most new calls in a second."""
 
-    open: list[str]
+    open: list[Network]
     """Networks whose unauthenticated callers may reach the domain's services."""
 
     outbound: Outbound
@@ -1589,6 +1660,10 @@ class SettingsReply(TypedDict, total=False):
 
     warnings: list[FieldError]
     """Members of the request that were ignored."""
+
+
+SettledState = Literal["delivered", "failed"]
+"""How a delivery stands that is over."""
 
 
 SignatureType = Literal["RS256", "ES256", "EdDSA", "HS256"]
@@ -1799,7 +1874,8 @@ class TargetEndpoint(TypedDict, total=False):
     protocol: Required[TargetProtocol]
     """What the target speaks."""
 
-    sipAuthPassword: Union[Secret, None]
+    sipAuthPassword: Union[str, None]
+    """Its password."""
 
     sipAuthUser: Union[str, None]
     """The user name of SIP digest authentication."""
@@ -1878,14 +1954,18 @@ class Trunk(TypedDict, total=False):
     forceRtpRelay: Union[bool, None]
     """Whether media are relayed."""
 
-    ha1: Union[Secret, None]
+    ha1: Union[str, None]
+    """The hash of user name, realm and password in hexadecimal, MD5 or SHA-256; made from these three when
+    they are given.
+    """
 
     localCodec: Union[TrunkCodec, None]
 
     networkId: Union[str, None]
     """The network it ends in, for the way of media."""
 
-    password: Union[Secret, None]
+    password: Union[str, None]
+    """The password of the same. Only its hashes are stored; the reply to the request that sets it carries it."""
 
     realm: Union[str, None]
     """The realm of the same."""
@@ -1893,7 +1973,7 @@ class Trunk(TypedDict, total=False):
     rewriteAnumber: Union[str, None]
     """The number that outbound calls come from instead of their own."""
 
-    sourceNetworks: list[str]
+    sourceNetworks: list[AddressOrNetwork]
     """The networks its inbound calls come from, as addresses or in CIDR notation. They count only where the
     operator granted them to the tenant.
     """
@@ -2192,7 +2272,7 @@ class Hookswitch:
         domain: str,
         *,
         provisory: bool | None = None,
-        limit: str | None = None,
+        limit: int | None = None,
         next_token: str | None = None,
         filter: str | None = None,
     ) -> Any:
@@ -2262,7 +2342,7 @@ class Hookswitch:
         domain: str,
         *,
         provisory: bool | None = None,
-        limit: str | None = None,
+        limit: int | None = None,
         next_token: str | None = None,
         filter: str | None = None,
     ) -> Any:
@@ -2331,7 +2411,7 @@ class Hookswitch:
         self,
         domain: str,
         *,
-        limit: str | None = None,
+        limit: int | None = None,
         next_token: str | None = None,
     ) -> ApiKeyList:
         """Lists the keys"""
@@ -2373,7 +2453,7 @@ class Hookswitch:
         domain: str,
         *,
         provisory: bool | None = None,
-        limit: str | None = None,
+        limit: int | None = None,
         next_token: str | None = None,
         filter: str | None = None,
     ) -> Any:
@@ -2475,7 +2555,7 @@ class Hookswitch:
         self,
         domain: str,
         *,
-        limit: str | None = None,
+        limit: int | None = None,
         next_token: str | None = None,
         filter: str | None = None,
     ) -> DeviceList:
@@ -2577,7 +2657,7 @@ class Hookswitch:
         domain: str,
         *,
         provisory: bool | None = None,
-        limit: str | None = None,
+        limit: int | None = None,
         next_token: str | None = None,
         filter: str | None = None,
     ) -> Any:
@@ -2716,7 +2796,7 @@ class Hookswitch:
         self,
         domain: str,
         *,
-        limit: str | None = None,
+        limit: int | None = None,
         next_token: str | None = None,
         filter: str | None = None,
     ) -> Any:
@@ -2813,7 +2893,7 @@ class Hookswitch:
         destination_user: str | None = None,
         call_id: str | None = None,
         session_reference_id: str | None = None,
-        limit: str | None = None,
+        limit: int | None = None,
         next_token: str | None = None,
     ) -> CallList:
         """Lists calls, the latest first"""
@@ -2848,7 +2928,7 @@ class Hookswitch:
         service: str | None = None,
         from_: int | None = None,
         to: int | None = None,
-        limit: str | None = None,
+        limit: int | None = None,
         next_token: str | None = None,
     ) -> DeliveryList:
         """Lists deliveries, the oldest first"""
@@ -2883,8 +2963,8 @@ class Hookswitch:
         domain: str,
         *,
         after: str | None = None,
-        limit: str | None = None,
-        last_event_id: Union[str, None] | None = None,
+        limit: int | None = None,
+        last_event_id: str | None = None,
     ) -> EventList:
         """Reads or follows the events"""
         return cast("EventList", json.loads(self._send("GET", f"/v1/{urllib.parse.quote(domain, safe='')}/events", query={"after": after, "limit": limit}, headers={"Last-Event-ID": last_event_id})))

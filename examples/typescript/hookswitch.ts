@@ -29,6 +29,9 @@ async function refusal(response: Response): Promise<HookswitchError> {
   }
 }
 
+/** An address or a network in CIDR notation, such as `192.0.2.0/28`. */
+export type AddressOrNetwork = string;
+
 /** An alarm bridge. */
 export interface AlarmBridge {
   /** The id of the mapper that sends the events on. */
@@ -138,18 +141,34 @@ export type AlarmKind = "callbackDisabled" | "callbackFailing";
 /** Whether it begins or is over. */
 export type AlarmState = "raised" | "cleared";
 
-/** Body of `answerremotecall`; in a reply to `newRemoteCall` the same without `replyId`. */
-export interface AnswerRemoteCall {
+/** A command in a reply, without `replyId`. */
+export interface AnswerInReply {
   /** The codec asked of the far end: PCMA, PCMU or GSM. */
-  codec?: string | null;
+  codec: string;
   /** SRTP keys; without them media is plain RTP. */
   crypto?: Crypto[];
   /** Where the far end sends its media. */
-  receiveIp?: string | null;
+  receiveIp: string;
   /** The RTP port for the same. */
-  receivePort?: number | null;
+  receivePort: number;
+  /** Copied into every later callback of the call. */
+  sessionReferenceId?: string | null;
+  /** The payload type for telephone events (RFC 4733), 96 to 127. */
+  telephoneEventPayloadType?: number | null;
+}
+
+/** Body of `answerremotecall`; in a reply to `newRemoteCall` the same without `replyId`. */
+export interface AnswerRemoteCall {
+  /** The codec asked of the far end: PCMA, PCMU or GSM. */
+  codec: string;
+  /** SRTP keys; without them media is plain RTP. */
+  crypto?: Crypto[];
+  /** Where the far end sends its media. */
+  receiveIp: string;
+  /** The RTP port for the same. */
+  receivePort: number;
   /** From the `newRemoteCall` callback. */
-  replyId?: string | null;
+  replyId: string;
   /** Copied into every later callback of the call. */
   sessionReferenceId?: string | null;
   /** The payload type for telephone events (RFC 4733), 96 to 127. */
@@ -245,7 +264,8 @@ export interface BackupEndpoint {
   backupDestAddr?: string | null;
   /** What From says instead of the device. */
   backupOverrideSipFrom?: string | null;
-  backupSipAuthPassword?: Secret | null;
+  /** Its password. */
+  backupSipAuthPassword?: string | null;
   /** The user name of SIP digest authentication. */
   backupSipAuthUser?: string | null;
 }
@@ -562,10 +582,18 @@ export interface Device {
   /** Unique within the tenant; alarm devices are `customerSiteId:controllerId:deviceId`. */
   deviceId: string;
   deviceType?: DeviceType | null;
-  ha1?: Secret | null;
+  /**
+   * For `credentials`: a digest hash given instead of a password, `H(deviceId:domain:password)` in hexadecimal,
+   * by MD5 (32 digits) or SHA-256 (64 digits). Never read back.
+   */
+  ha1?: string | null;
   /** The MAC address of its gateway. */
   macAddress?: string | null;
-  password?: Secret | null;
+  /**
+   * Required for `userid`. For `credentials` the platform makes one, which the reply of that write carries once.
+   * Never read back.
+   */
+  password?: string | null;
   /** Settings of services, such as `alarmBridge`. */
   serviceData?: Record<string, unknown> | null;
 }
@@ -588,7 +616,8 @@ export type DeviceType = "sipDevice" | "alarmbridgeConnect" | "groupScheme" | "a
 
 /** Reply to a device added or modified. */
 export interface DeviceWritten {
-  password?: Secret | null;
+  /** The SIP password that was made for a `credentials` device: only this reply has it. */
+  password?: string | null;
   /** Always true. */
   success: boolean;
   /** Members of the request that were ignored. */
@@ -766,7 +795,15 @@ export interface HangupCall {
   /** The reason phrase beside it. */
   reason?: string | null;
   /** From any callback of the call, or from the reply to `placeremotecall`. */
-  replyId?: string | null;
+  replyId: string;
+  /** Another rejection than 486 for a call that was not answered: 400 to 699 without 401, 407, 420, 421, 422. */
+  sipStatus?: number | null;
+}
+
+/** A command in a reply, without `replyId`. */
+export interface HangupInReply {
+  /** The reason phrase beside it. */
+  reason?: string | null;
   /** Another rejection than 486 for a call that was not answered: 400 to 699 without 401, 407, 420, 421, 422. */
   sipStatus?: number | null;
 }
@@ -834,7 +871,8 @@ export interface MediaService {
   destinationMatch: string;
   /** Whether calls the service places carry an offer; by default the offer comes in the ACK. */
   disableLateOffer?: boolean | null;
-  googleApikey?: Secret | null;
+  /** The key of Google's text-to-speech service. */
+  googleApikey?: string | null;
   /** The service account of Google's text-to-speech service, as Google hands it out. */
   googleServiceKey?: Record<string, unknown> | null;
   /** Names it in later requests; made by the platform when absent. Overwriting keeps it. */
@@ -853,7 +891,7 @@ export interface MediaService {
    * How callbacks are signed: the first entry, and the next one each time the application answers 401 or
    * 403; an empty list signs none. Absent where they are overwritten, the stored ones stay.
    */
-  restAuthentication: RestAuthentication[] | null;
+  restAuthentication: RestAuthentication[];
   /** Seconds of silence after which a participant is disconnected; 90 when absent. */
   rtpTimeout?: number | null;
 }
@@ -866,14 +904,17 @@ export interface NamedTrunk {
   trunkId?: string | null;
 }
 
+/** A network in CIDR notation, such as `192.0.2.0/24`. */
+export type Network = string;
+
 /** An inbound call waits for an answer. */
 export type NewRemoteCall = Envelope & { cloudSipUAId?: string | null; codec?: string | null; codecs?: string[]; crypto?: Crypto[]; destinationUri: string; direction?: string | null; ivrServer: string; remoteRtpIp?: string | null; remoteRtpPort?: number | null; sourceUser: string; telephoneEventPayloadType?: number | null };
 
 /** The body of a 2xx reply to `newRemoteCall`: nothing, a reference, and perhaps one command at once. */
 export interface NewRemoteCallReply {
-  answer?: AnswerRemoteCall | null;
-  hangup?: HangupCall | null;
-  ringback?: SendRemoteCallRingback | null;
+  answer?: AnswerInReply | null;
+  hangup?: HangupInReply | null;
+  ringback?: RingbackInReply | null;
   /** Copied into every later callback of the call. */
   sessionReferenceId?: string | null;
 }
@@ -967,21 +1008,21 @@ export interface PlaceRemoteCall {
   /** The service that serves the call; else the one that `sourceUser` matches, else the only one. */
   cloudSipUAId?: string | null;
   /** The codec asked of the far end: PCMA, PCMU or GSM. */
-  codec?: string | null;
+  codec: string;
   /** SRTP keys; without them media is plain RTP. */
   crypto?: Crypto[];
   /** The SIP URI to call. */
-  destinationUri?: string | null;
+  destinationUri: string;
   /** Where the far end sends its media. */
-  receiveIp?: string | null;
+  receiveIp: string;
   /** The RTP port for the same. */
-  receivePort?: number | null;
+  receivePort: number;
   /** How long the call may ring, in seconds. */
   ringTimeout?: number | null;
   /** Copied into every callback of the call. */
   sessionReferenceId?: string | null;
   /** The user part of From: the calling number. */
-  sourceUser?: string | null;
+  sourceUser: string;
   /** The payload type for telephone events (RFC 4733), 96 to 127. */
   telephoneEventPayloadType?: number | null;
 }
@@ -1076,7 +1117,7 @@ export interface ReplayRange {
   nextToken?: string | null;
   /** Only those of the service with this `cloudSipUAId`. */
   service?: string | null;
-  state?: DeliveryState | null;
+  state?: SettledState | null;
   /** Only events before this time, in milliseconds since 1970. */
   to?: number | null;
 }
@@ -1093,11 +1134,15 @@ export interface ReplayReply {
 
 /** One way to sign a callback, with a JWT in `Authorization: Bearer`. */
 export interface RestAuthentication {
-  /** Extra headers of the callback. */
+  /** Extra headers of the callback; none that the platform sets or that frames the request. */
   requestHeaders?: Record<string, string> | null;
   /** The `scope` claim. */
   scope?: string | null;
-  secret?: Secret | null;
+  /**
+   * The signing key: a private key in PEM, for HS256 a shared secret of 32 bytes or more. Replies mask it; masked
+   * or absent where an entry is overwritten it stays as it is.
+   */
+  secret?: string | null;
   /** The `sub` claim. */
   sub?: string | null;
   /** The signature algorithm. */
@@ -1112,6 +1157,20 @@ export interface Retention {
   events?: number | null;
   /** The SIP log and ladders, which are made of the same rows; 14 when absent. */
   ladder?: number | null;
+}
+
+/** A command in a reply, without `replyId`. */
+export interface RingbackInReply {
+  /** The codec of early media: PCMA, PCMU or GSM. */
+  codec?: string | null;
+  /** SRTP keys of early media. */
+  crypto?: Crypto[];
+  /** Where the far end sends its early media. */
+  receiveIp?: string | null;
+  /** The RTP port for the same. */
+  receivePort?: number | null;
+  /** The payload type for telephone events (RFC 4733), 96 to 127. */
+  telephoneEventPayloadType?: number | null;
 }
 
 /** What a key may do. */
@@ -1131,7 +1190,7 @@ export interface SendRemoteCallRingback {
   /** The RTP port for the same. */
   receivePort?: number | null;
   /** From the `newRemoteCall` callback. */
-  replyId?: string | null;
+  replyId: string;
   /** The payload type for telephone events (RFC 4733), 96 to 127. */
   telephoneEventPayloadType?: number | null;
 }
@@ -1177,7 +1236,7 @@ export interface Settings {
   /** The most new calls in a second. */
   maxCallsPerSecond?: number | null;
   /** Networks whose unauthenticated callers may reach the domain's services. */
-  open?: string[];
+  open?: Network[];
   /** Where the tenant may call. */
   outbound?: Outbound;
   /** How long what has happened is kept. */
@@ -1197,6 +1256,9 @@ export interface SettingsReply {
   /** Members of the request that were ignored. */
   warnings?: FieldError[];
 }
+
+/** How a delivery stands that is over. */
+export type SettledState = "delivered" | "failed";
 
 /** The algorithm of a signature (RFC 7518, RFC 8037). */
 export type SignatureType = "RS256" | "ES256" | "EdDSA" | "HS256";
@@ -1363,7 +1425,8 @@ export interface TargetEndpoint {
   overrideSipFrom?: string | null;
   /** What the target speaks. */
   protocol: TargetProtocol;
-  sipAuthPassword?: Secret | null;
+  /** Its password. */
+  sipAuthPassword?: string | null;
   /** The user name of SIP digest authentication. */
   sipAuthUser?: string | null;
 }
@@ -1423,11 +1486,16 @@ export interface Trunk {
   forceNatRewrites?: boolean | null;
   /** Whether media are relayed. */
   forceRtpRelay?: boolean | null;
-  ha1?: Secret | null;
+  /**
+   * The hash of user name, realm and password in hexadecimal, MD5 or SHA-256; made from these three when
+   * they are given.
+   */
+  ha1?: string | null;
   localCodec?: TrunkCodec | null;
   /** The network it ends in, for the way of media. */
   networkId?: string | null;
-  password?: Secret | null;
+  /** The password of the same. Only its hashes are stored; the reply to the request that sets it carries it. */
+  password?: string | null;
   /** The realm of the same. */
   realm?: string | null;
   /** The number that outbound calls come from instead of their own. */
@@ -1436,7 +1504,7 @@ export interface Trunk {
    * The networks its inbound calls come from, as addresses or in CIDR notation. They count only where the
    * operator granted them to the tenant.
    */
-  sourceNetworks?: string[];
+  sourceNetworks?: AddressOrNetwork[];
   /** Whether media are transcoded. */
   transcode?: boolean | null;
   /** Names it in `X-Terminating-Trunk-Group-Id`. */
@@ -1556,7 +1624,7 @@ export class Hookswitch {
   }
 
   /** Lists the Alarmbridges */
-  async listAlarmBridges(domain: string, query: { provisory?: boolean; limit?: string; nextToken?: string; filter?: string } = {}): Promise<{ alarmbridges: AlarmBridge[]; nextToken?: string; success: boolean }> {
+  async listAlarmBridges(domain: string, query: { provisory?: boolean; limit?: number; nextToken?: string; filter?: string } = {}): Promise<{ alarmbridges: AlarmBridge[]; nextToken?: string; success: boolean }> {
     const response = await this.send("GET", `/provisioning/alarmbridge/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as { alarmbridges: AlarmBridge[]; nextToken?: string; success: boolean };
   }
@@ -1592,7 +1660,7 @@ export class Hookswitch {
   }
 
   /** Lists the Alarm Event Mappers */
-  async listAlarmEventMappers(domain: string, query: { provisory?: boolean; limit?: string; nextToken?: string; filter?: string } = {}): Promise<{ alarmeventmappers: AlarmEventMapper[]; nextToken?: string; success: boolean }> {
+  async listAlarmEventMappers(domain: string, query: { provisory?: boolean; limit?: number; nextToken?: string; filter?: string } = {}): Promise<{ alarmeventmappers: AlarmEventMapper[]; nextToken?: string; success: boolean }> {
     const response = await this.send("GET", `/provisioning/alarmeventmapper/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as { alarmeventmappers: AlarmEventMapper[]; nextToken?: string; success: boolean };
   }
@@ -1628,7 +1696,7 @@ export class Hookswitch {
   }
 
   /** Lists the keys */
-  async listApiKeys(domain: string, query: { limit?: string; nextToken?: string } = {}): Promise<ApiKeyList> {
+  async listApiKeys(domain: string, query: { limit?: number; nextToken?: string } = {}): Promise<ApiKeyList> {
     const response = await this.send("GET", `/provisioning/apiKey/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as ApiKeyList;
   }
@@ -1658,7 +1726,7 @@ export class Hookswitch {
   }
 
   /** Lists the Cloud SIP User Agents */
-  async listCloudSipUas(domain: string, query: { provisory?: boolean; limit?: string; nextToken?: string; filter?: string } = {}): Promise<{ cloudsipuas: CloudSipUa[]; nextToken?: string; success: boolean }> {
+  async listCloudSipUas(domain: string, query: { provisory?: boolean; limit?: number; nextToken?: string; filter?: string } = {}): Promise<{ cloudsipuas: CloudSipUa[]; nextToken?: string; success: boolean }> {
     const response = await this.send("GET", `/provisioning/cloudsipua/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as { cloudsipuas: CloudSipUa[]; nextToken?: string; success: boolean };
   }
@@ -1718,7 +1786,7 @@ export class Hookswitch {
   }
 
   /** Lists the devices */
-  async listDevices(domain: string, query: { limit?: string; nextToken?: string; filter?: string } = {}): Promise<DeviceList> {
+  async listDevices(domain: string, query: { limit?: number; nextToken?: string; filter?: string } = {}): Promise<DeviceList> {
     const response = await this.send("GET", `/provisioning/device/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as DeviceList;
   }
@@ -1784,7 +1852,7 @@ export class Hookswitch {
   }
 
   /** Lists the Media Services */
-  async listMediaServices(domain: string, query: { provisory?: boolean; limit?: string; nextToken?: string; filter?: string } = {}): Promise<{ mediaservices: MediaService[]; nextToken?: string; success: boolean }> {
+  async listMediaServices(domain: string, query: { provisory?: boolean; limit?: number; nextToken?: string; filter?: string } = {}): Promise<{ mediaservices: MediaService[]; nextToken?: string; success: boolean }> {
     const response = await this.send("GET", `/provisioning/mediaservice/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as { mediaservices: MediaService[]; nextToken?: string; success: boolean };
   }
@@ -1862,7 +1930,7 @@ export class Hookswitch {
   }
 
   /** Lists the trunks */
-  async listTrunks(domain: string, query: { limit?: string; nextToken?: string; filter?: string } = {}): Promise<{ nextToken?: string; success: boolean; trunks: NamedTrunk[] }> {
+  async listTrunks(domain: string, query: { limit?: number; nextToken?: string; filter?: string } = {}): Promise<{ nextToken?: string; success: boolean; trunks: NamedTrunk[] }> {
     const response = await this.send("GET", `/provisioning/trunk/${encodeURIComponent(domain)}`, { query });
     return (await response.json()) as { nextToken?: string; success: boolean; trunks: NamedTrunk[] };
   }
@@ -1916,7 +1984,7 @@ export class Hookswitch {
   }
 
   /** Lists calls, the latest first */
-  async listCalls(domain: string, query: { state?: "offered" | "ringing" | "answered" | "confirmed" | "cancelling" | "ended"; direction?: "inbound" | "outbound"; class?: "normal" | "busy" | "no_answer" | "rejected" | "unreachable" | "auth" | "policy" | "media" | "client_error" | "upstream_error" | "internal"; startedAfter?: number; startedBefore?: number; number?: string; sourceUser?: string; destinationUser?: string; callId?: string; sessionReferenceId?: string; limit?: string; nextToken?: string } = {}): Promise<CallList> {
+  async listCalls(domain: string, query: { state?: "offered" | "ringing" | "answered" | "confirmed" | "cancelling" | "ended"; direction?: "inbound" | "outbound"; class?: "normal" | "busy" | "no_answer" | "rejected" | "unreachable" | "auth" | "policy" | "media" | "client_error" | "upstream_error" | "internal"; startedAfter?: number; startedBefore?: number; number?: string; sourceUser?: string; destinationUser?: string; callId?: string; sessionReferenceId?: string; limit?: number; nextToken?: string } = {}): Promise<CallList> {
     const response = await this.send("GET", `/v1/${encodeURIComponent(domain)}/calls`, { query });
     return (await response.json()) as CallList;
   }
@@ -1934,7 +2002,7 @@ export class Hookswitch {
   }
 
   /** Lists deliveries, the oldest first */
-  async listDeliveries(domain: string, query: { state?: "pending" | "delivered" | "failed"; call?: string; event?: string; callbackId?: string; service?: string; from?: number; to?: number; limit?: string; nextToken?: string } = {}): Promise<DeliveryList> {
+  async listDeliveries(domain: string, query: { state?: "pending" | "delivered" | "failed"; call?: string; event?: string; callbackId?: string; service?: string; from?: number; to?: number; limit?: number; nextToken?: string } = {}): Promise<DeliveryList> {
     const response = await this.send("GET", `/v1/${encodeURIComponent(domain)}/deliveries`, { query });
     return (await response.json()) as DeliveryList;
   }
@@ -1958,7 +2026,7 @@ export class Hookswitch {
   }
 
   /** Reads or follows the events */
-  async listEvents(domain: string, query: { after?: string; limit?: string } = {}, headers: { "Last-Event-ID"?: string } = {}): Promise<EventList> {
+  async listEvents(domain: string, query: { after?: string; limit?: number } = {}, headers: { "Last-Event-ID"?: string } = {}): Promise<EventList> {
     const response = await this.send("GET", `/v1/${encodeURIComponent(domain)}/events`, { query, headers });
     return (await response.json()) as EventList;
   }
