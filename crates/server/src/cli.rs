@@ -190,7 +190,7 @@ pub fn rekey(options: &rekey::RekeyOptions) -> anyhow::Result<()> {
 
 /// Prints the OpenAPI document.
 pub fn openapi() -> anyhow::Result<()> {
-    print(&serde_json::to_string_pretty(&crate::http::document())?)
+    print(&serde_json::to_string_pretty(&crate::http::written())?)
 }
 
 /// An environment variable's text.

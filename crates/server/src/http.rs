@@ -75,7 +75,7 @@ pub use api_keys::MAX_KEYS;
 pub use bulk::{BulkJobs, resume as resume_bulk};
 pub use call_control::{CallControl, Pending};
 pub use commands::endpoint;
-pub use document::document;
+pub use document::{document, written};
 pub use error::ApiError;
 pub use events::Streams;
 pub use health::Readiness;

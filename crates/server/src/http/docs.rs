@@ -17,9 +17,7 @@ const VIEWER: &str = include_str!("../../assets/vendor/rapidoc/rapidoc-min.js");
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-    serde_json::to_string(&super::document()).expect("texts and numbers always serialise")
-});
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| super::written().to_string());
 
 /// The paths; they need no key.
 pub(super) fn routes() -> Router<Arc<Rest>> {

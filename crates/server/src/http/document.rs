@@ -197,6 +197,12 @@ pub fn document() -> openapi::OpenApi {
     document
 }
 
+/// The document as it is served and committed: members in the order of their names, since utoipa hands keywords it does
+/// not know in any order.
+pub fn written() -> serde_json::Value {
+    serde_json::to_value(document()).expect("texts and numbers always serialise")
+}
+
 /// Tells operations of the same meaning apart where only the summary is shown.
 fn note(operation: &mut Operation, note: &str) {
     if let Some(summary) = &mut operation.summary {
@@ -275,6 +281,14 @@ fn preflight(path: &str) -> Operation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_document_is_written_the_same_each_time() {
+        let first = written().to_string();
+        for _ in 0..4 {
+            assert!(written().to_string() == first);
+        }
+    }
 
     #[test]
     fn what_applications_are_told_are_webhooks() {
