@@ -60,6 +60,8 @@ RULES = [
     (r".*", r"/restAuthentication/\d+/secret", r".*"),
     (r"(create|put)ApiKey", r"/key", r".*"),
     (r".*", r"/.*", r"is masked, and no secret is stored there: .*"),
+    # A secret that is stored for one address does not follow to another.
+    (r".*", r"/.*", r"is kept, and was not given for .*"),
     # Whether an expression compiles, within the bounds of size.
     (r".*", r"/(.*/)?(destinationMatch|blacklistPattern|destinationRewrite|filterPattern|invite)", r"(?!is req|must have).*"),
     # Members that count from each other.
