@@ -238,7 +238,12 @@ fn refused(output: &Output) -> Option<Output> {
 
 fn is_farewell(bytes: &[u8]) -> bool {
     Message::parse(bytes).is_ok_and(|message| {
-        !message.is_request() && message.cseq().is_ok_and(|cseq| cseq.method == Method::Bye)
+        let method = message.cseq().map(|cseq| cseq.method);
+        match message.status() {
+            Some(200..=299) => method == Ok(Method::Bye),
+            Some(300..) => method == Ok(Method::Invite),
+            _ => false,
+        }
     })
 }
 

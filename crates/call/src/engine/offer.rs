@@ -148,9 +148,13 @@ impl Engine {
         self.refuse_offer(now, leg, &rejection, Some((identity, Class::Policy, trace)));
     }
 
-    /// 503, with half to one and a half of the usual Retry-After, so that not all come back at once.
     fn refusal(&mut self, full: Full) -> Rejection {
         self.counters.refused_full[full as usize] += 1;
+        self.unavailable()
+    }
+
+    /// 503, with half to one and a half of the usual Retry-After, so that not all come back at once.
+    pub(super) fn unavailable(&self) -> Rejection {
         let usual = self.config.limits.retry_after.as_secs();
         let drawn = self.key.short(&[
             b"retry",

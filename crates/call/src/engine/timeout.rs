@@ -61,19 +61,20 @@ impl Engine {
 
     /// No answer of the application came. As long as the database did not take the call, nobody asked it either.
     fn stop_asking(&mut self, now: Now, mut call: Box<Call>) {
-        let (step, status, class) = if self.may_be_unwritten(call.opened) {
+        let (step, rejection, class) = if self.may_be_unwritten(call.opened) {
             let why =
                 "the database did not take the call in time, so its application was not asked";
             let step = TraceStep::new("store", "away", why);
-            (step, 503, Class::Internal)
+            (step, self.unavailable(), Class::Internal)
         } else {
             let step = TraceStep::new("ask", "failed", "no reply to newRemoteCall came back");
-            (step, 504, Class::UpstreamError)
+            (step, Rejection::new(504), Class::UpstreamError)
         };
         call.note(step);
+        let status = rejection.status;
         let outcome =
             Outcome::failed(EndedBy::System, status, phrase_of(status, "")).of_class(class);
-        self.refuse_call(now, call, &Rejection::new(status), outcome);
+        self.refuse_call(now, call, &rejection, outcome);
     }
 
     /// Nobody answered in time.

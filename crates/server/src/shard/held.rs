@@ -3,7 +3,7 @@
 //! | waits | leaves when its write is durable | the write failed for good | the disk is slow |
 //! |---|---|---|---|
 //! | a message | yes | never, nor does a repetition of it | its repetitions wait in the first copy |
-//! | the 200 to a BYE | yes | after 500 ms | after 500 ms, and so do its repetitions: the call is over either way |
+//! | the 200 to a BYE, the refusal of an INVITE | yes | after 500 ms | after 500 ms, and so do its repetitions: the call is over either way |
 //! | the reply to a command | yes | an error | after 10 s it says so (503 `store_away`); the command stands |
 //! | the reply to `placeremotecall` | yes | an error | after 10 s it says so, and the call's INVITE never leaves |
 //! | an ask | yes | never | it waits, until this node gave its call up |
@@ -24,7 +24,7 @@ use hookswitch_sip::time::Instant;
 use super::handle::CommandResult;
 use crate::outlet::Due;
 
-/// A peer's BYE gets its 200 after this time even when the disk is slow.
+/// A peer's BYE gets its 200, and its INVITE its refusal, after this time even when the disk is slow.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// A command is answered after this time even when the disk is slow.
 const REPLY: Duration = Duration::from_secs(10);
@@ -282,10 +282,18 @@ impl Remembered {
     }
 }
 
+/// Whether a message says that a call is over, which it is whatever is written of it.
 fn is_farewell(transmit: &Transmit) -> bool {
-    transmit.bytes.starts_with(b"SIP/2.0 200")
-        && Message::parse(&transmit.bytes)
-            .is_ok_and(|message| message.cseq().is_ok_and(|cseq| cseq.method == Method::Bye))
+    let Some(status) = transmit.bytes.strip_prefix(b"SIP/2.0 ") else {
+        return false;
+    };
+    let method = match status.first() {
+        Some(b'2') => Method::Bye,
+        Some(b'3'..=b'6') => Method::Invite,
+        _ => return false,
+    };
+    Message::parse(&transmit.bytes)
+        .is_ok_and(|message| message.cseq().is_ok_and(|cseq| cseq.method == method))
 }
 
 fn refusal(request: RequestId) -> Released {

@@ -254,3 +254,22 @@ fn asked(call: CallId) -> Arc<Event> {
         kind: EventKind::NewRemoteCall { remote: None },
     })
 }
+
+#[test]
+fn a_refused_caller_hears_so_after_half_a_second_whatever_the_disk_does() {
+    let mut held = Held::default();
+    let refusal = message(
+        "SIP/2.0 503 Service Unavailable\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+         To: <sip:b@b>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n",
+        1,
+    );
+    assert!(held.keep_transmit(at(0), refusal.clone()).is_none());
+    assert!(held.keep_transmit(at(0), ok_to("INVITE", 1)).is_none());
+    assert_eq!(held.take_overdue(at(499)).len(), 0);
+    assert_eq!(
+        messages(&held.take_overdue(at(500))),
+        1,
+        "a 200 to an INVITE waits"
+    );
+    assert!(held.keep_transmit(at(600), again(&refusal)).is_some());
+}
