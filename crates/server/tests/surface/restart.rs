@@ -313,6 +313,19 @@ fn a_bye_that_nobody_heard_is_noticed_by_the_refresh() {
 }
 
 #[test]
+fn a_caller_of_the_examples_answers_the_refresh_and_hangs_up() {
+    let mut world = World::answering(Transport::Udp);
+    let caller = world.sipp("uac_call_and_bye").with(&["-d", "70000"]);
+    let caller = world.starts(caller.timeout(REFRESHED), "1001");
+    world.hears("callAnswered");
+    world.crashes();
+    let messages = world.holds(caller);
+    let is_refresh = |message: &&str| message.starts_with("UPDATE ");
+    assert!(messages.received().iter().any(is_refresh));
+    world.ends_with("callHungup", "normal", "remote");
+}
+
+#[test]
 fn calls_find_their_shards_when_there_are_more_of_them() {
     const CALLS: usize = 6;
     let mut world = World::answering(Transport::Udp);
