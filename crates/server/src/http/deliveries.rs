@@ -121,7 +121,7 @@ pub(super) async fn replay(
     let event = event_of(&rest, &caller.domain, &id).await?;
     let conflict = |code, reason| ApiError::new(StatusCode::CONFLICT, code, reason);
     if event.row.name == NewRemoteCall::NAME {
-        let reason = "an announcement is not replayed: its call has gone on without it";
+        let reason = "newRemoteCall is not replayed: its call has gone on without it. Every other event can be, for instance those that deliveries?event=callHungup lists";
         return Err(conflict("not_replayable", reason));
     }
     let (writer, domain) = (rest.clone(), caller.domain.clone());

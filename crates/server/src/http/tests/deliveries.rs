@@ -176,6 +176,9 @@ async fn what_failed_is_replayed_and_told_to_the_outbox() {
     ] {
         let answer = world.post(&path(n), json!({})).await;
         assert_eq!(answer.refusal(), (409, code.to_owned()));
+        let reason = &answer.json()["reason"];
+        let names_others = reason.as_str().unwrap().contains("event=callHungup");
+        assert_eq!(names_others, code == "not_replayable", "{reason}");
     }
 }
 
