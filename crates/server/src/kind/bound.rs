@@ -119,7 +119,7 @@ impl Kind {
             for secret in kept.iter().filter(is_sent) {
                 let again = bound.made_from.unwrap_or(&secret.pointer);
                 let detail = format!(
-                    "is kept, and was not given for {host}, which {address} names now: send {again} anew with the new address, or take it away"
+                    "is kept, and was not given for {host} as far as is stored (an address that was taken away is forgotten), which {address} names now: send {again} anew with the new address, or take it away"
                 );
                 faults.push(FieldError::new(secret.pointer.as_str(), detail));
             }
@@ -150,14 +150,17 @@ fn origin(url: &str) -> String {
     }
 }
 
-/// The host of a SIP URI or of `host[:port]`: the port changes with the transport. One with `maddr` goes elsewhere than
-/// its host (RFC 3261 §19.1.1) and is its own.
+/// The host of a SIP URI or of `host[:port]`: the port changes with the transport. One that may go elsewhere than its
+/// host is its own: with `maddr` (RFC 3261 §19.1.1), with headers, of which `Route` is one (§19.1.5), and with escapes
+/// among its parameters, which may spell `maddr` (§19.1.4).
 fn sip_host(address: &str) -> String {
     let address = address.to_ascii_lowercase();
     let of = |uri: &str| {
-        let is_sip = uri.starts_with("sip:") || uri.starts_with("sips:");
-        let uri = Uri::parse(uri).ok().filter(|_| is_sip)?;
-        (!address.contains("maddr")).then(|| uri.host.to_string())
+        let uri = Uri::parse(uri).ok().filter(Uri::is_sip)?;
+        let is_direct = !uri.params.has("maddr")
+            && !uri.params.as_str().contains('%')
+            && !address.contains('?');
+        is_direct.then(|| uri.host.to_string())
     };
     let host = of(&address).or_else(|| of(&format!("sip:{address}")));
     host.unwrap_or(address)
@@ -185,7 +188,25 @@ mod tests {
                 "sip:a@arc.example.com;maddr=192.0.2.1",
                 "sip:a@arc.example.com;maddr=192.0.2.1",
             ),
+            (
+                "sip:a@arc.example.com;m%61ddr=192.0.2.1",
+                "sip:a@arc.example.com;m%61ddr=192.0.2.1",
+            ),
+            (
+                "sip:a@arc.example.com;%6D%61%64%64%72=192.0.2.1",
+                "sip:a@arc.example.com;%6d%61%64%64%72=192.0.2.1",
+            ),
+            (
+                "sip:a@arc.example.com?Route=%3Csip:192.0.2.1%3E",
+                "sip:a@arc.example.com?route=%3csip:192.0.2.1%3e",
+            ),
+            (
+                "a@arc.example.com?R%6Fute=%3Csip:192.0.2.1%3E",
+                "a@arc.example.com?r%6fute=%3csip:192.0.2.1%3e",
+            ),
             ("a@b@c", "a@b@c"),
+            // Escapes in the user lead nowhere else.
+            ("sip:%61larm@arc.example.com;lr", "arc.example.com"),
         ] {
             assert_eq!(sip_host(address), host);
         }

@@ -13,7 +13,7 @@ struct Row {
     address: &'static str,
     /// Another address of the same host, and two of other ones.
     same: &'static str,
-    others: [&'static str; 2],
+    others: &'static [&'static str],
     /// The secrets that go there.
     secrets: &'static [&'static str],
     /// What is given to give them anew.
@@ -33,7 +33,7 @@ const fn callback(kind: &'static str, address: &'static str, same: &'static str)
         added: &[WITH_HEADER],
         address,
         same,
-        others: ["https://app.example.com:8443/x", "https://b.example.com/x"],
+        others: &["https://app.example.com:8443/x", "https://b.example.com/x"],
         secrets: &[HEADER],
         given: &[HEADER],
     }
@@ -75,9 +75,11 @@ const ROWS: &[Row] = &[
         added: &[],
         address: "/targetEndpoint/destAddr",
         same: "sip:alarm@string;transport=tcp",
-        others: [
+        others: &[
             "sip:alarm@arc.example.com",
             "sip:alarm@string;maddr=192.0.2.1",
+            "sip:alarm@string;m%61ddr=evil.example",
+            "sip:alarm@string?Route=%3Csip:evil.example%3E",
         ],
         secrets: &["/targetEndpoint/sipAuthPassword"],
         given: &["/targetEndpoint/sipAuthPassword"],
@@ -87,7 +89,7 @@ const ROWS: &[Row] = &[
         added: &[],
         address: "/targetEndpoint/backupEndpoint/backupDestAddr",
         same: "string:5061",
-        others: ["192.0.2.9", "sip:string@arc.example.com"],
+        others: &["192.0.2.9", "sip:string@arc.example.com"],
         secrets: &["/targetEndpoint/backupEndpoint/backupSipAuthPassword"],
         given: &["/targetEndpoint/backupEndpoint/backupSipAuthPassword"],
     },
@@ -96,7 +98,7 @@ const ROWS: &[Row] = &[
         added: &[],
         address: "/destinationTarget",
         same: "STRING:5061",
-        others: ["192.0.2.9", "string.example.com"],
+        others: &["192.0.2.9", "string.example.com"],
         secrets: &["/ha1"],
         given: &["/password"],
     },
@@ -148,7 +150,7 @@ async fn a_secret_does_not_follow_its_address_to_another_host() {
         let resource = row.resource();
         let path = resource.create(&world, &row.body()).await;
         let before = resource.read(&world, &path).await;
-        for other in row.others {
+        for &other in row.others {
             let masked = row.moved(&world, &path, other).await;
             row.is_named(&world.put(&path, masked.clone()).await, "PUT");
             if !resource.singleton {
@@ -229,8 +231,14 @@ async fn an_endpoint_that_is_taken_away_and_put_back_elsewhere_gets_no_secret() 
     }
     body.as_object_mut().unwrap().remove("restAuthentication");
     world.put(&path, body.clone()).await.ok();
-    body["sipEventsRestEndpoint"] = "https://b.example.com/x".into();
-    assert_eq!(world.put(&path, body).await.pointers(), [HEADER]);
+    for elsewhere in ["https://b.example.com/x", "https://app.example.com/x"] {
+        body["sipEventsRestEndpoint"] = elsewhere.into();
+        let refused = world.put(&path, body.clone()).await;
+        assert_eq!(refused.pointers(), [HEADER]);
+        let reason = &refused.json()["reason"];
+        let is_true = |reason: &str| reason.contains("taken away is forgotten");
+        assert!(reason.as_str().is_some_and(is_true), "{reason}");
+    }
 }
 
 #[tokio::test]
