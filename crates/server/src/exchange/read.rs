@@ -245,7 +245,7 @@ impl Reading<'_> {
             let Ok(members) = opened else {
                 self.fault(
                     pointer,
-                    "has a secret that does not open: it, or the address it is sent to, was changed, or it was moved here",
+                    "has a secret that does not open: it, the address it is sent to, or the user name or realm it was made with was changed, or it was moved here",
                 );
                 return None;
             };

@@ -357,6 +357,31 @@ fn a_secret_in_a_file_does_not_open_for_another_host_than_its_own() {
 }
 
 #[test]
+fn a_hash_in_a_file_does_not_open_beside_other_names_than_it_was_made_with() {
+    let from = Place::filled(home::store());
+    let there = Place::new(home::store());
+    let whole: Value = serde_json::from_slice(&from.export()).unwrap();
+    let list = whole["documents"].as_array().unwrap();
+    let place = list
+        .iter()
+        .position(|item| item["kind"] == "trunk")
+        .unwrap();
+    for (member, other) in [
+        ("userName", json!("acme2")),
+        ("realm", json!("Carrier")),
+        ("realm", Value::Null),
+    ] {
+        let mut file = whole.clone();
+        file["documents"][place]["document"][member] = other;
+        let refused = there.refuses(&file, REPLACE);
+        assert_eq!(refused, [format!("/documents/{place}/document")]);
+    }
+    let mut file = whole.clone();
+    file["documents"][place]["document"]["description"] = json!("names alone are sealed");
+    there.import(file.to_string().as_bytes(), REPLACE).unwrap();
+}
+
+#[test]
 fn what_is_no_such_file_is_refused_before_anything_else() {
     let from = Place::filled(home::store());
     let there = Place::new(home::store());

@@ -4,7 +4,7 @@
 use hookswitch_api::error::FieldError;
 use hookswitch_api::secret::MASK;
 use hookswitch_sip::message::Uri;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Kind;
 use crate::callback::BaseUrl;
@@ -20,6 +20,8 @@ pub struct Bound {
     pub(super) host: fn(&str) -> String,
     /// The pointer of a secret that makes these anew when it is given.
     pub(super) made_from: Option<&'static str>,
+    /// The pointers of the members they were made with, which a file must not change either.
+    pub(super) made_with: &'static [&'static str],
 }
 
 /// `requestHeaders` go out as they are. What is signed with `secret` does not show it, and names the origin it is for.
@@ -31,6 +33,7 @@ pub(super) const CALLBACK: &[Bound] = &[Bound {
     addresses: &["/callbackBaseUrl"],
     host: origin,
     made_from: None,
+    made_with: &[],
 }];
 
 /// Of settings with an endpoint for each purpose.
@@ -43,6 +46,7 @@ pub(super) const ENDPOINTS: &[Bound] = &[Bound {
     ],
     host: origin,
     made_from: None,
+    made_with: &[],
 }];
 
 /// A digest does not show the hash it is made with. But whoever chooses its nonce can try passwords on it, or pass a
@@ -52,6 +56,7 @@ pub(super) const TRUNK: &[Bound] = &[Bound {
     addresses: &["/destinationTarget"],
     host: sip_host,
     made_from: Some("/password"),
+    made_with: &["/userName", "/realm"],
 }];
 
 /// The same of the targets of alarms.
@@ -61,12 +66,14 @@ pub(super) const TARGETS: &[Bound] = &[
         addresses: &["/targetEndpoint/destAddr"],
         host: sip_host,
         made_from: None,
+        made_with: &[],
     },
     Bound {
         secrets: &[&["targetEndpoint", "backupEndpoint", "backupSipAuthPassword"]],
         addresses: &["/targetEndpoint/backupEndpoint/backupDestAddr"],
         host: sip_host,
         made_from: None,
+        made_with: &[],
     },
 ];
 
@@ -127,18 +134,26 @@ impl Kind {
         faults
     }
 
-    /// What seals a secret in a file beside its place: the hosts it is sent to, if it is sent.
+    /// What seals a secret in a file beside its place: the hosts it is sent to, if it is sent, and what it was made
+    /// with.
     pub(super) fn bond(&self, path: &[&str], document: &Value) -> String {
-        let mut hosts: Vec<String> = self
-            .bound
-            .iter()
-            .filter(|bound| bound.secrets.contains(&path))
+        let of_path = || {
+            let bounds = self.bound.iter();
+            bounds.filter(|bound| bound.secrets.contains(&path))
+        };
+        let mut parts: Vec<String> = of_path()
             .flat_map(|bound| bound.hosts(document))
             .map(|(_, host)| host)
             .collect();
-        hosts.sort();
-        hosts.dedup();
-        hosts.join(" ")
+        parts.sort();
+        parts.dedup();
+        for bound in of_path().filter(|bound| !bound.made_with.is_empty()) {
+            let names = bound.made_with.iter();
+            let names: Vec<_> = names.map(|pointer| document.pointer(pointer)).collect();
+            // As JSON, so that no name looks like two, or like a host.
+            parts.push(json!(names).to_string());
+        }
+        parts.join(" ")
     }
 }
 
