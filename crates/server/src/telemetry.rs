@@ -26,10 +26,15 @@ pub fn start_log(filter: &str) -> anyhow::Result<()> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .finish()
-        // Each connection of its pool says that it was lost; the store says it once, and when it is over.
-        .with(filter_fn(|line| line.target() != "deadpool.postgres"))
+        .with(filter_fn(|line| is_told(line.target())))
         .try_init()
         .map_err(|error| anyhow::anyhow!("the log is already started: {error}"))
+}
+
+/// Whether lines of this origin belong into the log: each connection to PostgreSQL says that it was lost, and what its
+/// server noted meanwhile; the store says it once, and when it is over.
+fn is_told(target: &str) -> bool {
+    !matches!(target, "deadpool.postgres" | "tokio_postgres::connection")
 }
 
 /// A number, address or URI of a person, shortened for the log: who needs it whole asks the call record.

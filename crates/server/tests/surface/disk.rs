@@ -89,6 +89,9 @@ fn while_postgresql_is_stopped_calls_go_on_and_promises_wait() {
         stopped
     });
     assert_eq!(provisions().status, 200);
+    let log = world.server.log();
+    assert!(log.contains("the database cannot be used"), "{log}");
+    assert!(!log.contains("terminating connection"), "{log}");
 }
 
 /// A PostgreSQL that is stopped, until this is dropped.
