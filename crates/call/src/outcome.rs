@@ -162,6 +162,11 @@ impl Outcome {
         }
     }
 
+    /// The end of a call that a restart of the node could not carry on.
+    pub fn interrupted() -> Self {
+        Self::failed(EndedBy::System, 500, "The server was restarted").of_class(Class::Internal)
+    }
+
     /// The same in another class.
     #[must_use]
     pub const fn of_class(mut self, class: Class) -> Self {

@@ -23,7 +23,7 @@ use super::ladder::{Before, Known};
 use super::{Engine, Party, Past};
 use crate::call::Call;
 use crate::id::CallId;
-use crate::outcome::{Class, EndedBy, Outcome};
+use crate::outcome::Outcome;
 use crate::record::{CallRecord, CallState, Snapshot};
 use crate::route::TraceStep;
 use crate::snapshot::Steady;
@@ -120,7 +120,10 @@ impl Engine {
         let why = RestoreError::Overtaken.to_string();
         call.note(TraceStep::new("node", "lost", why));
         self.admission.began(Some(&call.identity.domain));
-        let outcome = call.ending.take().map_or_else(interrupted, |end| *end);
+        let outcome = call
+            .ending
+            .take()
+            .map_or_else(Outcome::interrupted, |end| *end);
         self.close_quietly(now, call, outcome);
     }
 
@@ -174,7 +177,8 @@ impl Engine {
                     call.note(TraceStep::new("node", "restarted", RESTARTED));
                     call.state = CallState::Cancelling;
                 }
-                call.ending.get_or_insert_with(|| Box::new(interrupted()));
+                call.ending
+                    .get_or_insert_with(|| Box::new(Outcome::interrupted()));
                 if let Some(Party::Call(known)) = self.legs.get_mut(&leg.0) {
                     known.before = Before::Nothing;
                 }
@@ -190,9 +194,8 @@ impl Engine {
                 let outcome = match (call.ending.take(), stood) {
                     // The leg had told its end, and the write that says so was lost.
                     (Some(ending), _) => *ending,
-                    (None, Some(_)) => Outcome::hung_up(EndedBy::System, call.lasted(now))
-                        .of_class(Class::Internal),
-                    (None, None) => interrupted(),
+                    (None, Some(_)) => Outcome::interrupted().after(call.lasted(now)),
+                    (None, None) => Outcome::interrupted(),
                 };
                 self.finish(now, call, outcome);
             }
@@ -203,10 +206,6 @@ impl Engine {
 
 /// What the record says of a call that did not survive.
 const RESTARTED: &str = "the node was restarted before the call was answered";
-
-fn interrupted() -> Outcome {
-    Outcome::failed(EndedBy::System, 500, "The server was restarted").of_class(Class::Internal)
-}
 
 impl Snapshot {
     /// The snapshot of an ended call, from its record.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hookswitch_call::engine::Engine;
 use hookswitch_call::event::{Event, EventKind};
 use hookswitch_call::id::CallId;
-use hookswitch_call::outcome::{Class, EndedBy, Outcome};
+use hookswitch_call::outcome::Outcome;
 use hookswitch_call::record::{CallRecord, CallState, Direction};
 use hookswitch_sip::time::Now;
 use hookswitch_store::{Batch, CallKey, UnixMicros, events, snapshots};
@@ -153,12 +153,6 @@ fn terminal(record: &CallRecord, outcome: Arc<Outcome>) -> EventKind {
 }
 
 fn outcome(record: &CallRecord, now: UnixMicros) -> Outcome {
-    let ended = match record.times.answered {
-        Some(answered) => Outcome::hung_up(
-            EndedBy::System,
-            Duration::from_micros(now.0.saturating_sub(answered)),
-        ),
-        None => Outcome::failed(EndedBy::System, 500, "The server was restarted"),
-    };
-    ended.of_class(Class::Internal)
+    let answered = record.times.answered.unwrap_or(now.0);
+    Outcome::interrupted().after(Duration::from_micros(now.0.saturating_sub(answered)))
 }

@@ -297,6 +297,13 @@ fn the_record_of_a_drill_ends_with_the_run_it_was_in() {
         ("ended", Some("internal"))
     );
     assert!(over.ended_at.is_some());
+    let record: serde_json::Value = serde_json::from_str(&over.record).unwrap();
+    let outcome = &record["outcome"];
+    assert_eq!(
+        (&outcome["sipStatus"], &outcome["sipReason"]),
+        (&500.into(), &"The server was restarted".into()),
+        "{outcome}"
+    );
     let told = node.store.read(|db| events::of_call(db, key)).unwrap();
     assert_eq!((told.len(), node.snapshots()), (0, 0));
     node.restores(1);
