@@ -25,12 +25,9 @@ const MEMBERS: [&str; 11] = [
     "description",
 ];
 /// Members that replies have, which a file may bring back.
-const READ_ONLY: [&str; 4] = [
-    "lastConfigured",
-    "heartbeatStatus",
-    "heartbeatExpiration",
-    "domain",
-];
+const READ_ONLY: [&str; 3] = ["lastConfigured", "heartbeatStatus", "heartbeatExpiration"];
+/// Another one, which has to be the tenant that the file goes to.
+const DOMAIN: &str = "domain";
 const SERVICE_DATA: &str = "serviceData";
 
 /// What the cells of a file mean.
@@ -48,6 +45,7 @@ enum Kind {
     Text,
     Password,
     Json,
+    Domain,
     Ignored,
 }
 
@@ -108,11 +106,11 @@ impl Columns {
         }
     }
 
-    /// The device of one line.
-    pub(super) fn device(&self, cells: &StringRecord) -> Result<Device, FieldError> {
+    /// The device of one line of a file for `domain`.
+    pub(super) fn device(&self, cells: &StringRecord, domain: &str) -> Result<Device, FieldError> {
         let mut members = Map::new();
         for (column, cell) in self.0.iter().zip(cells) {
-            if let Some(value) = column.value(cell)? {
+            if let Some(value) = column.value(cell, domain)? {
                 put(&mut members, &column.path, value);
             }
         }
@@ -128,6 +126,8 @@ impl Column {
             return Err("has no name".to_owned());
         } else if &*path[0] == SERVICE_DATA {
             Kind::Json
+        } else if name == DOMAIN {
+            Kind::Domain
         } else if READ_ONLY.contains(&name) {
             Kind::Ignored
         } else if name == "password" {
@@ -163,7 +163,7 @@ impl Column {
     }
 
     /// What a cell holds; nothing when it is empty.
-    fn value(&self, cell: &str) -> Result<Option<Value>, FieldError> {
+    fn value(&self, cell: &str, domain: &str) -> Result<Option<Value>, FieldError> {
         if cell.trim().is_empty() {
             return Ok(None);
         }
@@ -172,7 +172,10 @@ impl Column {
             return fault("must not have NUL");
         }
         match self.kind {
-            Kind::Ignored => Ok(None),
+            Kind::Domain if !cell.trim().eq_ignore_ascii_case(domain) => fault(
+                "is not the domain that the file is sent to: send each domain its own file, or leave the column out",
+            ),
+            Kind::Domain | Kind::Ignored => Ok(None),
             Kind::Password => Ok(Some(cell.into())),
             // Below the device itself there are as many objects as the column has names but one.
             Kind::Json => match lenient::value_within(cell, self.path.len()) {
@@ -227,7 +230,7 @@ mod tests {
 
     fn device(header: &str, cells: &[&str]) -> Result<Value, FieldError> {
         let columns = columns(header).unwrap();
-        let device = columns.device(&StringRecord::from(cells.to_vec()))?;
+        let device = columns.device(&StringRecord::from(cells.to_vec()), "acme.example.com")?;
         Ok(serde_json::to_value(device).unwrap())
     }
 
@@ -267,6 +270,18 @@ mod tests {
             device(header, &cells).unwrap(),
             json!({"deviceId": "1", "authType": "disabled"})
         );
+    }
+
+    #[test]
+    fn a_domain_in_a_line_must_be_the_one_the_file_goes_to() {
+        let header = "deviceId,authType,domain";
+        for same in ["acme.example.com", " Acme.Example.com", ""] {
+            let read = device(header, &["1", "disabled", same]).unwrap();
+            assert_eq!(read, json!({"deviceId": "1", "authType": "disabled"}));
+        }
+        let other = device(header, &["1", "disabled", "other.example.com"]).unwrap_err();
+        assert_eq!(other.pointer, "/domain");
+        assert!(other.detail.contains("leave the column out"), "{other:?}");
     }
 
     #[test]

@@ -252,7 +252,7 @@ impl Reading<'_> {
             self.columns = Some(columns);
             return Ok(());
         };
-        let device = match columns.device(&cells) {
+        let device = match columns.device(&cells, &self.job.domain) {
             Ok(device) => device,
             Err(error) => {
                 self.errors.push(fault(line, error));
