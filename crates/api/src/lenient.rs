@@ -66,6 +66,11 @@ pub fn parse_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<Pars
     parse_from(value)
 }
 
+/// The warning of a member that means nothing.
+pub fn unknown_member(pointer: String) -> FieldError {
+    FieldError::new(pointer, "is not known and was ignored")
+}
+
 fn parse_from<'de, T, D>(from: D) -> Result<Parsed<T>, FieldError>
 where
     T: DeserializeOwned,
@@ -77,7 +82,7 @@ where
     let mut ignore = |path: serde_ignored::Path<'_>| {
         let pointer = pointer_of_ignored(&path);
         if unknown.len() < MAX_WARNINGS && !READ_ONLY.contains(&pointer.as_str()) {
-            unknown.push(FieldError::new(pointer, "is not known and was ignored"));
+            unknown.push(unknown_member(pointer));
         }
     };
     let read = T::deserialize(Strict(serde_ignored::Deserializer::new(

@@ -35,6 +35,9 @@ pub(super) trait Provisioned: Serialize + DeserializeOwned + Send + Sync + 'stat
     /// What the kind is called, and its secrets.
     const KIND: &'static Kind;
 
+    /// Members of the stored document that no request may give.
+    const OWN: &'static [&'static str] = &[];
+
     /// What is wrong with it.
     fn check(&self, rest: &Rest) -> Vec<FieldError>;
 

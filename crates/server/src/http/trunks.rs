@@ -10,6 +10,7 @@ use axum::response::Response;
 use axum::routing::get;
 use hookswitch_api::done::Done;
 use hookswitch_api::error::FieldError;
+use hookswitch_api::lenient::unknown_member;
 use hookswitch_api::page::{DocumentQuery, DraftQuery, ListQuery};
 use hookswitch_api::patch::Patch;
 use hookswitch_api::secret::{MASK, Secret};
@@ -33,6 +34,7 @@ use crate::random::uuid;
 
 impl Provisioned for Trunk {
     const KIND: &'static Kind = &TRUNK;
+    const OWN: &'static [&'static str] = &["hashes"];
 
     fn check(&self, _: &Rest) -> Vec<FieldError> {
         let mut faults = self.validate();
@@ -55,12 +57,14 @@ impl Provisioned for Trunk {
     ) -> Result<Vec<FieldError>, FieldError> {
         self.trunk_id = Some(target.id.clone());
         self.kind = Some(TrunkType::Trunk);
+        let is_given = previous.is_none() && self.hashes.is_some();
+        let warnings = Vec::from_iter(is_given.then(|| unknown_member("/hashes".to_owned())));
         let same = previous.filter(|previous| self.ha1.is_some() && previous.ha1 == self.ha1);
         self.hashes = same.and_then(|previous| previous.hashes.clone());
         if self.given_password().is_none() && self.hashes.is_none() {
             self.password = None;
         }
-        Ok(Vec::new())
+        Ok(warnings)
     }
 
     fn protect(&mut self, _: &Target) {

@@ -86,6 +86,13 @@ pub struct Kept {
     pub(super) pointer: String,
 }
 
+impl Kept {
+    /// Where it now is.
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+}
+
 impl Bound {
     /// The hosts that a document sends these secrets to, each with the pointer that names it.
     fn hosts(&self, document: &Value) -> Vec<(&'static str, String)> {

@@ -68,6 +68,12 @@ impl Veil {
         }
     }
 
+    /// Whether a pointer leads to a member that replies do not have.
+    pub fn hides(&self, pointer: &str) -> bool {
+        let mut hidden = self.kind.hidden.iter();
+        hidden.any(|path| pointer.strip_prefix('/') == path.first().copied())
+    }
+
     /// Puts the secrets back, and says where they are.
     ///
     /// # Errors

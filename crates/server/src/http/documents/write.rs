@@ -143,13 +143,23 @@ pub(super) struct Coming<K> {
 impl<K: Provisioned> Coming<K> {
     /// From JSON.
     pub(super) fn read(
-        body: Value,
+        mut body: Value,
         strict: bool,
         form: Form,
         kept: Vec<Kept>,
     ) -> Result<Self, ApiError> {
-        let parsed =
+        let mut foreign = Vec::new();
+        for name in K::OWN {
+            let pointer = format!("/{name}");
+            let is_kept = kept.iter().any(|kept| kept.pointer() == pointer);
+            let given = body.as_object_mut().filter(|_| !is_kept);
+            if given.and_then(|members| members.remove(*name)).is_some() {
+                foreign.push(lenient::unknown_member(pointer));
+            }
+        }
+        let mut parsed =
             lenient::parse_value::<K>(body).map_err(|error| ApiError::fields(vec![error]))?;
+        parsed.unknown.append(&mut foreign);
         tolerate(&parsed.unknown, strict)?;
         Ok(Self {
             value: parsed.value,

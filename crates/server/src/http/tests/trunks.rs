@@ -225,3 +225,32 @@ async fn a_password_that_is_null_takes_the_credentials_away() {
         assert!(stored.get(member).is_none(), "{member}");
     }
 }
+
+#[tokio::test]
+async fn the_hashes_of_a_trunk_are_neither_given_nor_seen() {
+    let world = World::new();
+    let path = format!("{LIST}/carrier");
+    world.put(&path, trunk()).await.ok();
+    let before = stored(&world, "carrier");
+    let of_ours = before["hashes"].clone();
+    for guess in [json!("********"), json!("MD5=x"), of_ours.clone()] {
+        let test = json!([{"op": "test", "path": "/hashes", "value": guess}]);
+        assert_eq!(world.patch(&path, test).await.status, 422, "{guess}");
+        for op in ["add", "replace"] {
+            let patch = json!([{"op": op, "path": "/hashes", "value": guess}]);
+            let reply = world.patch(&path, patch.clone()).await.ok();
+            assert_eq!(reply["warnings"][0]["pointer"], "/hashes", "{reply}");
+            let strict = world.patch(&format!("{path}?strict=true"), patch).await;
+            assert_eq!(strict.pointers(), ["/hashes"]);
+        }
+        let mut body = trunk();
+        body["hashes"] = guess;
+        body["password"] = "********".into();
+        let reply = world.put(&path, body.clone()).await.ok();
+        assert_eq!(reply["warnings"][0]["pointer"], "/hashes", "{reply}");
+        body["password"] = "open sesame".into();
+        let reply = world.post(LIST, body).await.ok();
+        assert_eq!(reply["warnings"][0]["pointer"], "/hashes", "{reply}");
+        assert_eq!(stored(&world, "carrier"), before);
+    }
+}
