@@ -316,7 +316,7 @@ impl App {
         }
         let operator = Arc::new(Operator::live(
             store.clone(),
-            config.data.folder.clone(),
+            config.data.clone(),
             master_key,
             Arc::clone(&keys),
             publisher,

@@ -154,6 +154,15 @@ impl Folder {
         folder.join("master.key")
     }
 
+    /// The same folder with the database that a server works on.
+    ///
+    /// # Errors
+    /// When it is no address of one.
+    pub fn with_database(self, url: Option<&str>) -> Result<Self, String> {
+        let database = url.map(value::database).transpose()?;
+        Ok(Self { database, ..self })
+    }
+
     /// The file whose lock says that somebody works on the folder.
     pub fn lock(&self) -> PathBuf {
         self.folder.join("lock")

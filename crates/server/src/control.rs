@@ -8,6 +8,7 @@ mod installation;
 mod lock;
 mod operator;
 mod restore;
+mod traces;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,6 +29,7 @@ pub use installation::{Installation, OTHER_DATABASE};
 pub use lock::{FolderLock, Taken};
 pub(crate) use operator::domain_name;
 pub use operator::{Operator, is_installed};
+pub use traces::Traces;
 
 /// The longest line either side reads.
 const MAX_LINE: u64 = 1024 * 1024;
@@ -69,6 +71,8 @@ pub enum Request {
         /// The network.
         network: IpNet,
     },
+    /// Which database it is.
+    Database,
     /// Writes a tenant into a file.
     Export {
         /// The tenant.
@@ -128,6 +132,11 @@ pub enum Reply {
     DomainAdded(NewDomain),
     /// The tenants.
     Domains(Vec<DomainRow>),
+    /// This database.
+    Database {
+        /// The address of the PostgreSQL one, when it is not the one in the folder.
+        url: Option<Secret>,
+    },
     /// So much was brought back.
     Restored {
         /// Rows.

@@ -74,6 +74,22 @@ fn note(key: &MasterKey, store: &Store) -> Result<bool> {
     Ok(noted == key.fingerprint())
 }
 
+/// Takes the note of the key back when nothing is sealed with it; whether that is so.
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub fn forget(key: &MasterKey, store: &Store) -> Result<bool> {
+    let own = key.fingerprint().to_owned();
+    store.write(move |db| {
+        let noted = settings::find(db, NOTE)?;
+        if noted.is_some_and(|noted| noted != own) || sealed(db)?.is_some() {
+            return Ok(false);
+        }
+        settings::delete(db, NOTE)?;
+        Ok(true)
+    })
+}
+
 /// Whether a database notes another key as its own.
 ///
 /// # Errors

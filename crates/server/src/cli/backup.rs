@@ -7,7 +7,7 @@ use hookswitch_store::backup::{self, Source};
 
 use super::{domain, environment, print};
 use crate::config::{Folder, FolderOptions};
-use crate::control::{Reply, Request, is_installed};
+use crate::control::{Reply, Request};
 
 pub(super) const BACKUP_HELP: &str = "\
 Works while `serve` runs and holds nothing up. The file is an SQLite database, whichever database is
@@ -63,15 +63,11 @@ pub struct RestoreOptions {
 }
 
 pub(super) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
-    let folder = Folder::read(&options.folder, &environment)?;
+    let folder = domain::followed(Folder::read(&options.folder, &environment)?)?;
     let source = match &folder.database {
         Some(url) => Source::Postgres(url.expose()),
         None => {
-            anyhow::ensure!(
-                is_installed(&folder),
-                "--data {} holds no database",
-                folder.folder.display()
-            );
+            domain::check_installed(&folder)?;
             Source::Folder(&folder.folder)
         }
     };

@@ -4,12 +4,14 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use hookswitch_api::secret::Secret;
 use ipnet::IpNet;
 
 use super::{DomainAction, DomainCommand, NetworkAction, environment, print};
 use crate::config::{Folder, FolderOptions};
 use crate::control::{
-    self, DomainRow, FolderLock, OTHER_DATABASE, Operator, Reply, Request, Taken, is_installed,
+    self, DomainRow, FolderLock, OTHER_DATABASE, Operator, Reply, Request, Taken, Traces,
+    is_installed,
 };
 
 /// A server that is just starting holds the lock before it listens.
@@ -62,7 +64,7 @@ pub(super) fn run(command: &DomainCommand) -> anyhow::Result<()> {
             _ => Ok(()),
         },
         Reply::Refused(refusal) => Err(refusal.into()),
-        Reply::Restored { .. } | Reply::Imported(_) => {
+        Reply::Database { .. } | Reply::Restored { .. } | Reply::Imported(_) => {
             anyhow::bail!("the server's answer is not understood")
         }
     }
@@ -99,47 +101,82 @@ pub(super) fn perform(folder: &Folder, request: &Request) -> anyhow::Result<Repl
     Ok(reply)
 }
 
-/// The reply, and whether an installation was made for it, which only what brings a tenant does.
+/// The reply, and whether an installation was made for it, which only what brings a tenant does, and only when it is done.
 fn perform_or_make(folder: &Folder, request: &Request) -> anyhow::Result<(Reply, bool)> {
-    let since = Instant::now();
     let makes = matches!(
         request,
         Request::DomainAdd { .. }
             | Request::Import { dry_run: false, .. }
             | Request::Restore { .. }
     );
-    if matches!(request, Request::Import { dry_run: true, .. }) && !is_installed(folder) {
-        // Nobody listening to this is no error.
-        let _ = writeln!(
-            std::io::stderr().lock(),
-            "there is no installation in {} yet: checked against a new one",
-            folder.folder.display()
-        );
-        return Ok((rehearse(request)?, false));
-    }
+    let rehearses = matches!(request, Request::Import { dry_run: true, .. });
     // Taking the lock writes to the folder; a mistyped one is left as it is.
-    if !makes && !folder.lock().exists() {
+    if !makes && !folder.lock().exists() && !is_installed(folder) {
+        if rehearses {
+            return Ok((rehearse(folder, request)?, false));
+        }
         check_installed(folder)?;
     }
+    let traces = Traces::before(folder);
+    match way(folder, request)? {
+        Way::Alone(_lock) if rehearses && !is_installed(folder) => {
+            Ok((rehearse(folder, request)?, false))
+        }
+        Way::Alone(_lock) => perform_alone(folder, request, makes, traces),
+        // The folder is another installation's, and nodes that share a database need no lock.
+        Way::Answered(Reply::Refused(refusal)) if refusal.code == OTHER_DATABASE => {
+            let operator = Operator::open(folder)?;
+            let reply = operator.perform(request).unwrap_or_else(Reply::Refused);
+            Ok((reply, false))
+        }
+        Way::Answered(reply) => Ok((reply, false)),
+    }
+}
+
+/// The same by a command that holds the folder's lock: one that fails or is refused leaves nothing of what it made.
+fn perform_alone(
+    folder: &Folder,
+    request: &Request,
+    makes: bool,
+    traces: Traces,
+) -> anyhow::Result<(Reply, bool)> {
+    if !makes {
+        check_installed(folder)?;
+    }
+    let made = !is_installed(folder);
+    let operator = match Operator::open(folder) {
+        Ok(operator) => operator,
+        Err(error) => {
+            traces.wipe();
+            return Err(error);
+        }
+    };
+    match operator.perform(request) {
+        Ok(reply) => Ok((reply, made)),
+        Err(refusal) => {
+            if makes && operator.forget().unwrap_or(false) {
+                traces.wipe_all();
+            }
+            Ok((Reply::Refused(refusal), false))
+        }
+    }
+}
+
+/// How a command gets at what it is about.
+enum Way {
+    /// By itself: nobody else is at work on the folder.
+    Alone(FolderLock),
+    /// The server that runs on it has answered.
+    Answered(Reply),
+}
+
+fn way(folder: &Folder, request: &Request) -> anyhow::Result<Way> {
+    let since = Instant::now();
     loop {
         match FolderLock::take(folder)? {
-            Taken::ByUs(_lock) => {
-                if !makes {
-                    check_installed(folder)?;
-                }
-                let made = !is_installed(folder);
-                let operator = Operator::open(folder)?;
-                let reply = operator.perform(request).unwrap_or_else(Reply::Refused);
-                return Ok((reply, made));
-            }
+            Taken::ByUs(lock) => return Ok(Way::Alone(lock)),
             Taken::ByAnother => match control::ask(folder, request) {
-                // The folder is another installation's, and nodes that share a database need no lock.
-                Ok(Reply::Refused(refusal)) if refusal.code == OTHER_DATABASE => {
-                    let operator = Operator::open(folder)?;
-                    let reply = operator.perform(request).unwrap_or_else(Reply::Refused);
-                    return Ok((reply, false));
-                }
-                Ok(reply) => return Ok((reply, false)),
+                Ok(reply) => return Ok(Way::Answered(reply)),
                 // The other one may be a command like this one, or a server about to listen.
                 Err(error) if !is_unreachable(&error) || since.elapsed() > START_PATIENCE => {
                     return Err(error);
@@ -150,8 +187,30 @@ fn perform_or_make(folder: &Folder, request: &Request) -> anyhow::Result<(Reply,
     }
 }
 
+/// The folder with the database of the server that runs on it, when none was named.
+pub(super) fn followed(folder: Folder) -> anyhow::Result<Folder> {
+    if folder.database.is_none() && folder.lock().exists() {
+        match way(&folder, &Request::Database)? {
+            Way::Alone(_lock) => {}
+            Way::Answered(Reply::Database { url }) => {
+                let url = url.as_ref().map(Secret::expose);
+                return folder.with_database(url).map_err(anyhow::Error::msg);
+            }
+            Way::Answered(Reply::Refused(refusal)) => return Err(refusal.into()),
+            Way::Answered(_) => anyhow::bail!("the server's answer is not understood"),
+        }
+    }
+    Ok(folder)
+}
+
 /// The reply of a new installation, of which nothing is left.
-fn rehearse(request: &Request) -> anyhow::Result<Reply> {
+fn rehearse(folder: &Folder, request: &Request) -> anyhow::Result<Reply> {
+    // Nobody listening to this is no error.
+    let _ = writeln!(
+        std::io::stderr().lock(),
+        "there is no installation in {} yet: checked against a new one",
+        folder.folder.display()
+    );
     let place = tempfile::tempdir()?;
     let flags = FolderOptions {
         data: Some(place.path().display().to_string()),
@@ -161,7 +220,7 @@ fn rehearse(request: &Request) -> anyhow::Result<Reply> {
     Ok(operator.perform(request).unwrap_or_else(Reply::Refused))
 }
 
-fn check_installed(folder: &Folder) -> anyhow::Result<()> {
+pub(super) fn check_installed(folder: &Folder) -> anyhow::Result<()> {
     anyhow::ensure!(
         is_installed(folder),
         "--data {} holds no database; give the folder the server runs with, \
@@ -182,127 +241,4 @@ fn is_unreachable(error: &anyhow::Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::config::FolderOptions;
-
-    fn folder(path: &std::path::Path) -> Folder {
-        let flags = FolderOptions {
-            data: Some(path.to_str().unwrap().to_owned()),
-            ..FolderOptions::default()
-        };
-        Folder::read(&flags, &|_| None).unwrap()
-    }
-
-    fn of_acme() -> [Request; 4] {
-        let domain = || "acme.example.com".to_owned();
-        let network = "192.0.2.0/24".parse().unwrap();
-        [
-            Request::DomainList,
-            Request::NetworkAdd {
-                domain: domain(),
-                network,
-            },
-            Request::NetworkRemove {
-                domain: domain(),
-                network,
-            },
-            Request::DomainRemove { domain: domain() },
-        ]
-    }
-
-    #[test]
-    fn only_adding_a_tenant_makes_an_installation_and_tells_it() {
-        let parent = tempfile::tempdir().unwrap();
-        let (missing, empty) = (parent.path().join("typo"), parent.path().join("empty"));
-        std::fs::create_dir(&empty).unwrap();
-        for path in [&missing, &empty] {
-            for request in of_acme() {
-                let refused = perform_or_make(&folder(path), &request)
-                    .unwrap_err()
-                    .to_string();
-                assert!(refused.contains("holds no database; give the"), "{refused}");
-            }
-        }
-        assert!(!missing.exists());
-        assert_eq!(std::fs::read_dir(&empty).unwrap().count(), 0);
-
-        let add = |domain: &str| Request::DomainAdd {
-            domain: domain.to_owned(),
-            open: Vec::new(),
-        };
-        let (reply, made) = perform_or_make(&folder(&missing), &add("acme.example.com")).unwrap();
-        assert!(matches!(reply, Reply::DomainAdded(_)) && made);
-        let (_, made) = perform_or_make(&folder(&missing), &add("other.example.com")).unwrap();
-        assert!(!made);
-        for request in of_acme() {
-            let (reply, made) = perform_or_make(&folder(&missing), &request).unwrap();
-            assert!(!matches!(reply, Reply::Refused(_)) && !made, "{reply:?}");
-        }
-    }
-
-    #[test]
-    fn a_rehearsed_import_makes_no_installation() {
-        let parent = tempfile::tempdir().unwrap();
-        let missing = parent.path().join("there");
-        let file = parent.path().join("acme.json");
-        std::fs::write(&file, "{}").unwrap();
-        let import = Request::Import {
-            file,
-            passphrase: "a passphrase long enough".to_owned().into(),
-            replace: false,
-            dry_run: true,
-        };
-        let (reply, made) = perform_or_make(&folder(&missing), &import).unwrap();
-        let Reply::Refused(refusal) = reply else {
-            panic!("an empty file is no tenant: {reply:?}");
-        };
-        assert_eq!(refusal.code, "invalid_file");
-        assert!(!made && !missing.exists());
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_database_that_is_named_is_the_one_that_is_worked_on() {
-        let parent = tempfile::tempdir().unwrap();
-        let server = folder(&parent.path().join("node"));
-        let Taken::ByUs(_lock) = FolderLock::take(&server).unwrap() else {
-            panic!("nobody else is here");
-        };
-        let operator = Arc::new(Operator::open(&server).unwrap());
-        let listener = control::listen(&server.control_socket()).unwrap();
-        let serving = tokio::spawn(control::serve(listener, operator, server.clone()));
-        let asked = tokio::task::spawn_blocking(move || {
-            let flags = FolderOptions {
-                data: Some(server.folder.display().to_string()),
-                database: Some("postgres://nobody@127.0.0.1:1/none".to_owned()),
-                ..FolderOptions::default()
-            };
-            let named = Folder::read(&flags, &|_| None).unwrap();
-            let mut all = of_acme().to_vec();
-            all.push(Request::DomainAdd {
-                domain: "acme.example.com".to_owned(),
-                open: Vec::new(),
-            });
-            for request in all {
-                let refused = perform_or_make(&named, &request).unwrap_err();
-                let refused = format!("{refused:#}");
-                assert!(refused.contains("--database cannot be opened"), "{refused}");
-            }
-            let (reply, _) = perform_or_make(&server, &Request::DomainList).unwrap();
-            assert_eq!(reply, Reply::Domains(Vec::new()));
-        });
-        asked.await.unwrap();
-        serving.abort();
-    }
-
-    #[test]
-    fn a_lock_that_was_left_behind_is_no_database() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = folder(parent.path());
-        std::fs::write(folder.lock(), "").unwrap();
-        assert!(perform_or_make(&folder, &Request::DomainList).is_err());
-        assert!(!is_installed(&folder));
-    }
-}
+mod tests;

@@ -1,10 +1,12 @@
 //! `hookswitch rekey`: another master key, and everything that is sealed sealed anew.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use super::{environment, print};
+use super::{domain, environment, print};
 use crate::config::{Folder, FolderOptions};
-use crate::control::{FolderLock, Taken, is_installed};
+use crate::control::{FolderLock, Taken, Traces};
 use crate::{database, master_key};
 
 pub(super) const HELP: &str = "\
@@ -29,21 +31,34 @@ pub struct RekeyOptions {
 
 pub(super) fn run(options: &RekeyOptions) -> anyhow::Result<()> {
     let folder = Folder::read(&options.folder, &environment)?;
-    anyhow::ensure!(
-        is_installed(&folder),
-        "--data {} holds no database",
-        folder.folder.display()
-    );
+    // Taking the lock writes to the folder; a mistyped one is left as it is.
+    if !folder.lock().exists() {
+        domain::check_installed(&folder)?;
+    }
+    let traces = Traces::before(&folder);
     let Taken::ByUs(_lock) = FolderLock::take(&folder)? else {
         anyhow::bail!("a server runs on the database: stop it first");
     };
-    let store = database::open(&folder, hookswitch_store::Options::default())?;
+    domain::check_installed(&folder)?;
+    match change(&folder) {
+        Ok(old) => {
+            let key = &folder.master_key_file;
+            let files = serde_json::json!({ "masterKeyFile": key, "oldMasterKeyFile": old });
+            print(&files.to_string())
+        }
+        Err(error) => {
+            traces.wipe();
+            Err(error)
+        }
+    }
+}
+
+/// Returns the file in which the key before is kept.
+fn change(folder: &Folder) -> anyhow::Result<PathBuf> {
+    let store = database::open(folder, hookswitch_store::Options::default())?;
     anyhow::ensure!(
         store.nodes()? == 0,
         "a server runs on the database: stop it first"
     );
-    let old = master_key::change(&folder.master_key_file, &store)?;
-    let files =
-        serde_json::json!({ "masterKeyFile": folder.master_key_file, "oldMasterKeyFile": old });
-    print(&files.to_string())
+    master_key::change(&folder.master_key_file, &store)
 }

@@ -1,7 +1,7 @@
 //! One process at a time works on a data folder.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -16,7 +16,7 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// Holds the folder until dropped; the system lets go when the process dies.
 #[derive(Debug)]
 pub struct FolderLock {
-    _file: File,
+    file: File,
 }
 
 /// What trying to lock a folder brought.
@@ -44,6 +44,21 @@ impl FolderLock {
 
     /// Makes the folder (mode 0700) where it is missing, and tries to take it.
     pub fn take(folder: &Folder) -> anyhow::Result<Taken> {
+        loop {
+            match Self::take_file(folder)? {
+                // A command that was refused took away what it had made, its lock too.
+                Taken::ByUs(lock) if !lock.is_of(folder) => {}
+                taken => return Ok(taken),
+            }
+        }
+    }
+
+    fn is_of(&self, folder: &Folder) -> bool {
+        let (own, there) = (self.file.metadata(), std::fs::metadata(folder.lock()));
+        matches!((own, there), (Ok(own), Ok(there)) if own.ino() == there.ino())
+    }
+
+    fn take_file(folder: &Folder) -> anyhow::Result<Taken> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -59,7 +74,7 @@ impl FolderLock {
             .open(&path)
             .with_context(|| format!("{} cannot be opened", path.display()))?;
         match file.try_lock() {
-            Ok(()) => Ok(Taken::ByUs(Self { _file: file })),
+            Ok(()) => Ok(Taken::ByUs(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(Taken::ByAnother),
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("{} cannot be locked", path.display()))

@@ -1,7 +1,7 @@
 //! What an operator may do: tenants and their networks. The same code serves the control socket of a
 //! running server and a command that works on the database by itself.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use hookswitch_api::secret::Secret;
@@ -33,8 +33,7 @@ const MAX_DOMAIN: usize = 253;
 pub struct Operator {
     store: Store,
     master_key: Arc<MasterKey>,
-    /// Has room for copies.
-    folder: PathBuf,
+    folder: Folder,
     live: Option<Live>,
 }
 
@@ -57,7 +56,7 @@ impl Operator {
         Ok(Self {
             store,
             master_key: Arc::new(master_key),
-            folder: folder.folder.clone(),
+            folder: folder.clone(),
             live: None,
         })
     }
@@ -65,7 +64,7 @@ impl Operator {
     /// Inside a running server.
     pub fn live(
         store: Store,
-        folder: PathBuf,
+        folder: Folder,
         master_key: Arc<MasterKey>,
         keys: Arc<Keys>,
         publisher: Arc<Publisher>,
@@ -94,6 +93,11 @@ impl Operator {
             Request::NetworkRemove { domain, network } => self
                 .revoke(&domain_name(domain)?, *network)
                 .map(|()| Reply::Done),
+            Request::Database => {
+                let url = self.folder.database.as_ref();
+                let url = url.map(|url| Secret::from(url.expose()));
+                Ok(Reply::Database { url })
+            }
             Request::Export {
                 domain,
                 file,
@@ -123,12 +127,20 @@ impl Operator {
                 let backup = Backup {
                     file,
                     key: key.as_deref(),
-                    folder: &self.folder,
+                    folder: &self.folder.folder,
                     everything: *everything,
                 };
                 self.restore(&backup).map(|rows| Reply::Restored { rows })
             }
         }
+    }
+
+    /// Ends it; whether nothing was ever sealed in the database, which then does not note its key any more.
+    ///
+    /// # Errors
+    /// When the database cannot say.
+    pub fn forget(self) -> Result<bool, Error> {
+        master_key::forget(&self.master_key, &self.store)
     }
 
     fn add_domain(&self, domain: &str, open: &[IpNet]) -> Result<NewDomain, Refusal> {

@@ -66,7 +66,8 @@ fn check_key(archive: &Archive, master_key: &MasterKey) -> Result<(), Refusal> {
         return Err(Refusal::new(
             "wrong_master_key",
             "the backup was sealed with another master key: give its file as --backup-key-file; \
-             after `hookswitch rekey` that is FILE.old beside the master key",
+             after `hookswitch rekey` that is FILE.old beside the master key, and for a new installation it may also be \
+             copied to the place of the master key first",
         ));
     }
     Ok(())

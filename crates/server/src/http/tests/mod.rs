@@ -28,6 +28,7 @@ mod trunks;
 use std::sync::Mutex;
 
 use crate::complaints::Complaints;
+use crate::config::Folder;
 use crate::database::home::{self, Home};
 use ::http::{HeaderMap, Method, Request, StatusCode};
 use axum::body::Body;
@@ -167,7 +168,11 @@ impl World {
             Arc::new(Publisher::load(store.clone(), master_key.clone(), ["192.0.2.1"]).unwrap());
         let operator = Operator::live(
             store.clone(),
-            folder.path().to_owned(),
+            Folder {
+                folder: folder.path().to_owned(),
+                database: None,
+                master_key_file: Folder::usual_key_file(folder.path()),
+            },
             master_key.clone(),
             keys.clone(),
             publisher.clone(),
