@@ -13,6 +13,8 @@ pub(super) const BACKUP_HELP: &str = "\
 Works while `serve` runs and holds nothing up. The file is an SQLite database, whichever database is
 backed up, with all tables as they are at one moment; it can be restored into either. Secrets in it
 are sealed: keep the master key file as well, apart from it. A file that exists is left alone.
+Without --database it is the database of the `serve` that runs on --data, else the embedded one
+there.
 
 Examples:
   hookswitch backup --data /var/lib/hookswitch /backup/hookswitch-2026-11-21
@@ -28,7 +30,8 @@ calls are replaced too. No `serve` may run on the database then. Events are numb
 file's newest: readers of /v1/DOMAIN/events begin again at the cursor they had when it was written.
 
 A backup that was sealed with another master key, of before a `rekey` or of another installation,
-needs the file of that key as --backup-key-file; else nothing is changed. The backup may be of the
+needs the file of that key as --backup-key-file; else nothing is changed, and no new installation
+is made. To move an installation, copy its master key into the new --data folder first. The backup may be of the
 other database, or of an older release.
 
 Examples:
