@@ -26,6 +26,7 @@ impl Kind {
         let mut value = Value::Object(std::mem::take(members));
         let mut keeping = Keeping {
             absent,
+            secrets: self.secrets,
             at: String::new(),
             whole: &[],
             kept: Vec::new(),
@@ -57,6 +58,7 @@ pub enum Absent {
 /// A walk through a document and the one before it.
 struct Keeping {
     absent: Absent,
+    secrets: &'static [&'static [&'static str]],
     at: String,
     /// The path that is walked.
     whole: &'static [&'static str],
@@ -84,7 +86,7 @@ impl Keeping {
             }
             ("*", Value::Array(items)) => {
                 let stored = before.0.as_array().map_or(&[][..], Vec::as_slice);
-                let partners = partners(items, stored, rest);
+                let partners = partners(items, stored, &self.siblings(rest));
                 for (index, (item, partner)) in items.iter_mut().zip(partners).enumerate() {
                     let before = match partner {
                         Some(place) => (&before.0[place], &before.1[place]),
@@ -119,6 +121,13 @@ impl Keeping {
         }
     }
 
+    /// The members of a list's items that secrets are in, where the way that is walked has `rest` before it.
+    fn siblings(&self, rest: &[&str]) -> Vec<&'static str> {
+        let list = &self.whole[..self.whole.len() - rest.len()];
+        let behind = |path: &&'static [&'static str]| path.strip_prefix(list)?.first().copied();
+        self.secrets.iter().filter_map(behind).collect()
+    }
+
     fn deeper(&mut self, name: &str, wanted: &mut Value, before: Before<'_>, path: &[&str]) {
         let length = self.at.len();
         push(&mut self.at, name);
@@ -143,14 +152,13 @@ impl Keeping {
     }
 }
 
-/// For each item of a list the place of the stored one it goes on from: the one that says the same beside its secret, else the one
-/// in its place.
-fn partners(items: &[Value], before: &[Value], secret: &[&str]) -> Vec<Option<usize>> {
+/// For each item of a list the place of the stored one it goes on from: the one that says the same beside its secrets,
+/// else the one in its place.
+fn partners(items: &[Value], before: &[Value], secrets: &[&str]) -> Vec<Option<usize>> {
     let plain = |item: &Value| {
         let mut item = item.clone();
-        if let (Value::Object(members), Some(name)) = (&mut item, secret.first()) {
-            members.remove(*name);
-            members.remove("requestHeaders");
+        if let Value::Object(members) = &mut item {
+            members.retain(|name, _| !secrets.contains(&name.as_str()));
         }
         item
     };
