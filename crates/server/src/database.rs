@@ -126,7 +126,7 @@ pub(crate) mod home {
         pub(crate) fn execute(&self, statement: &str) {
             match &self.database {
                 None => {
-                    let file = self.folder.path().join("hookswitch.db");
+                    let file = self.folder.path().join(hookswitch_store::FILE);
                     let file = rusqlite::Connection::open(file).unwrap();
                     file.execute(statement, []).unwrap();
                 }

@@ -42,7 +42,7 @@ pub use events::{DeliveryOutcome, DeliveryUpdate, EventRow, Try};
 pub use key::{CallKey, UnixMicros};
 pub use ladder::LadderRow;
 pub use seal::{MasterKey, SealedText};
-pub use store::{Change, Options, Read, Store, Write};
+pub use store::{Change, FILE, Options, Read, Store, Write};
 pub use writer::{Health, Metrics, Writer};
 
 /// What every function of this crate returns.

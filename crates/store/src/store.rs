@@ -16,8 +16,8 @@ use crate::sql::{self, Sql};
 use crate::writer::Writer;
 use crate::{Error, Result, events, schema};
 
-/// The database's name in its folder.
-pub(crate) const FILE: &str = "hookswitch.db";
+/// The embedded database's name in its folder.
+pub const FILE: &str = "hookswitch.db";
 const STATEMENTS_KEPT: usize = 128;
 const WRITER_BUSY: Duration = Duration::from_millis(100);
 

@@ -24,8 +24,6 @@ use crate::{master_key, secrets};
 
 /// Tenants read at a time.
 const BATCH: u32 = 1_000;
-/// The database's file in its folder.
-const DATABASE: &str = "hookswitch.db";
 /// Letters of a domain name (RFC 1035 §2.3.4).
 const MAX_DOMAIN: usize = 253;
 
@@ -45,7 +43,7 @@ struct Live {
 
 /// Whether there is a database already, so that opening it makes no new installation.
 pub fn is_installed(folder: &Folder) -> bool {
-    folder.database.is_some() || folder.folder.join(DATABASE).exists()
+    folder.database.is_some() || folder.folder.join(hookswitch_store::FILE).exists()
 }
 
 impl Operator {

@@ -3,15 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hookswitch_store::FILE;
+
 use crate::config::Folder;
 
-/// The files of a new installation in its folder; the key goes with the database that notes it.
-const FILES: [&str; 4] = [
-    "hookswitch.db-wal",
-    "hookswitch.db-shm",
-    "hookswitch.db",
-    "master.key",
-];
+/// What SQLite adds to the name of a database for the files beside it, and the database itself.
+const ENDINGS: [&str; 3] = ["-wal", "-shm", ""];
 
 /// What of an installation was not there before a command.
 #[derive(Debug)]
@@ -26,7 +23,11 @@ impl Traces {
     /// What is missing now.
     pub fn before(folder: &Folder) -> Self {
         let is_missing = |path: &PathBuf| matches!(path.try_exists(), Ok(false));
-        let files = FILES.iter().map(|name| folder.folder.join(name));
+        let database = ENDINGS.map(|ending| folder.folder.join(format!("{FILE}{ending}")));
+        // The key goes with the database that notes it.
+        let files = database
+            .into_iter()
+            .chain([Folder::usual_key_file(&folder.folder)]);
         let above = folder.folder.ancestors().map(Path::to_path_buf);
         Self {
             files: files.filter(is_missing).collect(),
