@@ -9,8 +9,8 @@
 //! | `Cancelling` | goes on; the end it was given up for is kept |
 //! | `Ended` | the last refusal or BYE is said again until it is answered; nothing is told |
 //!
-//! Drill calls are not kept, and the shell ends their records: a phone in one is released by its own BYE, CANCEL or session refresh, which get 481, or
-//! by the time its INVITE may take (RFC 3261 §9.1, RFC 4028 §10).
+//! Drill calls are not kept, and the shell ends their records: a phone in one is released by its own BYE, CANCEL or
+//! session refresh, which get 481, or by the time its INVITE may take (RFC 3261 §9.1, RFC 4028 §10).
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -190,12 +190,12 @@ impl Engine {
                 } else {
                     call.note(TraceStep::new("node", "restarted", RESTARTED));
                 }
-                let stood = call.answered_at.filter(|_| restored.is_err() || is_over);
-                let outcome = match (call.ending.take(), stood) {
+                let stood = restored.is_err() || is_over;
+                let outcome = match call.ending.take() {
                     // The leg had told its end, and the write that says so was lost.
-                    (Some(ending), _) => *ending,
-                    (None, Some(_)) => Outcome::interrupted().after(call.lasted(now)),
-                    (None, None) => Outcome::interrupted(),
+                    Some(ending) => *ending,
+                    None if stood => Outcome::interrupted().after(call.lasted(now)),
+                    None => Outcome::interrupted(),
                 };
                 self.finish(now, call, outcome);
             }

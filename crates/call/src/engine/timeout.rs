@@ -15,7 +15,7 @@ use crate::route::TraceStep;
 const DUE_AT_A_TIME: usize = 256;
 
 impl Engine {
-    /// Does everything whose time has come.
+    /// Does what is due, so much of it at a time: while [`Engine::poll_timeout`] lies in the past there is more.
     pub fn handle_timeout(&mut self, now: Now) {
         self.present = now.instant;
         let mut room = DUE_AT_A_TIME;

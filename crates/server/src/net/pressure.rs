@@ -44,9 +44,6 @@ impl Pressure {
         self.longest = self.longest.max(wait);
         let last = *self.thought_over.get_or_insert(now);
         let elapsed = now.saturating_duration_since(last);
-        if elapsed < EVERY && self.longest < NOTICED {
-            return;
-        }
         if elapsed >= EVERY {
             self.think_over(elapsed.as_secs_f64());
             self.thought_over = Some(now);

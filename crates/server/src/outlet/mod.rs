@@ -4,12 +4,12 @@ pub mod answer;
 mod ask;
 mod bell;
 mod body;
+mod complain;
 mod refill;
 mod restore;
 mod results;
 mod rows;
 mod targets;
-mod unserved;
 mod watch;
 
 use std::sync::{Arc, OnceLock};

@@ -17,7 +17,7 @@ use crate::transaction::tombstone::Tombstone;
 const DUE_AT_A_TIME: usize = 256;
 
 impl UserAgent {
-    /// Does everything whose time has come.
+    /// Does what is due, so much of it at a time: while [`UserAgent::poll_timeout`] lies in the past there is more.
     pub fn handle_timeout(&mut self, now: Now) {
         self.tombstones.expire(now.instant);
         for _ in 0..DUE_AT_A_TIME {
