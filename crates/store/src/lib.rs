@@ -25,6 +25,7 @@ pub mod statistics;
 pub mod tenant;
 
 mod batch;
+mod checkpoint;
 mod error;
 #[cfg(test)]
 mod fixture;

@@ -14,7 +14,7 @@ use crate::presence::Way;
 use crate::sql::postgres::{Cluster, News, Role, Session};
 use crate::sql::{self, Sql};
 use crate::writer::Writer;
-use crate::{Error, Result, events, schema};
+use crate::{Error, Result, checkpoint, events, schema};
 
 /// The embedded database's name in its folder.
 pub const FILE: &str = "hookswitch.db";
@@ -129,6 +129,7 @@ impl Store {
         }
         // The writer tries again by itself, and hears in between what else is to be done.
         connection.busy_timeout(WRITER_BUSY.min(options.busy_timeout))?;
+        checkpoint::install(&mut connection, connect(&path, &options)?)?;
         let writer = Writer::start(sql::Connection::Sqlite(connection), &options)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -373,7 +374,6 @@ fn connect(path: &Path, options: &Options) -> Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -65_536)?;
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 4_000, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 67_108_864, |_| Ok(()))?;
     Ok(connection)
 }

@@ -1,5 +1,6 @@
 //! The writer thread itself: gathers jobs into a group, commits it, and tells each job's caller.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -43,7 +44,8 @@ struct Group {
     batches: Vec<(Batch, Done)>,
     batches_since: Option<Instant>,
     /// Batches that can wait; they may stay for later transactions.
-    lazy: Vec<(Batch, Done)>,
+    lazy: VecDeque<(Batch, Done)>,
+    lazy_rows: usize,
     lazy_since: Option<Instant>,
     /// They run last: a batch that fails makes the transaction begin again, and a change can run only once.
     changes: Vec<Change>,
@@ -106,9 +108,10 @@ impl Thread {
         }
     }
 
-    /// Takes what is in the queue, as far as it fits into the group.
+    /// Takes what is in the queue, as far as it fits into the group: what can wait always does, else those behind it
+    /// would wait with it.
     fn take_waiting(&mut self) -> bool {
-        while self.group.len() < GROUP {
+        while self.group.urgent() < GROUP {
             match self.jobs.try_recv() {
                 Ok(job) => self.take(job),
                 Err(TryRecvError::Empty) => break,
@@ -124,7 +127,8 @@ impl Thread {
         match job.work {
             Work::Batch(batch, done) if batch.can_wait() => {
                 self.group.lazy_since.get_or_insert(now);
-                self.group.lazy.push((batch, done));
+                self.group.lazy_rows += batch.rows();
+                self.group.lazy.push_back((batch, done));
                 return;
             }
             Work::Batch(batch, done) => {
@@ -144,13 +148,14 @@ impl Thread {
             return Patience::Endless;
         }
         // Whoever makes a change blocks until it is done, and may have the next one ready only then: no use waiting.
-        if group.len() >= GROUP || !group.changes.is_empty() || !self.pace.is_busy(now) {
+        if group.urgent() >= GROUP || !group.changes.is_empty() || !self.pace.is_busy(now) {
             return Patience::Over;
         }
         let left =
             |most: Duration, since: Instant| most.checked_sub(now.saturating_duration_since(since));
         let patience = match (group.batches_since, group.lazy_since) {
             (Some(since), _) => left(self.gather, since).map(Patience::Asleep),
+            (None, _) if group.lazy_rows >= LAZY_ROWS => None,
             (None, since) => since
                 .and_then(|since| left(self.gather_lazily, since))
                 .map(Patience::Wakeful),
@@ -169,7 +174,7 @@ impl Thread {
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         let ripe = !open
             || waited >= self.gather_lazily
-            || group.lazy_rows() >= LAZY_ROWS
+            || group.lazy_rows >= LAZY_ROWS
             || !group.changes.is_empty()
             || !self.pace.is_busy(now);
         if ripe {
@@ -181,13 +186,14 @@ impl Thread {
                 LAZY_ROWS_BESIDE_OTHERS
             };
             let mut rows = 0;
-            let fits = |(batch, _): &&(Batch, Done)| {
-                let fits = rows < most || takes_all;
+            while rows < most || takes_all {
+                let Some((batch, done)) = group.lazy.pop_front() else {
+                    break;
+                };
                 rows += batch.rows();
-                fits
-            };
-            let portion = group.lazy.iter().take_while(fits).count();
-            batches.extend(group.lazy.drain(..portion));
+                batches.push((batch, done));
+            }
+            group.lazy_rows -= rows;
             if group.lazy.is_empty() {
                 group.lazy_since = None;
             }
@@ -365,10 +371,11 @@ enum Patience {
 
 impl Group {
     fn len(&self) -> usize {
-        self.batches.len() + self.lazy.len() + self.changes.len()
+        self.urgent() + self.lazy.len()
     }
 
-    fn lazy_rows(&self) -> usize {
-        self.lazy.iter().map(|(batch, _)| batch.rows()).sum()
+    /// How many of them cannot wait.
+    fn urgent(&self) -> usize {
+        self.batches.len() + self.changes.len()
     }
 }

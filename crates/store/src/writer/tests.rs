@@ -245,6 +245,34 @@ fn log_rows_are_committed_at_once_at_rest_and_under_load_with_the_next_change() 
 }
 
 #[test]
+fn what_can_wait_never_keeps_a_call_waiting_however_much_of_it_there_is() {
+    let (_dir, store) = store();
+    let (done, order) = mpsc::channel();
+    let submit = |batch: Batch, is_call: bool| {
+        let done = done.clone();
+        store
+            .writer()
+            .submit(batch, move |_| done.send(is_call).unwrap())
+            .unwrap();
+    };
+    let (release, blocker) = blocked(&store);
+    for call in 0..5_000 {
+        let ladder = vec![ladder_row(call, 1)];
+        let log = Batch {
+            ladder,
+            ..Batch::default()
+        };
+        submit(log, false);
+    }
+    submit(batch_with(event(1, 1)), true);
+    drop(release);
+    blocker.join().unwrap();
+    store.writer().flush().unwrap();
+    let before = order.try_iter().take_while(|is_call| !is_call).count();
+    assert!(before <= 500, "{before} log rows were written first");
+}
+
+#[test]
 fn a_delivery_result_queued_right_behind_its_event_finds_it() {
     let (_dir, store) = store();
     let (release, blocker) = blocked(&store);
