@@ -14,6 +14,8 @@ use super::ladder::{Ladders, Line};
 
 /// Ladder lines that wait for the shard's next look.
 const LINES: usize = 65_536;
+/// Lines that the shard takes before its next look: thousands at once would keep its calls waiting.
+const MANY_LINES: usize = 256;
 
 /// The end of a command.
 pub type CommandResult = Result<CommandReply, CommandError>;
@@ -54,6 +56,8 @@ pub enum Input {
         /// The write.
         commit: Commit,
     },
+    /// Take the ladder lines that wait: they are many.
+    TakeLines,
     /// Write every ladder line that waits.
     FlushLadders {
         /// Told when they are on their way to the store.
@@ -138,10 +142,15 @@ impl ShardHandle {
     /// Keeps a ladder line for the shard's next look, which comes within a second; lines may be lost.
     pub fn log(&self, call: CallId, line: Line) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.waiting.len() < LINES {
-            lines.waiting.push((call, line));
-        } else {
+        if lines.waiting.len() >= LINES {
             lines.lost += 1;
+            return;
+        }
+        lines.waiting.push((call, line));
+        let are_many = lines.waiting.len() == MANY_LINES;
+        drop(lines);
+        if are_many {
+            self.put(Input::TakeLines);
         }
     }
 
@@ -188,5 +197,37 @@ impl ShardHandle {
 
     pub(super) fn set_gauges(&self, gauges: Gauges) {
         *self.gauges.lock().unwrap_or_else(PoisonError::into_inner) = gauges;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::ladder::LineKind;
+
+    #[test]
+    fn the_shard_takes_many_lines_before_they_are_very_many() {
+        let (handle, mut inputs) = ShardHandle::new();
+        let line = Line {
+            at: 1,
+            kind: LineKind::Rest,
+            received: true,
+            peer: String::new(),
+            transport: None,
+            local: None,
+            retransmission: false,
+            text: String::new(),
+            status: None,
+            took: None,
+        };
+        for _ in 1..MANY_LINES {
+            handle.log(CallId::from_u128(1), line.clone());
+        }
+        assert!(inputs.try_recv().is_err(), "the next look is soon enough");
+        handle.log(CallId::from_u128(1), line.clone());
+        assert!(matches!(inputs.try_recv(), Ok(Input::TakeLines)));
+        assert_eq!(handle.take_lines().waiting.len(), MANY_LINES);
+        handle.log(CallId::from_u128(1), line);
+        assert!(inputs.try_recv().is_err());
     }
 }

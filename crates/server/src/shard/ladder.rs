@@ -257,18 +257,20 @@ impl Ladders {
         rows.flat_map(|rows| decode(&rows.encoded)).collect()
     }
 
-    /// The store takes nothing now: what was gathered is kept in the order of its time.
+    /// Nothing is added to what was gathered, which is kept in the order of its time.
     pub(super) fn keep(&mut self) {
         self.sealed.extend(std::mem::take(&mut self.gathering));
     }
 
-    /// Everything, for the store, and how many lines that is.
-    pub(super) fn take(&mut self) -> (Vec<LadderRow>, u64) {
-        self.keep();
-        self.octets = 0;
-        let sealed = std::mem::take(&mut self.sealed);
-        let lines = sealed.iter().map(|(_, rows)| rows.lines).sum();
-        let rows = sealed.into_iter().map(|(owner, rows)| rows.of(owner));
+    /// The oldest rows of those that were kept, `most` at a time, for the store, and how many lines that is.
+    pub(super) fn take(&mut self, most: usize) -> (Vec<LadderRow>, u64) {
+        let portion = self.sealed.len().min(most);
+        let mut lines = 0;
+        let rows = self.sealed.drain(..portion).map(|(owner, rows)| {
+            self.octets -= rows.encoded.len();
+            lines += rows.lines;
+            rows.of(owner)
+        });
         (rows.collect(), lines)
     }
 
@@ -338,6 +340,11 @@ mod tests {
         Owner::Call(CallId::from_u128(number))
     }
 
+    fn taken(ladders: &mut Ladders) -> (Vec<LadderRow>, u64) {
+        ladders.keep();
+        ladders.take(usize::MAX)
+    }
+
     fn times(row: &LadderRow) -> Vec<u64> {
         decode(&row.rows).iter().map(|line| line.at).collect()
     }
@@ -347,18 +354,18 @@ mod tests {
         let mut ladders = Ladders::default();
         ladders.push(call(7), &line(2));
         ladders.push(call(7), &line(1));
-        let (rows, lines) = ladders.take();
+        let (rows, lines) = taken(&mut ladders);
         assert_eq!((rows.len(), lines), (1, 2));
         assert_eq!(rows[0].at, UnixMicros(1), "the earliest");
         assert_eq!(decode(&rows[0].rows), [line(2), line(1)]);
-        assert!(ladders.take().0.is_empty());
+        assert!(taken(&mut ladders).0.is_empty());
     }
 
     #[test]
     fn lines_of_a_tenant_name_it_and_no_call() {
         let mut ladders = Ladders::default();
         ladders.push(Owner::Tenant("a.test".into()), &line(1));
-        let (rows, _) = ladders.take();
+        let (rows, _) = taken(&mut ladders);
         assert_eq!(
             (rows[0].call.0, rows[0].domain.as_deref()),
             (0, Some("a.test"))
@@ -375,11 +382,31 @@ mod tests {
         ladders.push(call(7), &line(4));
         let recent = ladders.of_call(CallId::from_u128(7));
         assert_eq!(recent, [line(1), line(2), line(3), line(4)]);
-        let (rows, _) = ladders.take();
+        let (rows, _) = taken(&mut ladders);
         assert_eq!(
             rows.iter().flat_map(times).collect::<Vec<_>>(),
             [1, 2, 3, 4]
         );
+    }
+
+    #[test]
+    fn the_store_is_given_the_oldest_rows_a_portion_at_a_time() {
+        let mut ladders = Ladders::default();
+        for at in 1..=3 {
+            ladders.push(call(u128::from(at)), &line(at));
+            ladders.push(call(u128::from(at)), &line(at));
+        }
+        ladders.keep();
+        let (rows, lines) = ladders.take(2);
+        assert_eq!(lines, 4);
+        assert_eq!(
+            rows.iter().flat_map(times).collect::<Vec<_>>(),
+            [1, 1, 2, 2]
+        );
+        let (rows, lines) = ladders.take(2);
+        assert_eq!(lines, 2);
+        assert_eq!(rows.iter().flat_map(times).collect::<Vec<_>>(), [3, 3]);
+        assert!(ladders.take(2).0.is_empty());
     }
 
     #[test]
@@ -394,7 +421,7 @@ mod tests {
         ladders.push(call(6), &line(6));
         ladders.push(call(5), &line(5));
         assert_eq!(ladders.dropped(), 3);
-        let (rows, _) = ladders.take();
+        let (rows, _) = taken(&mut ladders);
         assert_eq!(rows.iter().flat_map(times).collect::<Vec<_>>(), [4, 5, 6]);
         ladders.push(call(7), &line(7));
         assert_eq!(ladders.dropped(), 3, "there is room again");
@@ -410,7 +437,7 @@ mod tests {
         for _ in 0..5 {
             ladders.push(call(7), &long);
         }
-        let (rows, _) = ladders.take();
+        let (rows, _) = taken(&mut ladders);
         assert_eq!(
             rows.iter().map(|row| times(row).len()).collect::<Vec<_>>(),
             [2, 2, 1]

@@ -13,7 +13,7 @@ mod tallies;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -46,6 +46,8 @@ const HANDFUL: usize = 256;
 const INPUTS: usize = 4 * HANDFUL;
 /// How long a ladder line may wait for its batch.
 const LADDER_EVERY: Duration = Duration::from_secs(1);
+/// Rows of the SIP log that the store is given at a time.
+const ROWS: usize = 32;
 /// How often gauges are read off the engine.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
 
@@ -87,7 +89,7 @@ struct Running {
     ladders: Ladders,
     tallies: Tallies,
     /// Whether the store is at the last lines and counts.
-    writing: Arc<AtomicBool>,
+    writing: Arc<AtomicUsize>,
     requests: BTreeMap<RequestId, oneshot::Sender<CommandResult>>,
     last_request: u64,
     outgoing: Vec<Outgoing>,
@@ -219,6 +221,7 @@ impl Running {
                 }
                 self.shard.engine.handle_not_written(now, commit);
             }
+            Input::TakeLines => self.take_lines(),
             Input::FlushLadders { done } => {
                 self.flush_ladders();
                 let _ = done.send(());
@@ -428,27 +431,34 @@ impl Running {
     /// waits is bounded here by its octets, but not there.
     fn flush_when_idle(&mut self) {
         self.take_lines();
-        let is_writing = self.writing.load(Ordering::Relaxed);
+        let is_writing = self.writing.load(Ordering::Relaxed) > 0;
         match is_writing || !self.shard.outlet.has_room_for_lines() {
             true => self.ladders.keep(),
             false => self.flush_ladders(),
         }
     }
 
+    /// Hands every line and count to the store, in portions between which it writes what somebody waits for.
     fn flush_ladders(&mut self) {
         self.take_lines();
-        let (rows, lines) = self.ladders.take();
-        let tallies = self.tallies.take();
-        if rows.is_empty() && tallies.is_empty() {
-            return;
-        }
-        self.writing.store(true, Ordering::Relaxed);
-        let writing = Arc::clone(&self.writing);
-        let written = move || writing.store(false, Ordering::Relaxed);
-        if let Err(tallies) = self.shard.outlet.log(rows, tallies, written) {
-            self.writing.store(false, Ordering::Relaxed);
-            self.ladders.lost(lines);
-            self.tallies.put_back(tallies);
+        self.ladders.keep();
+        loop {
+            let (rows, lines) = self.ladders.take(ROWS);
+            let tallies = self.tallies.take();
+            if rows.is_empty() && tallies.is_empty() {
+                return;
+            }
+            self.writing.fetch_add(1, Ordering::Relaxed);
+            let writing = Arc::clone(&self.writing);
+            let written = move || {
+                writing.fetch_sub(1, Ordering::Relaxed);
+            };
+            if let Err(tallies) = self.shard.outlet.log(rows, tallies, written) {
+                self.writing.fetch_sub(1, Ordering::Relaxed);
+                self.ladders.lost(lines);
+                self.tallies.put_back(tallies);
+                return;
+            }
         }
     }
 
