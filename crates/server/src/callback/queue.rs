@@ -129,6 +129,8 @@ pub(super) struct Queue {
     unblocks: BTreeSet<(Instant, CallKey)>,
     wants_read: bool,
     pace: LatePace,
+    /// When something was last told as it happened.
+    told: Option<Instant>,
 }
 
 /// The tells of one call that are in memory.
@@ -166,6 +168,7 @@ impl Queue {
             unblocks: BTreeSet::new(),
             wants_read: false,
             pace,
+            told: None,
         }
     }
 
@@ -186,6 +189,7 @@ impl Queue {
         wall: SystemTime,
         tell: Tell,
     ) -> Result<(), Refused> {
+        self.told = Some(now);
         let lane = lane_of(&tell.target);
         match self.lanes.way(&lane, tell) {
             Way::Aside => Ok(()),
@@ -284,6 +288,11 @@ impl Queue {
         if let Some(limit) = self.pace.judge(now, lag) {
             self.late.set_limit(limit);
         }
+    }
+
+    /// How long those read from the outbox rest before the next handful of them.
+    pub(super) fn late_rest(&self, now: Instant) -> Option<Duration> {
+        pace::rest(now, self.told)
     }
 
     /// Time has passed.

@@ -4,12 +4,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::attempt::{Attempt, attempt};
 use super::catch_up::CatchUp;
@@ -268,24 +268,34 @@ async fn note_ends(shared: Weak<Shared>, mut ends: mpsc::Receiver<End>) {
         let Some(shared) = shared.upgrade() else {
             return;
         };
-        let mut done = Vec::with_capacity(handful.len());
-        for End { job, result, ended } in handful.drain(..) {
-            // Nobody listens any more when the node shuts down; the outbox has the event still.
-            shared.results.send(result).await.ok();
-            done.push((job, ended));
+        let rest = note(&shared, &mut handful, lag).await;
+        drop(shared);
+        if let Some(rest) = rest {
+            sleep(rest).await;
         }
-        shared.update(|queue| {
-            let (now, wall) = (Instant::now(), SystemTime::now());
-            queue.handle_lag(now, lag);
-            for (job, ended) in done {
-                queue.handle_done(now, wall, job, &ended);
-            }
-        });
     }
 }
 
+/// Takes note of a handful of ends; tells how long the next one is to wait.
+async fn note(shared: &Arc<Shared>, handful: &mut Vec<End>, lag: Duration) -> Option<Duration> {
+    let mut done = Vec::with_capacity(handful.len());
+    for End { job, result, ended } in handful.drain(..) {
+        // Nobody listens any more when the node shuts down; the outbox has the event still.
+        shared.results.send(result).await.ok();
+        done.push((job, ended));
+    }
+    shared.update(|queue| {
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        queue.handle_lag(now, lag);
+        for (job, ended) in done {
+            queue.handle_done(now, wall, job, &ended);
+        }
+        queue.late_rest(now)
+    })
+}
+
 /// Lets everything else go first; tells how long that took.
-async fn give_way() -> std::time::Duration {
+async fn give_way() -> Duration {
     let since = std::time::Instant::now();
     tokio::task::yield_now().await;
     since.elapsed()

@@ -10,6 +10,11 @@ const TOO_LATE: Duration = Duration::from_millis(1);
 const EVERY: Duration = Duration::from_millis(5);
 /// What is always allowed, so that a backlog shrinks whatever happens.
 const LEAST: usize = 4;
+/// How long the backlog rests after each handful while there are live calls: processors, disk and network are theirs
+/// for half of the time, and some ten thousand events are told a second all the same.
+const REST: Duration = Duration::from_millis(1);
+/// How long a call counts as live after it was told of.
+const LIVE: Duration = Duration::from_secs(1);
 
 /// The number of late tells that may run, which falls by a quarter when they wait for processors and
 /// rises by one when they do not.
@@ -47,6 +52,12 @@ impl LatePace {
     pub(super) const fn limit(&self) -> usize {
         self.limit
     }
+}
+
+/// How long the backlog rests before its next handful, when a live call was last told of at that time.
+pub(super) fn rest(now: Instant, told: Option<Instant>) -> Option<Duration> {
+    let is_live = told.is_some_and(|told| now < told + LIVE);
+    is_live.then_some(REST)
 }
 
 #[cfg(test)]

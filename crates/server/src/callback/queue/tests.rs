@@ -776,3 +776,17 @@ fn an_event_parked_in_the_outbox_is_read_when_it_is_due() {
     world.reads(&wish, vec![row], None);
     world.starts(&[(1, 1)]);
 }
+
+#[test]
+fn the_backlog_rests_between_handfuls_while_live_calls_are_told_of() {
+    let mut world = World::new();
+    assert_eq!(
+        world.queue.late_rest(world.now),
+        None,
+        "nobody is in its way"
+    );
+    world.tell(1, 1);
+    assert!(world.queue.late_rest(world.now).is_some());
+    world.waits(2 * SECOND);
+    assert_eq!(world.queue.late_rest(world.now), None);
+}
