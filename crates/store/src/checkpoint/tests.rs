@@ -63,6 +63,13 @@ fn a_log_that_a_reader_held_on_to_begins_anew_when_it_is_gone() {
     );
 }
 
+/// Before that release a checkpoint beside a commit that began the log anew could lose pages (sqlite.org/wal.html, "The
+/// WAL-Reset Bug").
+#[test]
+fn the_sqlite_inside_copies_beside_commits_without_loss() {
+    assert!(rusqlite::version_number() >= 3_051_003);
+}
+
 #[test]
 fn what_was_copied_and_what_was_not_is_there_after_the_store_was_closed() {
     let (folder, store) = quick();
