@@ -210,8 +210,9 @@ impl World {
     /// A command that is accepted; its reply.
     pub(crate) fn commands(&self, name: &str, body: &Value) -> Value {
         let reply = self.tenant.command(name, body).expect("REST answers");
-        assert_eq!(reply.status, 200, "{name}: {}", reply.body);
-        assert_eq!(reply.body["success"], json!(true), "{name}: {}", reply.body);
+        let is_done = reply.status == 200 && reply.body["success"] == json!(true);
+        let (said, log) = (&reply.body, self.server.log());
+        assert!(is_done, "{name}: {said}\nserver log:\n{log}");
         reply.body
     }
 
