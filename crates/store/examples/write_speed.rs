@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for task in fs::read_dir("/proc/self/task")? {
         let path = task?.path();
         let read = |name| fs::read_to_string(path.join(name));
-        if read("comm")?.starts_with("store-writer") {
+        if read("comm")?.starts_with("store-") {
             let nanos = read("schedstat")?;
             cpu += nanos.split(' ').next().unwrap_or("").parse::<u64>()?;
         }

@@ -1,7 +1,8 @@
 //! Brings SQLite's log back into the database file on a thread of its own, so that hardly a commit waits for it.
 //!
 //! What is written while the thread copies stays in the log, which would never begin anew under load: so the writer copies
-//! the few pages that are left itself, once the log is long, and however many there are, once it is too long.
+//! the few pages that are left itself, once the log is long. What a reader holds on to cannot be copied, however long the log
+//! gets; when it is gone, that is the thread's work again.
 
 use std::ffi::c_int;
 use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
@@ -17,8 +18,12 @@ use crate::{Error, Result};
 const MANY: c_int = 250;
 /// Pages of a log that is to begin anew, as soon as few of them are left to be copied.
 const LONG: c_int = 1_000;
-/// Pages of a log that grows faster than the thread copies: then the writer waits.
-const TOO_LONG: c_int = 4_000;
+/// Pages of a log that is to begin anew however many are left, and pages that may come while the thread copies: then commits
+/// come faster than it copies, and wait.
+const TOO_MANY: c_int = 4_000;
+/// How often the thread copies what came while it copied. Only a run that reaches the end of the log makes the database
+/// durable; else that would be left to the writer, with the few pages it copies.
+const RUNS: usize = 3;
 
 /// Has the log of `writer` copied through `other` from now on, which is a connection to the same file.
 pub(crate) fn install(writer: &mut Connection, other: Connection) -> Result<()> {
@@ -34,18 +39,17 @@ pub(crate) fn install(writer: &mut Connection, other: Connection) -> Result<()> 
 struct Log {
     /// Asks the thread to copy.
     asks: Option<SyncSender<()>>,
-    /// Where it says that it did.
-    answers: Receiver<()>,
-    is_copying: bool,
+    /// Where it says how many pages of the log are copied.
+    answers: Receiver<c_int>,
     thread: Option<JoinHandle<()>>,
-    last: Copied,
-}
-
-/// How many pages the log had when they were last copied, and by whom.
-#[derive(Clone, Copy)]
-enum Copied {
-    Apart(c_int),
-    Here(c_int),
+    is_copying: bool,
+    /// How long the log was at the last commit, and when the thread was last asked.
+    pages: c_int,
+    asked_at: c_int,
+    /// How many pages the thread left copied, until the writer has tried the rest.
+    copied: Option<c_int>,
+    /// The log began anew while the thread copied, so its answer says nothing.
+    is_outdated: bool,
 }
 
 impl Log {
@@ -56,8 +60,7 @@ impl Log {
             .name("store-checkpoint".to_owned())
             .spawn(move || {
                 while asked.recv().is_ok() {
-                    note(connection.wal_checkpoint_v2(DEFAULT_NAME, CheckpointMode::PASSIVE));
-                    if answer.send(()).is_err() {
+                    if answer.send(copy_to_the_end(&connection)).is_err() {
                         return;
                     }
                 }
@@ -66,59 +69,71 @@ impl Log {
         Ok(Self {
             asks: Some(asks),
             answers,
-            is_copying: false,
             thread: Some(thread),
-            last: Copied::Here(0),
+            is_copying: false,
+            pages: 0,
+            asked_at: 0,
+            copied: None,
+            is_outdated: false,
         })
     }
 
     /// The log has so many pages now.
     fn handle_commit(&mut self, wal: &mut Wal, pages: c_int) {
-        if pages < self.last.pages() {
-            // It began anew.
-            self.last = Copied::Here(0);
+        if pages < self.pages {
+            self.begin_anew();
         }
-        if self.is_copying(pages) {
+        self.pages = pages;
+        if self.is_copying() {
             return;
         }
-        let is_much = pages - self.last.pages() >= MANY;
-        match self.last {
-            Copied::Apart(_) if pages >= LONG && !is_much => self.copy_here(wal, pages),
-            _ if is_much && pages >= TOO_LONG => self.copy_here(wal, pages),
-            _ if is_much => self.copy_apart(pages),
-            _ => {}
+        if self.is_to_finish() || !self.ask() {
+            self.copied = None;
+            copied(wal.checkpoint_v2(CheckpointMode::PASSIVE));
         }
     }
 
-    /// Whether the thread is at work still; a commit to a log that is too long waits until it is not.
-    fn is_copying(&mut self, pages: c_int) -> bool {
-        if self.is_copying {
-            let answer = match pages < TOO_LONG {
-                true => self.answers.try_recv(),
-                false => self.answers.recv().map_err(TryRecvError::from),
-            };
-            self.is_copying = answer == Err(TryRecvError::Empty);
+    const fn begin_anew(&mut self) {
+        self.asked_at = 0;
+        self.copied = None;
+        self.is_outdated = self.is_copying;
+    }
+
+    /// Whether the thread is at work still; commits wait for it when it cannot keep up with them.
+    fn is_copying(&mut self) -> bool {
+        if !self.is_copying {
+            return false;
+        }
+        let answer = match self.pages - self.asked_at < TOO_MANY {
+            true => self.answers.try_recv(),
+            false => self.answers.recv().map_err(TryRecvError::from),
+        };
+        self.is_copying = answer == Err(TryRecvError::Empty);
+        if let Ok(copied) = answer {
+            self.copied = (!self.is_outdated).then_some(copied);
+            self.is_outdated = false;
         }
         self.is_copying
     }
 
-    fn copy_apart(&mut self, pages: c_int) {
-        self.last = Copied::Apart(pages);
+    /// Whether the writer copies what the thread left, so that the log can begin anew: never what a reader holds on to.
+    fn is_to_finish(&self) -> bool {
+        self.copied.is_some_and(|copied| {
+            let are_few = self.pages - copied < MANY;
+            let are_new = copied >= self.asked_at;
+            (self.pages >= LONG && are_few) || (self.pages >= TOO_MANY && are_new)
+        })
+    }
+
+    /// Asks the thread if there is enough to copy; `false` when the thread is gone.
+    fn ask(&mut self) -> bool {
+        if self.pages - self.asked_at < MANY {
+            return true;
+        }
+        self.asked_at = self.pages;
         let asks = self.asks.as_ref();
         self.is_copying = asks.is_some_and(|asks| asks.try_send(()).is_ok());
-    }
-
-    fn copy_here(&mut self, wal: &mut Wal, pages: c_int) {
-        self.last = Copied::Here(pages);
-        note(wal.checkpoint_v2(CheckpointMode::PASSIVE));
-    }
-}
-
-impl Copied {
-    const fn pages(self) -> c_int {
-        match self {
-            Self::Apart(pages) | Self::Here(pages) => pages,
-        }
+        self.is_copying
     }
 }
 
@@ -132,10 +147,29 @@ impl Drop for Log {
     }
 }
 
-/// A log that could not be copied only grows, and is copied with the next pages.
-fn note(copied: rusqlite::Result<(c_int, c_int)>) {
-    if let Err(error) = copied {
-        tracing::debug!(%error, "the log could not be copied into the database file");
+/// Copies until no page came meanwhile, or a reader holds on to some; tells how many are copied.
+fn copy_to_the_end(connection: &Connection) -> c_int {
+    let (mut before, mut done) = (0, 0);
+    for _ in 0..RUNS {
+        let run = connection.wal_checkpoint_v2(DEFAULT_NAME, CheckpointMode::PASSIVE);
+        let pages = run.as_ref().map_or(0, |(pages, _)| *pages);
+        done = copied(run);
+        if pages == before || done < pages {
+            break;
+        }
+        before = pages;
+    }
+    done
+}
+
+/// How many pages of the log are copied now; one that could not be copied only grows, and is copied later.
+fn copied(run: rusqlite::Result<(c_int, c_int)>) -> c_int {
+    match run {
+        Ok((_, copied)) => copied,
+        Err(error) => {
+            tracing::debug!(%error, "the log could not be copied into the database file");
+            0
+        }
     }
 }
 

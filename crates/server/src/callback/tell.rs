@@ -263,20 +263,25 @@ impl Shared {
 /// Takes note of how late tries ended, and starts what may follow.
 async fn note_ends(shared: Weak<Shared>, mut ends: mpsc::Receiver<End>) {
     let mut handful = Vec::with_capacity(HANDFUL);
+    let mut unrested = 0;
     while ends.recv_many(&mut handful, HANDFUL).await > 0 {
         let lag = give_way().await;
         let Some(shared) = shared.upgrade() else {
             return;
         };
+        unrested += handful.len();
         let rest = note(&shared, &mut handful, lag).await;
         drop(shared);
-        if let Some(rest) = rest {
-            sleep(rest).await;
+        if unrested >= HANDFUL {
+            unrested = 0;
+            if let Some(rest) = rest {
+                sleep(rest).await;
+            }
         }
     }
 }
 
-/// Takes note of a handful of ends; tells how long the next one is to wait.
+/// Takes note of some ends; tells how long a rest is at present.
 async fn note(shared: &Arc<Shared>, handful: &mut Vec<End>, lag: Duration) -> Option<Duration> {
     let mut done = Vec::with_capacity(handful.len());
     for End { job, result, ended } in handful.drain(..) {

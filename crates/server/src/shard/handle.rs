@@ -58,6 +58,8 @@ pub enum Input {
     },
     /// Take the ladder lines that wait: they are many.
     TakeLines,
+    /// The store is done with a portion of the ladder lines, whether they are written or lost.
+    LinesWritten,
     /// Write every ladder line that waits.
     FlushLadders {
         /// Told when they are on their way to the store.

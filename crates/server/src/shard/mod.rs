@@ -13,7 +13,6 @@ mod tallies;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,6 +47,8 @@ const INPUTS: usize = 4 * HANDFUL;
 const LADDER_EVERY: Duration = Duration::from_secs(1);
 /// Rows of the SIP log that the store is given at a time.
 const ROWS: usize = 32;
+/// So many times as many are on their way at most.
+const PORTIONS: usize = 8;
 /// How often gauges are read off the engine.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
 
@@ -89,7 +90,7 @@ struct Running {
     ladders: Ladders,
     tallies: Tallies,
     /// Whether the store is at the last lines and counts.
-    writing: Arc<AtomicUsize>,
+    writing: usize,
     requests: BTreeMap<RequestId, oneshot::Sender<CommandResult>>,
     last_request: u64,
     outgoing: Vec<Outgoing>,
@@ -107,7 +108,7 @@ impl Shard {
             held: Held::default(),
             ladders: Ladders::default(),
             tallies: Tallies::default(),
-            writing: Arc::default(),
+            writing: 0,
             requests: BTreeMap::new(),
             last_request: 0,
             outgoing: Vec::with_capacity(HANDFUL),
@@ -222,6 +223,10 @@ impl Running {
                 self.shard.engine.handle_not_written(now, commit);
             }
             Input::TakeLines => self.take_lines(),
+            Input::LinesWritten => {
+                self.writing -= 1;
+                self.write_lines(PORTIONS);
+            }
             Input::FlushLadders { done } => {
                 self.flush_ladders();
                 let _ = done.send(());
@@ -261,7 +266,7 @@ impl Running {
         }
         if now.instant >= self.next_upkeep {
             self.next_upkeep = now.instant + LADDER_EVERY.min(GAUGES_EVERY);
-            self.flush_when_idle();
+            self.write_when_idle();
             let gauges = Gauges::of(&self.shard.engine, &self.held, &self.ladders);
             self.shard.own.set_gauges(gauges);
         }
@@ -427,34 +432,35 @@ impl Running {
         }
     }
 
-    /// Hands every line and count to the store, or keeps them while it has no room or is at the last ones still: what
+    /// Lines and counts are written from now on, or kept while the store has no room or is at the last ones still: what
     /// waits is bounded here by its octets, but not there.
-    fn flush_when_idle(&mut self) {
+    fn write_when_idle(&mut self) {
         self.take_lines();
-        let is_writing = self.writing.load(Ordering::Relaxed) > 0;
-        match is_writing || !self.shard.outlet.has_room_for_lines() {
-            true => self.ladders.keep(),
-            false => self.flush_ladders(),
-        }
+        self.ladders.keep();
+        self.write_lines(PORTIONS);
     }
 
-    /// Hands every line and count to the store, in portions between which it writes what somebody waits for.
+    /// Hands every line and count to the store.
     fn flush_ladders(&mut self) {
         self.take_lines();
         self.ladders.keep();
-        loop {
+        self.write_lines(usize::MAX);
+    }
+
+    /// Hands lines and counts to the store while less than `most` portions are on their way: what is not can be dropped when
+    /// there is too much, and is found by who reads a call's ladder.
+    fn write_lines(&mut self, most: usize) {
+        while self.writing < most && self.shard.outlet.has_room_for_lines() {
             let (rows, lines) = self.ladders.take(ROWS);
             let tallies = self.tallies.take();
             if rows.is_empty() && tallies.is_empty() {
                 return;
             }
-            self.writing.fetch_add(1, Ordering::Relaxed);
-            let writing = Arc::clone(&self.writing);
-            let written = move || {
-                writing.fetch_sub(1, Ordering::Relaxed);
-            };
+            self.writing += 1;
+            let own = self.shard.own.clone();
+            let written = move || own.put(Input::LinesWritten);
             if let Err(tallies) = self.shard.outlet.log(rows, tallies, written) {
-                self.writing.fetch_sub(1, Ordering::Relaxed);
+                self.writing -= 1;
                 self.ladders.lost(lines);
                 self.tallies.put_back(tallies);
                 return;

@@ -1,6 +1,6 @@
 use std::fs;
 
-use super::{LONG, MANY, TOO_LONG};
+use super::{LONG, MANY, TOO_MANY};
 use crate::fixture::file_store;
 use crate::{Options, Store, settings};
 
@@ -35,9 +35,9 @@ fn pages(number: i32) -> u64 {
 #[test]
 fn a_log_that_is_written_to_without_pause_begins_anew() {
     let (folder, store) = quick();
-    write(&store, 4 * TOO_LONG);
+    write(&store, 4 * TOO_MANY);
     let longest = longest_log(&folder);
-    assert!(longest < 2 * pages(TOO_LONG), "{longest}");
+    assert!(longest < 2 * pages(TOO_MANY), "{longest}");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_log_that_a_reader_held_on_to_begins_anew_when_it_is_gone() {
         .read_at_one_moment(|db| {
             // The reader's moment begins with its first question.
             settings::find(db, "setting 1")?;
-            write(&store, 2 * TOO_LONG);
+            write(&store, 2 * TOO_MANY);
             let newest = settings::find(db, "setting 1")?;
             assert_eq!(newest, None, "it sees its own moment");
             Ok(())

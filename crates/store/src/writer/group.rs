@@ -128,7 +128,11 @@ impl Thread {
             Work::Batch(batch, done) if batch.can_wait() => {
                 self.group.lazy_since.get_or_insert(now);
                 self.group.lazy_rows += batch.rows();
-                self.group.lazy.push_back((batch, done));
+                // How long a shard waits for its receipts tells it how far behind the disk is.
+                match batch.is_log() {
+                    true => self.group.lazy.push_back((batch, done)),
+                    false => self.group.lazy.push_front((batch, done)),
+                }
                 return;
             }
             Work::Batch(batch, done) => {
