@@ -90,7 +90,7 @@ impl Play {
         });
         if let Some(place) = self.rings_audibly() {
             let invite = self.ringing.remove(place);
-            self.phone.answers(&invite, 200).unwrap();
+            while_there_is_somebody(self.phone.answers(&invite, 200));
             self.answered = Some((invite, Instant::now()));
             self.is_talking = true;
         }
