@@ -1,6 +1,7 @@
 use std::fs;
+use std::sync::mpsc;
 
-use super::{LONG, MANY, TOO_MANY};
+use super::{LONG, Log, MANY, TOO_MANY};
 use crate::fixture::file_store;
 use crate::{Options, Store, settings};
 
@@ -61,6 +62,38 @@ fn a_log_that_a_reader_held_on_to_begins_anew_when_it_is_gone() {
         longest < held + 6 * u64::from(LONG.unsigned_abs()),
         "{longest}"
     );
+}
+
+#[test]
+fn the_writer_finishes_what_is_little_or_came_meanwhile_and_never_what_a_reader_held() {
+    let finishes = |pages, asked_at, copied| {
+        let log = Log {
+            asks: None,
+            answers: mpsc::sync_channel(1).1,
+            thread: None,
+            is_copying: false,
+            pages,
+            asked_at,
+            copied: Some(copied),
+            is_outdated: false,
+        };
+        log.is_to_finish()
+    };
+    assert!(finishes(LONG, LONG - 30, LONG - 10));
+    assert!(
+        !finishes(LONG - 1, LONG - 30, LONG - 10),
+        "it is short still"
+    );
+    assert!(
+        !finishes(LONG, LONG - MANY, LONG - MANY),
+        "the thread does it"
+    );
+    let (asked_at, faster) = (TOO_MANY, TOO_MANY + MANY);
+    assert!(
+        finishes(faster, asked_at, asked_at),
+        "or it would never end"
+    );
+    assert!(!finishes(faster, asked_at, 100), "a reader held the rest");
 }
 
 /// Before that release a checkpoint beside a commit that began the log anew could lose pages (sqlite.org/wal.html, "The
