@@ -31,8 +31,8 @@ file's newest: readers of /v1/DOMAIN/events begin again at the cursor they had w
 
 A backup that was sealed with another master key, of before a `rekey` or of another installation,
 needs the file of that key as --backup-key-file; else nothing is changed, and no new installation
-is made. To move an installation, copy its master key into the new --data folder first. The backup may be of the
-other database, or of an older release.
+is made. To move an installation, copy its master key into the new --data folder first. The backup
+may be of the other database, or of an older release.
 
 Examples:
   hookswitch restore --data /var/lib/hookswitch /backup/hookswitch-2026-11-21

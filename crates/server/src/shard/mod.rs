@@ -24,6 +24,7 @@ use hookswitch_call::outcome::EndedBy;
 use hookswitch_sip::event::{Commit, Locate, Transmit};
 use hookswitch_sip::flow::Flow;
 use hookswitch_sip::time::{Instant, Now};
+use hookswitch_store::statistics::Tally;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use handle::{CommandResult, Gauges, Input, ShardHandle};
@@ -89,7 +90,7 @@ struct Running {
     held: Held,
     ladders: Ladders,
     tallies: Tallies,
-    /// Whether the store is at the last lines and counts.
+    /// Portions of lines and counts that the store is at.
     writing: usize,
     requests: BTreeMap<RequestId, oneshot::Sender<CommandResult>>,
     last_request: u64,
@@ -225,7 +226,7 @@ impl Running {
             Input::TakeLines => self.take_lines(),
             Input::LinesWritten => {
                 self.writing -= 1;
-                self.write_lines(PORTIONS);
+                self.write_lines(PORTIONS, Vec::new());
             }
             Input::FlushLadders { done } => {
                 self.flush_ladders();
@@ -437,22 +438,25 @@ impl Running {
     fn write_when_idle(&mut self) {
         self.take_lines();
         self.ladders.keep();
-        self.write_lines(PORTIONS);
+        let tallies = self.tallies.take();
+        self.write_lines(PORTIONS, tallies);
     }
 
     /// Hands every line and count to the store.
     fn flush_ladders(&mut self) {
         self.take_lines();
         self.ladders.keep();
-        self.write_lines(usize::MAX);
+        let tallies = self.tallies.take();
+        self.write_lines(usize::MAX, tallies);
     }
 
     /// Hands lines and counts to the store while less than `most` portions are on their way: what is not can be dropped when
     /// there is too much, and is found by who reads a call's ladder.
-    fn write_lines(&mut self, most: usize) {
+    fn write_lines(&mut self, most: usize, mut tallies: Vec<Tally>) {
         while self.writing < most && self.shard.outlet.has_room_for_lines() {
             let (rows, lines) = self.ladders.take(ROWS);
-            let tallies = self.tallies.take();
+            // They go with the first portion.
+            let tallies = std::mem::take(&mut tallies);
             if rows.is_empty() && tallies.is_empty() {
                 return;
             }
@@ -466,6 +470,7 @@ impl Running {
                 return;
             }
         }
+        self.tallies.put_back(tallies);
     }
 
     /// Sends what is to be sent; a way that broke is told to the engine at once.
