@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::{Connection, Reply};
-use crate::program::Running;
+use crate::program::{LOOPBACK, Running, free_port};
 
 /// How long the program may take to print its ready line.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -73,11 +73,14 @@ impl Server {
     ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        // Between two lives nobody else is given them.
+        let address = format!("{LOOPBACK}:{}", free_port()?);
         let life = Life {
             program,
             is_dev,
             folder: folder.path(),
-            http: "127.0.0.1:0",
+            http: &address,
+            sip: free_port()?,
         };
         let (running, ready) = life.launch(&options, environment)?;
         Ok(Self {
@@ -121,17 +124,10 @@ impl Server {
             is_dev: self.is_dev,
             folder: self.folder.path(),
             http: &address,
+            // The program remembers which.
+            sip: 0,
         };
-        let deadline = Instant::now() + READY_WITHIN;
-        let (running, ready) = loop {
-            match life.launch(&self.options, environment) {
-                // Meanwhile somebody's connection may have been given the port for its own end.
-                Err(error) if is_port_taken(&error) && Instant::now() < deadline => {
-                    thread::sleep(Duration::from_millis(50));
-                }
-                launched => break launched?,
-            }
-        };
+        let (running, ready) = life.launch(&self.options, environment)?;
         self.running = running;
         let ports = (listener(&ready, "udp:")?, listener(&ready, "tcp:")?);
         ensure!(ports == (self.udp, self.tcp), "other ports: {ready}");
@@ -230,6 +226,8 @@ struct Life<'l> {
     is_dev: bool,
     folder: &'l Path,
     http: &'l str,
+    /// For UDP and TCP; 0 for any.
+    sip: u16,
 }
 
 impl Life<'_> {
@@ -242,7 +240,8 @@ impl Life<'_> {
             .arg("serve")
             .args(self.is_dev.then_some("--dev"))
             .args(["--http", self.http])
-            .args(["--sip", "udp:127.0.0.1:0", "--sip", "tcp:127.0.0.1:0"])
+            .args(["--sip", &format!("udp:{LOOPBACK}:{}", self.sip)])
+            .args(["--sip", &format!("tcp:{LOOPBACK}:{}", self.sip)])
             .arg("--data")
             .arg(self.folder.join("data"))
             .args(options)
@@ -269,15 +268,6 @@ impl Life<'_> {
             }
         }
     }
-}
-
-fn is_port_taken(error: &anyhow::Error) -> bool {
-    let story = format!("{error:#}");
-    let last = story
-        .lines()
-        .rev()
-        .find(|line| line.starts_with("hookswitch:"));
-    last.is_some_and(|line| line.contains("Address already in use"))
 }
 
 fn http(ready: &Value) -> Result<SocketAddr> {

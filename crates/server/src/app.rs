@@ -412,9 +412,16 @@ impl App {
 /// What could not be started.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let patience = config.drain_timeout;
-    let app = App::start(config, None).await?;
-    println_ready(&app)?;
+    // Before anybody is told that the program is ready: who reads that may stop it at once.
     let mut signals = stop::Signals::listen()?;
+    let app = tokio::select! {
+        app = App::start(config, None) => app?,
+        () = signals.wait() => {
+            tracing::info!("stopped before it was ready");
+            return Ok(());
+        }
+    };
+    println_ready(&app)?;
     signals.wait().await;
     tracing::info!(
         ?patience,

@@ -7,6 +7,7 @@
 mod group;
 mod health;
 mod pace;
+mod slow;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -70,6 +71,7 @@ struct Counts {
     jobs: AtomicU64,
     rows: AtomicU64,
     failures: AtomicU64,
+    slow: AtomicU64,
     last_commit_micros: AtomicU64,
     longest_commit_micros: AtomicU64,
     pulse: Pulse,
@@ -106,6 +108,10 @@ pub struct Metrics {
     pub rows: u64,
     /// Jobs that failed.
     pub failures: u64,
+    /// Groups that somebody waited for longer than half a second, though nothing failed.
+    pub slow: u64,
+    /// How long the oldest job that somebody waits for has been at work.
+    pub oldest_waiting: Duration,
     /// Whether the database cannot be used at present.
     pub away: bool,
     /// Questions and tries to write that failed because it could not be used.
@@ -258,6 +264,8 @@ impl Writer {
             jobs: read(&self.counts.jobs),
             rows: read(&self.counts.rows),
             failures: read(&self.counts.failures),
+            slow: read(&self.counts.slow),
+            oldest_waiting: self.health().oldest_waiting,
             away: self.counts.presence.is_away(),
             unanswered: self.counts.presence.unanswered(),
             last_commit: Duration::from_micros(read(&self.counts.last_commit_micros)),

@@ -266,6 +266,16 @@ impl Collector for Node {
         )?;
         out.counter("store_rows", "Rows written on the call path", store.rows)?;
         out.counter("store_failures", "Writes that failed", store.failures)?;
+        out.counter(
+            "store_slow",
+            "Groups of writes that somebody waited for longer than 0.5 s, though nothing failed",
+            store.slow,
+        )?;
+        out.seconds(
+            "store_oldest_waiting",
+            "How long the oldest write that somebody waits for has been at work",
+            store.oldest_waiting.as_secs_f64(),
+        )?;
         out.gauge(
             "store_away",
             "1 while the database cannot be used, else 0",

@@ -45,9 +45,9 @@ fn places_a_call(program: &str, example: &Path) {
 #[test]
 fn the_python_client_is_sound_and_places_a_call() {
     let folder = examples().join("python");
+    let cache = tempfile::tempdir().unwrap();
     let output = run("mypy", |command| {
-        let cache = tempfile::tempdir().unwrap().keep();
-        command.args(["--strict", "--cache-dir"]).arg(cache);
+        command.args(["--strict", "--cache-dir"]).arg(cache.path());
         command.arg(".").current_dir(&folder);
     });
     assert!(output.status.success(), "{}", said(&output));

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use hookswitch_rig::application::{Answer, Application, Callback, Script};
 use hookswitch_rig::phone::Phone;
@@ -262,6 +263,26 @@ impl World {
             callback.name == "callNotify" && callback.text("event") == event
         });
         heard.unwrap_or_else(|error| panic!("{error:#}\nserver log:\n{}", self.server.log()))
+    }
+
+    /// The newest call, once it is over in the books: on a slow disk its last message leaves first.
+    pub(crate) fn finds_the_last_call(&self) -> Value {
+        let path = format!("/v1/{DOMAIN}/calls?limit=1");
+        let deadline = Instant::now() + SOON;
+        loop {
+            let calls = self.tenant.request("GET", &path, None).unwrap().body;
+            let call = &calls["calls"][0];
+            if call["state"] == json!("ended") {
+                return call.clone();
+            }
+            let log = || self.server.log();
+            assert!(
+                Instant::now() < deadline,
+                "no call is over: {calls}\n{}",
+                log()
+            );
+            thread::yield_now();
+        }
     }
 
     /// The last callback is the terminal one, there is one only, and `sequence` has no gap.

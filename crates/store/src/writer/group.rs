@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::pace::Pace;
+use super::slow::Slow;
 use super::transaction::{self, Outcome, Told};
 use super::{Change, Counts, Done, Job, Work};
 use crate::presence::Way;
@@ -35,6 +36,7 @@ pub(super) struct Thread {
     give_up: Duration,
     busy_timeout: Duration,
     pace: Pace,
+    slow: Slow,
     group: Group,
 }
 
@@ -69,6 +71,7 @@ impl Thread {
             give_up: options.give_up,
             busy_timeout: options.busy_timeout,
             pace: Pace::new(Instant::now()),
+            slow: Slow::default(),
             group: Group::default(),
         }
     }
@@ -207,10 +210,18 @@ impl Thread {
 
     /// Writes it all, however long that takes, and tells everyone.
     fn commit(&mut self, batches: Vec<(Batch, Done)>, changes: Vec<Change>) {
-        self.counts.pulse.begins(self.group.oldest.take());
+        let oldest = self.group.oldest.take();
+        self.counts.pulse.begins(oldest);
         let brings_events = batches.iter().any(|(batch, _)| !batch.events.is_empty());
         let (verdicts, made) = self.write(&batches, changes);
-        self.counts.pulse.ends();
+        let failed = self.counts.pulse.ends();
+        // What fails has its own line.
+        if let Some(oldest) = oldest.filter(|_| !failed) {
+            let commit =
+                Duration::from_micros(self.counts.last_commit_micros.load(Ordering::Relaxed));
+            self.slow
+                .written(&self.counts.slow, oldest, commit, Instant::now());
+        }
         let rows: usize = batches.iter().map(|(batch, _)| batch.rows()).sum();
         self.counts.rows.fetch_add(rows as u64, Ordering::Relaxed);
         if brings_events {

@@ -45,11 +45,11 @@ impl Pulse {
         self.state().oldest = oldest;
     }
 
-    /// The group is written, or given up.
-    pub(super) fn ends(&self) {
+    /// The group is written, or given up; tells whether a try had failed before.
+    pub(super) fn ends(&self) -> bool {
         let mut state = self.state();
         state.oldest = None;
-        state.away = None;
+        state.away.take().is_some()
     }
 
     /// The group could not be written and waits for the next try.
