@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -369,4 +369,76 @@ fn connections_that_break_at_any_moment_lose_nothing_and_double_nothing() {
     }
     let count = psql(&database, "SELECT count(*) FROM events");
     assert_eq!(count.trim(), CALLS.to_string());
+}
+
+/// Waits until a connection of the store waits for that in the middle of its commit.
+fn wait_for_commit(database: &Database, event: &str) {
+    let question = format!(
+        "SELECT count(*) FROM pg_stat_activity \
+         WHERE application_name = 'hookswitch' AND query = 'COMMIT' AND wait_event = '{event}'"
+    );
+    while psql(database, &question).trim() == "0" {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_commit_that_the_server_did_not_survive_is_made_again() {
+    let server = Server::start().unwrap();
+    let database = server.database().unwrap();
+    let store = node(&database, "a");
+    add_domain(&store);
+    // The commit waits for a lock that ends with the server.
+    psql(
+        &database,
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END'; \
+         CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW EXECUTE FUNCTION wait()",
+    );
+    let mut holder = Command::new("psql")
+        .args(["-qX", "-c", "SELECT pg_advisory_lock(42), pg_sleep(600)"])
+        .arg(database.url())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while psql(&database, "SELECT count(*) FROM pg_locks WHERE objid = 42").trim() == "0" {
+        thread::yield_now();
+    }
+    let outcome = submit(&store, batch(event(1, 1)));
+    wait_for_commit(&database, "advisory");
+    server.pause().unwrap();
+    holder.wait().unwrap();
+    server.resume().unwrap();
+    outcome
+        .recv_timeout(Duration::from_secs(20))
+        .unwrap()
+        .unwrap();
+    assert_eq!(psql(&database, "SELECT count(*) FROM events").trim(), "1");
+}
+
+#[test]
+fn a_commit_that_was_done_though_its_answer_was_lost_is_not_made_again() {
+    let server = Server::start().unwrap();
+    let database = server.database().unwrap();
+    let store = node(&database, "a");
+    add_domain(&store);
+    // The commit is done, and waits for a copy that nobody makes.
+    let copies = |names: &str| {
+        let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'");
+        psql(&database, &set);
+        psql(&database, "SELECT pg_reload_conf()");
+    };
+    copies("nobody");
+    let outcome = submit(&store, batch(event(1, 1)));
+    wait_for_commit(&database, "SyncRep");
+    server.pause().unwrap();
+    server.resume().unwrap();
+    copies("");
+    outcome
+        .recv_timeout(Duration::from_secs(20))
+        .unwrap()
+        .unwrap();
+    assert_eq!(psql(&database, "SELECT count(*) FROM events").trim(), "1");
 }

@@ -23,6 +23,7 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{Row, Value};
+use crate::seal::random_bytes;
 use crate::{Error, Result};
 pub(crate) use cluster::Cluster;
 pub(crate) use listen::News;
@@ -34,6 +35,15 @@ const EVENTS_LOCK: i64 = 0x686f_6f6b_0001;
 
 /// Stands in a condition for the rows of this node; SQLite has no others.
 const OWN: &str = "/* own */";
+
+/// Writes the mark of a commit with what it commits: who finds it there knows that all is done. A transaction's own number
+/// does not tell: `pg_xact_status` takes one that a crash ended for one in progress until somebody draws the next number,
+/// and a crash may have it drawn again.
+const MARK: &str = "INSERT INTO settings (name, value) VALUES (current_setting('hookswitch.node') || '.commit', ?1) \
+                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+/// Reads it. To write the row as well is to wait for whoever still does.
+const MARKED: &str = "INSERT INTO settings (name, value) VALUES (current_setting('hookswitch.node') || '.commit', '') \
+                      ON CONFLICT (name) DO UPDATE SET value = settings.value RETURNING value";
 
 type Later = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + Send>>;
 
@@ -98,7 +108,7 @@ const BEGUN: Transaction = Transaction::Open {
 /// A commit that was sent and not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Doubt {
-    transaction: i64,
+    mark: u64,
 }
 
 impl std::fmt::Debug for Session {
@@ -403,48 +413,26 @@ impl Session {
 
     /// Commits; with the error may come a [`Doubt`] whether it was done nevertheless.
     pub(super) fn commit(&self) -> Result<(), (Error, Option<Doubt>)> {
-        let number = self
-            .first(
-                "SELECT CAST(CAST(pg_current_xact_id_if_assigned() AS TEXT) AS BIGINT)",
-                &[],
-                |row| row.get::<Option<i64>>(0),
-            )
-            .map_err(|error| (error, None))?;
         if let Transaction::Open { failed: true, .. } = self.transaction.get() {
-            return Err((
-                Error::Database("a statement failed unnoticed".to_owned()),
-                None,
-            ));
+            let why = "a statement failed unnoticed".to_owned();
+            return Err((Error::Database(why), None));
         }
+        let mark = u64::from_ne_bytes(random_bytes());
+        self.later(MARK, &[Value::Text(&mark.to_string())])
+            .map_err(|error| (error, None))?;
         let sent = self.control("COMMIT");
-        match sent.and_then(|()| self.settle()) {
-            Ok(()) => {
-                self.transaction.set(Transaction::None);
-                Ok(())
-            }
-            Err(error) => {
-                self.transaction.set(Transaction::None);
-                let doubt = number.flatten().map(|transaction| Doubt { transaction });
-                Err((
-                    error.clone(),
-                    doubt.filter(|_| matches!(error, Error::Away(_))),
-                ))
-            }
-        }
+        let committed = sent.and_then(|()| self.settle());
+        self.transaction.set(Transaction::None);
+        committed.map_err(|error| {
+            let is_doubtful = matches!(error, Error::Away(_));
+            (error, is_doubtful.then_some(Doubt { mark }))
+        })
     }
 
     /// Whether the commit in doubt was done.
     pub(super) fn was_committed(&self, doubt: Doubt) -> Result<bool> {
-        let fate = self.first(
-            "SELECT pg_xact_status(CAST(CAST(?1 AS TEXT) AS XID8))",
-            &[Value::Text(&doubt.transaction.to_string())],
-            |row| row.get::<Option<String>>(0),
-        )?;
-        match fate.flatten().as_deref() {
-            Some("committed") => Ok(true),
-            Some("in progress") => Err(Error::Away("the last commit is still at work".to_owned())),
-            _ => Ok(false),
-        }
+        let newest: Option<String> = self.first(MARKED, &[], |row| row.get(0))?;
+        Ok(newest == Some(doubt.mark.to_string()))
     }
 
     /// From here to the end of the transaction nobody else draws a cursor, and at its end the other nodes hear of it.
