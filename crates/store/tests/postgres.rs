@@ -346,20 +346,15 @@ fn a_database_that_goes_away_delays_what_was_promised_and_refuses_changes() {
     assert_eq!(stored.len(), 3);
 }
 
-#[test]
-fn connections_that_break_at_any_moment_lose_nothing_and_double_nothing() {
+/// Every one of many batches is told as written, and is there once, though `breaks` happens in the middle of them.
+fn loses_nothing_and_doubles_nothing(database: &Database, breaks: impl Fn()) {
     const CALLS: u128 = 3_000;
-    let database = database();
-    let store = node(&database, "a");
+    let store = node(database, "a");
     add_domain(&store);
     let outcomes: Vec<_> = (0..CALLS)
         .map(|call| {
             if call % 300 == 0 {
-                psql(
-                    &database,
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                     WHERE datname = current_database() AND pid <> pg_backend_pid()",
-                );
+                breaks();
             }
             submit(&store, batch(event(call, 1)))
         })
@@ -367,8 +362,30 @@ fn connections_that_break_at_any_moment_lose_nothing_and_double_nothing() {
     for outcome in outcomes {
         outcome.recv().unwrap().unwrap();
     }
-    let count = psql(&database, "SELECT count(*) FROM events");
+    let count = psql(database, "SELECT count(*) FROM events");
     assert_eq!(count.trim(), CALLS.to_string());
+}
+
+#[test]
+fn connections_that_break_at_any_moment_lose_nothing_and_double_nothing() {
+    let database = database();
+    loses_nothing_and_doubles_nothing(&database, || {
+        psql(
+            &database,
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+    });
+}
+
+#[test]
+fn a_server_that_crashes_at_any_moment_loses_nothing_and_doubles_nothing() {
+    let server = Server::start().unwrap();
+    let database = server.database().unwrap();
+    loses_nothing_and_doubles_nothing(&database, || {
+        server.pause().unwrap();
+        server.resume().unwrap();
+    });
 }
 
 /// Waits until a connection of the store waits for that in the middle of its commit.
