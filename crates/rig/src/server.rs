@@ -80,7 +80,7 @@ impl Server {
             is_dev,
             folder: folder.path(),
             http: &address,
-            sip: free_port()?,
+            sip: [free_port()?, free_port()?],
         };
         let (running, ready) = life.launch(&options, environment)?;
         Ok(Self {
@@ -125,7 +125,7 @@ impl Server {
             folder: self.folder.path(),
             http: &address,
             // The program remembers which.
-            sip: 0,
+            sip: [0, 0],
         };
         let (running, ready) = life.launch(&self.options, environment)?;
         self.running = running;
@@ -226,8 +226,8 @@ struct Life<'l> {
     is_dev: bool,
     folder: &'l Path,
     http: &'l str,
-    /// For UDP and TCP; 0 for any.
-    sip: u16,
+    /// Ports for UDP and TCP; 0 for any.
+    sip: [u16; 2],
 }
 
 impl Life<'_> {
@@ -240,8 +240,8 @@ impl Life<'_> {
             .arg("serve")
             .args(self.is_dev.then_some("--dev"))
             .args(["--http", self.http])
-            .args(["--sip", &format!("udp:{LOOPBACK}:{}", self.sip)])
-            .args(["--sip", &format!("tcp:{LOOPBACK}:{}", self.sip)])
+            .args(["--sip", &format!("udp:{LOOPBACK}:{}", self.sip[0])])
+            .args(["--sip", &format!("tcp:{LOOPBACK}:{}", self.sip[1])])
             .arg("--data")
             .arg(self.folder.join("data"))
             .args(options)

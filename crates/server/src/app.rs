@@ -412,10 +412,11 @@ impl App {
 /// What could not be started.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let patience = config.drain_timeout;
-    // Before anybody is told that the program is ready: who reads that may stop it at once.
+    // Before anybody is told that the program is ready: who reads that may stop it at once. The start is a task of its own,
+    // as it waits for the database.
     let mut signals = stop::Signals::listen()?;
     let app = tokio::select! {
-        app = App::start(config, None) => app?,
+        app = tokio::spawn(App::start(config, None)) => app??,
         () = signals.wait() => {
             tracing::info!("stopped before it was ready");
             return Ok(());

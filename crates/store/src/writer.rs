@@ -108,7 +108,7 @@ pub struct Metrics {
     pub rows: u64,
     /// Jobs that failed.
     pub failures: u64,
-    /// Groups that somebody waited for longer than half a second, though nothing failed.
+    /// Groups that somebody waited for half a second or longer, though nothing failed.
     pub slow: u64,
     /// How long the oldest job that somebody waits for has been at work.
     pub oldest_waiting: Duration,

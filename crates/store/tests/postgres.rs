@@ -1,9 +1,10 @@
 //! What PostgreSQL adds: several nodes on one database, and a database that goes away and comes back.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -388,14 +389,63 @@ fn a_server_that_crashes_at_any_moment_loses_nothing_and_doubles_nothing() {
     });
 }
 
-/// Waits until a connection of the store waits for that in the middle of its commit.
-fn wait_for_commit(database: &Database, event: &str) {
+/// How long anything may take here.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what} does not come");
+        thread::yield_now();
+    }
+}
+
+/// Whether a connection of the store waits for that in the middle of its commit.
+fn commit_waits_for(database: &Database, event: &str) -> bool {
     let question = format!(
         "SELECT count(*) FROM pg_stat_activity \
          WHERE application_name = 'hookswitch' AND query = 'COMMIT' AND wait_event = '{event}'"
     );
-    while psql(database, &question).trim() == "0" {
-        thread::yield_now();
+    psql(database, &question).trim() != "0"
+}
+
+/// Commits that put something into a table wait, and are lost with the server; later ones are not.
+struct Doomed {
+    server: Server,
+    holder: Child,
+}
+
+impl Doomed {
+    fn commits(server: Server, database: &Database, table: &str) -> Self {
+        psql(
+            database,
+            &format!(
+                "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \
+                 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END'; \
+                 CREATE CONSTRAINT TRIGGER wait AFTER INSERT OR UPDATE ON {table} DEFERRABLE INITIALLY DEFERRED \
+                 FOR EACH ROW EXECUTE FUNCTION wait()"
+            ),
+        );
+        let holder = Command::new("psql")
+            .args(["-qX", "-c", "SELECT pg_advisory_lock(42), pg_sleep(600)"])
+            .arg(database.url())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_until("the lock", || {
+            psql(database, "SELECT count(*) FROM pg_locks WHERE objid = 42").trim() != "0"
+        });
+        Self { server, holder }
+    }
+
+    /// The server crashes in the middle of the commit, and comes back.
+    fn are_lost(mut self, database: &Database) -> Server {
+        wait_until("the commit", || commit_waits_for(database, "advisory"));
+        self.server.pause().unwrap();
+        self.holder.wait().unwrap();
+        self.server.resume().unwrap();
+        self.server
     }
 }
 
@@ -405,34 +455,62 @@ fn a_commit_that_the_server_did_not_survive_is_made_again() {
     let database = server.database().unwrap();
     let store = node(&database, "a");
     add_domain(&store);
-    // The commit waits for a lock that ends with the server.
+    let doomed = Doomed::commits(server, &database, "events");
+    let outcome = submit(&store, batch(event(1, 1)));
+    let _server = doomed.are_lost(&database);
+    outcome.recv_timeout(PATIENCE).unwrap().unwrap();
+    assert_eq!(psql(&database, "SELECT count(*) FROM events").trim(), "1");
+}
+
+#[test]
+fn a_change_made_while_batches_fail_is_not_told_as_done_when_its_commit_is_lost() {
+    let server = Server::start().unwrap();
+    let database = server.database().unwrap();
+    let options = Options {
+        give_up: Duration::ZERO,
+        ..of_node("a")
+    };
+    let store = Store::connect(database.url(), options).unwrap();
+    add_domain(&store);
     psql(
         &database,
-        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \
-         'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END'; \
-         CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED \
-         FOR EACH ROW EXECUTE FUNCTION wait()",
+        "CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS \
+         $$BEGIN RAISE disk_full; END$$; \
+         CREATE TRIGGER is_full BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION is_full()",
     );
-    let mut holder = Command::new("psql")
-        .args(["-qX", "-c", "SELECT pg_advisory_lock(42), pg_sleep(600)"])
-        .arg(database.url())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while psql(&database, "SELECT count(*) FROM pg_locks WHERE objid = 42").trim() == "0" {
-        thread::yield_now();
-    }
-    let outcome = submit(&store, batch(event(1, 1)));
-    wait_for_commit(&database, "advisory");
-    server.pause().unwrap();
-    holder.wait().unwrap();
-    server.resume().unwrap();
-    outcome
-        .recv_timeout(Duration::from_secs(20))
-        .unwrap()
-        .unwrap();
-    assert_eq!(psql(&database, "SELECT count(*) FROM events").trim(), "1");
+    let doomed = Doomed::commits(server, &database, "settings");
+    let _waits = submit(&store, batch(event(1, 1)));
+    wait_until("the full disk", || {
+        store.writer().health().away_since.is_some()
+    });
+    let (told, outcome) = mpsc::channel();
+    let change = store.clone();
+    thread::spawn(move || told.send(change.write(|db| settings::put(db, "x", "1"))));
+    let _server = doomed.are_lost(&database);
+    let refused = outcome.recv_timeout(PATIENCE).unwrap().unwrap_err();
+    assert!(refused.is_transient(), "{refused}");
+    let found = psql(&database, "SELECT count(*) FROM settings WHERE name = 'x'");
+    assert_eq!(found.trim(), "0");
+}
+
+#[test]
+fn an_operators_command_whose_commit_was_lost_says_that_it_does_not_know() {
+    let server = Server::start().unwrap();
+    let database = server.database().unwrap();
+    let options = Options {
+        busy_timeout: Duration::from_millis(500),
+        give_up: Duration::ZERO,
+        ..of_node("")
+    };
+    let store = Store::connect(database.url(), options).unwrap();
+    let doomed = Doomed::commits(server, &database, "settings");
+    let (told, outcome) = mpsc::channel();
+    let command = store.clone();
+    thread::spawn(move || told.send(command.write(|db| settings::put(db, "x", "1"))));
+    let _server = doomed.are_lost(&database);
+    let unknown = outcome.recv_timeout(PATIENCE).unwrap().unwrap_err();
+    let says = "look whether it was done before you repeat it";
+    assert!(unknown.to_string().contains(says), "{unknown}");
 }
 
 #[test]
@@ -448,14 +526,24 @@ fn a_commit_that_was_done_though_its_answer_was_lost_is_not_made_again() {
         psql(&database, "SELECT pg_reload_conf()");
     };
     copies("nobody");
-    let outcome = submit(&store, batch(event(1, 1)));
-    wait_for_commit(&database, "SyncRep");
+    // The server may take a moment before it follows.
+    let mut calls = 0;
+    let outcome = loop {
+        calls += 1;
+        let outcome = submit(&store, batch(event(calls, 1)));
+        let told = RefCell::new(None);
+        wait_until("the commit", || {
+            *told.borrow_mut() = outcome.try_recv().ok();
+            told.borrow().is_some() || commit_waits_for(&database, "SyncRep")
+        });
+        if told.into_inner().is_none() {
+            break outcome;
+        }
+    };
     server.pause().unwrap();
     server.resume().unwrap();
     copies("");
-    outcome
-        .recv_timeout(Duration::from_secs(20))
-        .unwrap()
-        .unwrap();
-    assert_eq!(psql(&database, "SELECT count(*) FROM events").trim(), "1");
+    outcome.recv_timeout(PATIENCE).unwrap().unwrap();
+    let written = psql(&database, "SELECT count(*) FROM events");
+    assert_eq!(written.trim(), calls.to_string());
 }

@@ -163,7 +163,7 @@ fn surface_tests() -> Verdict {
 /// fails calls that it has no part in.
 fn in_memory(mut command: Command) -> Command {
     const FOLDER: &str = "/dev/shm";
-    const PLENTY: u64 = 1 << 30;
+    const PLENTY: u64 = 2 << 30;
     let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
     // The tests compile a library that is loaded from there.
     let may_run = mounts.lines().any(|mount| {

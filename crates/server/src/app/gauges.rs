@@ -268,7 +268,7 @@ impl Collector for Node {
         out.counter("store_failures", "Writes that failed", store.failures)?;
         out.counter(
             "store_slow",
-            "Groups of writes that somebody waited for longer than 0.5 s, though nothing failed",
+            "Groups of writes that somebody waited for 0.5 s or longer, though nothing failed",
             store.slow,
         )?;
         out.seconds(

@@ -36,14 +36,15 @@ const EVENTS_LOCK: i64 = 0x686f_6f6b_0001;
 /// Stands in a condition for the rows of this node; SQLite has no others.
 const OWN: &str = "/* own */";
 
-/// Writes the mark of a commit with what it commits: who finds it there knows that all is done. A transaction's own number
-/// does not tell: `pg_xact_status` takes one that a crash ended for one in progress until somebody draws the next number,
-/// and a crash may have it drawn again.
-const MARK: &str = "INSERT INTO settings (name, value) VALUES (current_setting('hookswitch.node') || '.commit', ?1) \
+/// Writes the mark of a commit with what it commits, if that is anything: who finds it there knows that all is done. A
+/// transaction's own number does not tell: `pg_xact_status` takes one that a crash ended for one in progress until
+/// somebody draws the next number, and a crash may have it drawn again.
+const MARK: &str = "INSERT INTO settings (name, value) \
+                    SELECT 'commit:' || current_setting('hookswitch.node'), ?1 \
+                    WHERE pg_current_xact_id_if_assigned() IS NOT NULL \
                     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-/// Reads it. To write the row as well is to wait for whoever still does.
-const MARKED: &str = "INSERT INTO settings (name, value) VALUES (current_setting('hookswitch.node') || '.commit', '') \
-                      ON CONFLICT (name) DO UPDATE SET value = settings.value RETURNING value";
+const MARKED: &str =
+    "SELECT value FROM settings WHERE name = 'commit:' || current_setting('hookswitch.node')";
 
 type Later = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + Send>>;
 
@@ -216,7 +217,8 @@ impl Session {
                 outcome = match answered {
                     Ok(Ok(_)) => Ok(()),
                     Ok(Err(error)) => Err(self.fails(&error)),
-                    Err(error) => Err(error),
+                    // The connection is given up, and with it what else was sent.
+                    Err(error) => return Err(error),
                 };
             }
         }
@@ -413,9 +415,15 @@ impl Session {
 
     /// Commits; with the error may come a [`Doubt`] whether it was done nevertheless.
     pub(super) fn commit(&self) -> Result<(), (Error, Option<Doubt>)> {
-        if let Transaction::Open { failed: true, .. } = self.transaction.get() {
-            let why = "a statement failed unnoticed".to_owned();
-            return Err((Error::Database(why), None));
+        let refused = match self.transaction.get() {
+            Transaction::Open { failed: false, .. } => None,
+            Transaction::Open { failed: true, .. } => {
+                Some(Error::Database("a statement failed unnoticed".to_owned()))
+            }
+            Transaction::None => Some(Error::Away("the transaction was lost".to_owned())),
+        };
+        if let Some(error) = refused {
+            return Err((error, None));
         }
         let mark = u64::from_ne_bytes(random_bytes());
         self.later(MARK, &[Value::Text(&mark.to_string())])
@@ -423,16 +431,26 @@ impl Session {
         let sent = self.control("COMMIT");
         let committed = sent.and_then(|()| self.settle());
         self.transaction.set(Transaction::None);
+        // A server that fails in the middle may have written it down before.
         committed.map_err(|error| {
-            let is_doubtful = matches!(error, Error::Away(_));
+            let is_doubtful = error.is_trouble();
             (error, is_doubtful.then_some(Doubt { mark }))
         })
     }
 
-    /// Whether the commit in doubt was done.
+    /// Whether the commit in doubt was done. The connection that was lost holds the lock on the node's name as long as its
+    /// transaction lives, so there is no asking too early; operators' commands have no name, and may not hear.
     pub(super) fn was_committed(&self, doubt: Doubt) -> Result<bool> {
         let newest: Option<String> = self.first(MARKED, &[], |row| row.get(0))?;
-        Ok(newest == Some(doubt.mark.to_string()))
+        if newest == Some(doubt.mark.to_string()) {
+            return Ok(true);
+        }
+        match self.cluster.is_nameless() {
+            true => Err(Error::Away(
+                "the connection was lost during the commit: look whether it was done before you repeat it".to_owned(),
+            )),
+            false => Ok(false),
+        }
     }
 
     /// From here to the end of the transaction nobody else draws a cursor, and at its end the other nodes hear of it.

@@ -215,12 +215,18 @@ impl Thread {
         let brings_events = batches.iter().any(|(batch, _)| !batch.events.is_empty());
         let (verdicts, made) = self.write(&batches, changes);
         let failed = self.counts.pulse.ends();
-        // What fails has its own line.
-        if let Some(oldest) = oldest.filter(|_| !failed) {
-            let commit =
-                Duration::from_micros(self.counts.last_commit_micros.load(Ordering::Relaxed));
-            self.slow
-                .written(&self.counts.slow, oldest, commit, Instant::now());
+        let now = Instant::now();
+        match (failed, oldest) {
+            (true, _) => self.slow.failed(now),
+            (false, Some(oldest)) => {
+                let micros = self.counts.last_commit_micros.load(Ordering::Relaxed);
+                let transaction = Duration::from_micros(micros);
+                let is_slow = self.slow.written(oldest, transaction, now);
+                self.counts
+                    .slow
+                    .fetch_add(u64::from(is_slow), Ordering::Relaxed);
+            }
+            (false, None) => {}
         }
         let rows: usize = batches.iter().map(|(batch, _)| batch.rows()).sum();
         self.counts.rows.fetch_add(rows as u64, Ordering::Relaxed);
@@ -273,9 +279,16 @@ impl Thread {
             self.take_waiting();
             left = unmade;
             left.append(&mut self.group.changes);
+            if self.group.batches.is_empty() {
+                self.group.oldest = None;
+            }
             if !left.is_empty() {
                 let outcome = self.attempt(&[], left);
-                self.tell(outcome.changes);
+                let made = match outcome.doubt {
+                    Some((doubt, verdicts)) => self.resolve(doubt, verdicts, outcome.changes).1,
+                    None => outcome.changes,
+                };
+                self.tell(made);
                 left = outcome.left;
             }
         }
@@ -308,6 +321,7 @@ impl Thread {
             }
             let stopping = self.counts.pulse.stopping_for();
             if stopping.is_some_and(|span| span >= self.give_up) {
+                let made = transaction::undone(made, &error);
                 return (Err(error), made);
             }
             thread::sleep(LONGEST_PAUSE);

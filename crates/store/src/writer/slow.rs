@@ -1,9 +1,8 @@
-//! Writes that took long though nothing failed: counted, and said in the log, at most once in a few seconds.
+//! Writes that took long though nothing failed: said in the log, at most once in a few seconds.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What somebody waits for longer than this is slow: a caller has begun to repeat its INVITE.
+/// What somebody waits for as long as this is slow: a caller begins to repeat its INVITE.
 const SLOW: Duration = Duration::from_millis(500);
 /// So long after a line there is no other one.
 const QUIET: Duration = Duration::from_secs(5);
@@ -11,34 +10,36 @@ const QUIET: Duration = Duration::from_secs(5);
 /// What was slow, for the log.
 #[derive(Debug, Default)]
 pub(super) struct Slow {
+    /// Until when nothing could be written, which has lines of its own.
+    failed_until: Option<Instant>,
     told: Option<Instant>,
     untold: u64,
 }
 
 impl Slow {
-    /// A group is written, the oldest job of which somebody waited for since `oldest`; `commit` is what the database
-    /// itself took of that.
-    pub(super) fn written(
-        &mut self,
-        count: &AtomicU64,
-        oldest: Instant,
-        commit: Duration,
-        now: Instant,
-    ) {
-        let waited = now.saturating_duration_since(oldest);
+    /// Something is written that had failed before; who waits behind it waited for that.
+    pub(super) const fn failed(&mut self, now: Instant) {
+        self.failed_until = Some(now);
+    }
+
+    /// A group is written, the first job of which somebody waits for since `oldest`; tells whether that was long.
+    /// `transaction` is how long it took when its turn had come.
+    pub(super) fn written(&mut self, oldest: Instant, transaction: Duration, now: Instant) -> bool {
+        let since = self.failed_until.map_or(oldest, |until| until.max(oldest));
+        let waited = now.saturating_duration_since(since);
         if waited < SLOW {
-            return;
+            return false;
         }
-        count.fetch_add(1, Ordering::Relaxed);
         if let Some(times) = self.due(now) {
             tracing::warn!(
                 waited_ms = waited.as_millis(),
-                commit_ms = commit.as_millis(),
+                transaction_ms = transaction.as_millis(),
                 times,
-                "the database is slow: calls waited for what was to be written; look at the disk and who else writes \
-                 to it"
+                "the database is slow: calls and requests waited for what was to be written; look at its disk, and at what \
+                 else was written then"
             );
         }
+        true
     }
 
     /// How many slow groups the line tells of that is due now.
@@ -60,15 +61,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_took_long_counts_and_a_slow_hour_has_a_line_every_few_seconds() {
-        let (mut slow, count, start) = (Slow::default(), AtomicU64::new(0), Instant::now());
+    fn what_took_half_a_second_is_slow_but_not_what_waited_for_a_database_that_was_away() {
+        let (mut slow, start) = (Slow::default(), Instant::now());
         let after = |millis| start + Duration::from_millis(millis);
-        slow.written(&count, start, Duration::ZERO, after(499));
-        assert_eq!(count.load(Ordering::Relaxed), 0);
-        slow.written(&count, start, Duration::ZERO, after(500));
-        assert_eq!(count.load(Ordering::Relaxed), 1);
-        assert_eq!(slow.due(after(5_499)), None);
-        assert_eq!(slow.due(after(5_500)), Some(2), "the one before, too");
-        assert_eq!(slow.due(after(5_501)), None);
+        assert!(!slow.written(start, Duration::ZERO, after(499)));
+        assert!(slow.written(start, Duration::ZERO, after(500)));
+        slow.failed(after(10_000));
+        assert!(!slow.written(start, Duration::ZERO, after(10_499)));
+        assert!(slow.written(start, Duration::ZERO, after(10_500)));
+        assert!(slow.written(after(20_000), Duration::ZERO, after(20_500)));
+    }
+
+    #[test]
+    fn a_slow_hour_has_a_line_every_few_seconds() {
+        let (mut slow, start) = (Slow::default(), Instant::now());
+        let after = |millis| start + Duration::from_millis(millis);
+        assert_eq!(slow.due(after(0)), Some(1));
+        assert_eq!(slow.due(after(4_999)), None);
+        assert_eq!(slow.due(after(5_000)), Some(2), "the one before, too");
+        assert_eq!(slow.due(after(5_001)), None);
     }
 }

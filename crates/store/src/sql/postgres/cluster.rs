@@ -99,6 +99,11 @@ impl Cluster {
         self.patience
     }
 
+    /// Whether operators' commands are what connects here, of which there may be several at once.
+    pub(super) const fn is_nameless(&self) -> bool {
+        self.node.is_empty()
+    }
+
     pub(super) fn runtime(&self) -> &Runtime {
         self.runtime
             .as_ref()
