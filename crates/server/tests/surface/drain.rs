@@ -1,5 +1,9 @@
 //! SIGTERM: new calls are refused, running ones are kept for a while, and the next start carries on with what is left.
 
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use hookswitch_rig::program::Running;
 use hookswitch_rig::server::Server;
 use hookswitch_rig::sipp::Transport;
 use serde_json::json;
@@ -45,6 +49,24 @@ fn an_idle_server_drains_at_once() {
     let mut server = Server::start(hookswitch(), &[]).unwrap();
     server.signal("TERM").unwrap();
     assert_eq!(server.wait().unwrap(), 0);
+}
+
+#[test]
+fn a_server_that_still_waits_for_its_database_can_be_stopped() {
+    let database = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("postgres://{}/x", database.local_addr().unwrap());
+    let mut command = Command::new(hookswitch());
+    command
+        .args(["serve", "--dev", "--http", "127.0.0.1:0"])
+        .args(["--sip", "udp:127.0.0.1:0", "--database", &url, "--data"])
+        .arg(folder.path())
+        .stdout(Stdio::piped());
+    let mut server = Running::start(&mut command).unwrap();
+    let asked = database.accept().unwrap();
+    server.signal("TERM").unwrap();
+    assert_eq!(server.wait().unwrap(), 0);
+    drop(asked);
 }
 
 #[test]
