@@ -253,9 +253,9 @@ impl Thread {
                 left: unmade,
                 doubt,
             } = self.attempt(batches, left);
-            let (written, made) = match doubt {
-                Some((doubt, verdicts)) => self.resolve(doubt, verdicts, made),
-                None => (written, made),
+            let (written, made) = match (written, doubt) {
+                (Err(cause), Some((doubt, verdicts))) => self.resolve(doubt, cause, verdicts, made),
+                (written, _) => (written, made),
             };
             let error = match written {
                 Ok(verdicts) => {
@@ -284,9 +284,11 @@ impl Thread {
             }
             if !left.is_empty() {
                 let outcome = self.attempt(&[], left);
-                let made = match outcome.doubt {
-                    Some((doubt, verdicts)) => self.resolve(doubt, verdicts, outcome.changes).1,
-                    None => outcome.changes,
+                let made = match (outcome.batches, outcome.doubt) {
+                    (Err(cause), Some((doubt, verdicts))) => {
+                        self.resolve(doubt, cause, verdicts, outcome.changes).1
+                    }
+                    _ => outcome.changes,
                 };
                 self.tell(made);
                 left = outcome.left;
@@ -294,11 +296,12 @@ impl Thread {
         }
     }
 
-    /// Waits until it is known whether a commit was done whose answer was lost; those whose changes were in it wait for
-    /// as long as a change may take.
+    /// Waits until it is known whether a commit was done whose answer was lost, by that cause; those whose changes were in
+    /// it wait for as long as a change may take.
     fn resolve(
         &mut self,
         doubt: Doubt,
+        cause: Error,
         verdicts: Vec<Result<()>>,
         mut made: Vec<Told>,
     ) -> (Result<Vec<Result<()>>>, Vec<Told>) {
@@ -307,9 +310,8 @@ impl Thread {
             let error = match self.connection.sql().was_committed(doubt) {
                 Ok(true) => return (Ok(verdicts), made),
                 Ok(false) => {
-                    let error = Error::Away("the connection was lost before the commit".to_owned());
-                    let made = transaction::undone(made, &error);
-                    return (Err(error), made);
+                    let made = transaction::undone(made, &cause);
+                    return (Err(cause), made);
                 }
                 Err(error) => error,
             };
