@@ -144,7 +144,11 @@ impl App {
         let failing = Arc::<Failing>::default();
 
         let count = shard_count(&config);
-        let handles: Vec<(ShardHandle, _)> = (0..count).map(|_| ShardHandle::new()).collect();
+        let handle_of = |_| match &tap {
+            None => ShardHandle::new(),
+            Some(_) => ShardHandle::watched(),
+        };
+        let handles: Vec<(ShardHandle, _)> = (0..count).map(handle_of).collect();
         let shards: Vec<ShardHandle> = handles.iter().map(|(handle, _)| handle.clone()).collect();
         let names: Arc<dyn Resolve> = Arc::new(SystemNames::from_system()?);
         let (results, told) = mpsc::channel(RESULTS);

@@ -70,10 +70,14 @@ pub async fn run(options: &DemoOptions) -> anyhow::Result<()> {
     let began = std::time::Instant::now();
     screen.title(&format!("1. The phone calls sip:{DEVICE}@{DOMAIN}; the application rings, answers, and the phone hangs up"));
     inbound(&rest, &mut phone, &mut heard, sip).await?;
-    sleep(Duration::from_millis(100)).await;
+    timeout(PATIENCE, screen.finishes(1))
+        .await
+        .context("the first call was not drawn to its end")?;
     screen.title("2. The application calls the phone, which rings and answers, and hangs up");
     outbound(&rest, &mut phone, &mut heard).await?;
-    sleep(Duration::from_millis(200)).await;
+    timeout(PATIENCE, screen.finishes(2))
+        .await
+        .context("the second call was not drawn to its end")?;
 
     let totals = screen.totals();
     let verified = application.verified();

@@ -21,6 +21,8 @@ const GATHER: Duration = Duration::from_millis(60);
 pub(super) struct Totals {
     pub(super) sip: usize,
     pub(super) rest: usize,
+    /// Calls drawn to their end.
+    pub(super) ended: usize,
 }
 
 /// The drawing.
@@ -98,6 +100,14 @@ impl Screen {
             .totals
     }
 
+    /// Returns when so many calls are drawn to their end.
+    pub(super) async fn finishes(&self, calls: usize) {
+        while self.totals().ended < calls {
+            tokio::time::sleep(GATHER).await;
+        }
+        tokio::time::sleep(2 * GATHER).await;
+    }
+
     fn draw(&self, line: &Line, phone: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let began = *state.began.get_or_insert(line.at);
@@ -112,6 +122,9 @@ impl Screen {
             }
             LineKind::Callback => ("\x1b[35m", true),
         };
+        if line.kind == LineKind::Callback && line.peer.ends_with("/callHungup") {
+            state.totals.ended += 1;
+        }
         debug_assert!(left || line.peer == phone, "the demo has one phone");
         // To the right: from the application to us, or from us to the phone.
         let rightward = line.received == left;

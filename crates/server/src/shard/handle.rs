@@ -110,8 +110,10 @@ impl Gauges {
 pub struct ShardHandle {
     inputs: mpsc::UnboundedSender<Input>,
     gauges: Arc<Mutex<Gauges>>,
-    /// Ladder lines of REST commands and callbacks until the shard next looks: none of them is worth waking it.
+    /// Ladder lines of REST commands and callbacks until the shard next looks: few of them are not worth waking it.
     lines: Arc<Mutex<Lines>>,
+    /// So many are.
+    many: usize,
 }
 
 /// Lines that wait, and how many there was no room for.
@@ -125,12 +127,22 @@ impl ShardHandle {
     /// A handle and the queue its shard reads. What goes in is bounded where it comes from: commands by the
     /// HTTP server, the rest by the calls there are.
     pub fn new() -> (Self, mpsc::UnboundedReceiver<Input>) {
+        Self::taking(MANY_LINES)
+    }
+
+    /// The same where somebody watches ladder lines as they happen.
+    pub fn watched() -> (Self, mpsc::UnboundedReceiver<Input>) {
+        Self::taking(1)
+    }
+
+    fn taking(many: usize) -> (Self, mpsc::UnboundedReceiver<Input>) {
         let (inputs, receiver) = mpsc::unbounded_channel();
         (
             Self {
                 inputs,
                 gauges: Arc::default(),
                 lines: Arc::default(),
+                many,
             },
             receiver,
         )
@@ -149,7 +161,7 @@ impl ShardHandle {
             return;
         }
         lines.waiting.push((call, line));
-        let are_many = lines.waiting.len() == MANY_LINES;
+        let are_many = lines.waiting.len() == self.many;
         drop(lines);
         if are_many {
             self.put(Input::TakeLines);

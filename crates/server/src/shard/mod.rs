@@ -163,9 +163,6 @@ impl Running {
             for arrival in arrivals.drain(..) {
                 self.handle_arrival(now, arrival);
             }
-            if self.shard.tap.is_some() {
-                self.take_lines();
-            }
             self.upkeep();
             self.drain();
             if is_busy {

@@ -28,6 +28,7 @@ mod clock;
 mod crash;
 mod curl;
 mod deliveries;
+mod demo;
 mod disk;
 mod drain;
 mod endpoints;
