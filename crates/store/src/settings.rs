@@ -1,4 +1,5 @@
-//! What the node remembers about itself: ports it took, keys it drew. Secrets are stored as sealed text.
+//! What the node remembers about itself: ports it took, keys it drew, the mark of its last commit (`sql/postgres.rs`).
+//! Secrets are stored as sealed text.
 
 use crate::sql::values;
 use crate::{Read, Result, Write};

@@ -38,7 +38,7 @@ const OWN: &str = "/* own */";
 
 /// Writes the mark of a commit with what it commits, if that is anything: who finds it there knows that all is done. A
 /// transaction's own number does not tell: `pg_xact_status` takes one that a crash ended for one in progress until
-/// somebody draws the next number, and a crash may have it drawn again.
+/// somebody draws the next number, and after a crash it may be drawn again.
 const MARK: &str = "INSERT INTO settings (name, value) \
                     SELECT 'commit:' || current_setting('hookswitch.node'), ?1 \
                     WHERE pg_current_xact_id_if_assigned() IS NOT NULL \

@@ -324,19 +324,25 @@ fn listeners_hear_of_new_events_and_can_read_them_then() {
 }
 
 #[test]
-fn listeners_hear_nothing_of_what_is_no_event() {
+fn listeners_of_a_node_alone_hear_of_each_event_once_and_of_nothing_else() {
     let (_dir, store) = fixture::file_store(Options::default());
     let (heard, hears) = mpsc::channel();
     store.on_commit(Box::new(move |newest| heard.send(newest).unwrap()));
-    let batch = batch_with(event(1, 1));
-    store
-        .writer()
-        .submit(batch, |outcome| outcome.unwrap())
-        .unwrap();
-    assert_eq!(hears.recv().unwrap(), 1);
+    for call in 1..=2 {
+        store
+            .writer()
+            .submit(batch_with(event(call, 1)), |outcome| outcome.unwrap())
+            .unwrap();
+    }
     store.write(|db| settings::put(db, "a", "1")).unwrap();
+    let mut newest = 0;
+    while newest < 2 {
+        let told = hears.recv().unwrap();
+        assert!(told > newest, "{newest} {told}");
+        newest = told;
+    }
     store.writer().flush().unwrap();
-    assert!(hears.try_recv().is_err());
+    assert!(hears.try_recv().is_err(), "no event, no call");
 }
 
 #[test]
