@@ -29,12 +29,16 @@ pub fn is_id(text: &str) -> bool {
     (1..=MAX_ID).contains(&text.len()) && text.bytes().all(in_id) && !matches!(text, "." | "..")
 }
 
+/// Why the text cannot be the id of a document, if it cannot.
+pub fn id_fault(text: &str) -> Option<String> {
+    (!is_id(text)).then(|| format!("must have 1 to {MAX_ID} letters, digits or - . _ ~ : +"))
+}
+
 impl Faults {
     /// An id the caller chose.
     pub(crate) fn id(&mut self, pointer: &str, id: Option<&str>) {
-        if id.is_some_and(|id| !is_id(id)) {
-            let detail = format!("must have 1 to {MAX_ID} letters, digits or - . _ ~ : +");
-            self.add(pointer, detail);
+        if let Some(fault) = id.and_then(id_fault) {
+            self.add(pointer, fault);
         }
     }
 

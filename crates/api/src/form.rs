@@ -117,7 +117,8 @@ const FORMS: [Form; 25] = [
         )
     },
     Form {
-        format: Some("regex"),
+        // `regex` would promise ECMA 262, which is another language.
+        format: Some("linear-regex"),
         least: Some(1),
         most: Some(1_024),
         ..form("regex", LINE)

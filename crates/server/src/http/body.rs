@@ -38,7 +38,10 @@ pub(super) fn tolerate(unknown: &[FieldError], strict: bool) -> Result<(), ApiEr
     if !strict || unknown.is_empty() {
         return Ok(());
     }
-    let refuse = |error: &FieldError| FieldError::new(error.pointer.as_str(), "is not known");
+    let refuse = |error: &FieldError| {
+        let why = error.detail.trim_end_matches(" and was ignored");
+        FieldError::new(error.pointer.as_str(), why.trim_end_matches(','))
+    };
     Err(ApiError::fields(unknown.iter().map(refuse).collect()))
 }
 
@@ -60,7 +63,8 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let headers = request.headers().clone();
         let bytes = read(request.into_body()).await?;
-        if matches!(bytes.trim_ascii(), b"" | b"null") {
+        let is_null = || serde_json::from_slice::<()>(&bytes).is_ok();
+        if bytes.is_empty() || is_null() {
             return Ok(Self(Json {
                 value: T::default(),
                 unknown: Vec::new(),

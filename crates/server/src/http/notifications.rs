@@ -45,6 +45,9 @@ impl<const OF_RECORDING: bool> Provisioned for Settings<OF_RECORDING> {
         &NOTIFICATION_SETTINGS
     };
 
+    /// There is but one, which nobody names.
+    const OWN: &'static [&'static str] = &["id"];
+
     fn check(&self, rest: &Rest) -> Vec<FieldError> {
         let settings = &self.0;
         let mut faults = settings.validate(rest.plain_http());

@@ -46,7 +46,7 @@ pub(in super::super) async fn patch<K: Provisioned>(
                 let detail = format!("names the {} and cannot change", K::KIND.noun);
                 return Err(ApiError::field(format!("/{}", K::KIND.id), detail));
             }
-            let coming = Coming::read(document, strict, Form::Patched, kept)?;
+            let coming = Coming::read(document, Vec::new(), strict, Form::Patched, kept)?;
             coming.finish(&work, &target, Some(previous))
         })
     })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use hookswitch_api::destination::id_fault;
 use hookswitch_api::error::FieldError;
 use hookswitch_api::lenient;
 use hookswitch_store::Error;
@@ -10,6 +11,7 @@ use hookswitch_store::documents::{self, Expected, Key};
 use serde_json::Value;
 
 use super::super::body::{Json, tolerate};
+use super::super::destinations::id_of;
 use super::super::error::{ApiError, refuse_faults};
 use super::super::precondition::stale;
 use super::super::{Rest, work_off_the_loop};
@@ -81,11 +83,31 @@ pub(in super::super) async fn put_whole<K: Provisioned>(
                 let keeping = K::KIND.keep(given, stored.as_ref(), Absent::Kept);
                 kept = keeping.map_err(ApiError::fields)?;
             }
-            let coming = Coming::read(body, strict, Form::Whole, kept)?;
+            let foreign = named_otherwise::<K>(&body, &target)?;
+            let coming = Coming::read(body, foreign, strict, Form::Whole, kept)?;
             coming.finish(&work, &target, previous)
         })
     })
     .await
+}
+
+/// What is to be said of an id in the body, where it is not the one that the request names.
+fn named_otherwise<K: Provisioned>(
+    body: &Value,
+    target: &Target,
+) -> Result<Vec<FieldError>, ApiError> {
+    let own =
+        id_of(body, K::KIND.id).filter(|own| *own != target.id && !K::OWN.contains(&K::KIND.id));
+    let Some(own) = own else {
+        return Ok(Vec::new());
+    };
+    let pointer = format!("/{}", K::KIND.id);
+    if let Some(fault) = id_fault(&own) {
+        return Err(ApiError::field(pointer, fault));
+    }
+    let id = &target.id;
+    let detail = format!("is not {id}, which the request is for, and was ignored");
+    Ok(vec![FieldError::new(pointer, detail)])
 }
 
 /// Deletes a document.
@@ -142,13 +164,15 @@ pub(super) struct Coming<K> {
 
 impl<K: Provisioned> Coming<K> {
     /// From JSON.
+    ///
+    /// `foreign`: members that are known to mean nothing.
     pub(super) fn read(
         mut body: Value,
+        mut foreign: Vec<FieldError>,
         strict: bool,
         form: Form,
         kept: Vec<Kept>,
     ) -> Result<Self, ApiError> {
-        let mut foreign = Vec::new();
         for name in K::OWN {
             let pointer = format!("/{name}");
             let is_kept = kept.iter().any(|kept| kept.pointer() == pointer);

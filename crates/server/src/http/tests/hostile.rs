@@ -213,3 +213,18 @@ async fn patches_that_mean_harm_change_nothing() {
         assert_eq!(world.get(&path).await.ok(), before, "{patch}");
     }
 }
+
+#[tokio::test]
+async fn a_body_that_may_be_missing_is_none_or_json() {
+    let world = World::new();
+    let send = |body: &'static str| {
+        let request = world.request(Method::POST, "/v1/acme.example.com/provisory/diff");
+        world.send(request.body(Body::from(body)).unwrap())
+    };
+    for body in ["", "null", " null\n", "{}"] {
+        send(body).await.ok();
+    }
+    for body in [" ", "\n", "\u{c}", "\u{c}null", "nul"] {
+        assert_eq!(send(body).await.refusal().0, 400, "{body:?}");
+    }
+}

@@ -78,7 +78,6 @@ async fn overwriting_keeps_the_callback_id_and_takes_effect_at_once() {
     let before = world.get(&path).await.ok();
     let mut changed = service();
     changed["destinationMatch"] = "^47".into();
-    changed["id"] = "another".into();
     let reply = world.put(&path, changed).await.ok();
     assert_eq!(reply, json!({"success": true, "id": id}));
     let after = world.get(&path).await.ok();
@@ -394,6 +393,50 @@ async fn unknown_members_are_told_and_refused_only_when_strict() {
     assert_eq!(reply["warnings"].as_array().unwrap().len(), 1);
     let strict = world.post(&format!("{LIST}?strict=true"), body).await;
     assert_eq!(strict.pointers(), ["/colour"]);
+}
+
+#[tokio::test]
+async fn an_id_in_the_body_of_a_put_gives_way_to_the_one_in_the_path() {
+    let world = World::new();
+    let id = create(&world, service()).await;
+    let path = format!("{LIST}/{id}");
+    let mut body = service();
+    body["id"] = id.clone().into();
+    let reply = world.put(&path, body.clone()).await.ok();
+    assert_eq!(reply.get("warnings"), None);
+
+    body["id"] = "another".into();
+    let reply = world.put(&path, body.clone()).await.ok();
+    assert_eq!(reply["id"], *id);
+    assert_eq!(reply["warnings"][0]["pointer"], "/id");
+    let why = format!("is not {id}, which the request is for");
+    assert_eq!(
+        reply["warnings"][0]["detail"],
+        format!("{why}, and was ignored")
+    );
+    assert_eq!(world.get(&format!("{LIST}/another")).await.status, 404);
+
+    let strict = world
+        .put(&format!("{path}?strict=true"), body.clone())
+        .await;
+    assert_eq!(strict.pointers(), ["/id"]);
+    assert!(
+        strict.text.contains(&format!("\"{why}\"")),
+        "{}",
+        strict.text
+    );
+}
+
+#[tokio::test]
+async fn an_id_in_the_body_of_a_put_that_can_be_none_is_refused() {
+    let world = World::new();
+    let id = create(&world, service()).await;
+    for wrong in ["../etc", "åäö", &"x".repeat(129)] {
+        let mut body = service();
+        body["id"] = wrong.into();
+        let refused = world.put(&format!("{LIST}/{id}"), body).await;
+        assert_eq!(refused.pointers(), ["/id"]);
+    }
 }
 
 #[tokio::test]
