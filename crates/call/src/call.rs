@@ -49,6 +49,8 @@ pub(crate) struct Call {
     pub(crate) carried: Duration,
     /// That write was never made, so nobody was told of the call.
     pub(crate) unheard: bool,
+    /// What the command that placed it came under, until a write says so.
+    pub(crate) idempotency_key: Option<Arc<str>>,
     /// The write that made the call known to the application.
     pub(crate) opened: Commit,
     /// The last write that concerns the call.
@@ -88,6 +90,7 @@ impl Call {
             lost: Vec::new(),
             moved_by: None,
             carried: Duration::ZERO,
+            idempotency_key: None,
             unheard: false,
             opened: Commit(0),
             committed: Commit(0),
@@ -121,6 +124,7 @@ impl Call {
             lost: Vec::new(),
             moved_by: None,
             carried: Duration::from_micros(carried),
+            idempotency_key: None,
             unheard: false,
             opened: Commit(0),
             committed: Commit(0),

@@ -73,6 +73,8 @@ pub struct Place {
     pub callback_base_url: Option<Arc<str>>,
     /// The longest the call may ring.
     pub ring_timeout: Option<Duration>,
+    /// What the shell keeps the reply under: noted with the call's first write.
+    pub idempotency_key: Option<Arc<str>>,
 }
 
 /// The facts of `answerremotecall`.

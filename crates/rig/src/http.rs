@@ -48,6 +48,8 @@ pub struct Reply {
 pub struct Connection {
     address: SocketAddr,
     stream: BufReader<TcpStream>,
+    /// Further header lines of every request.
+    headers: String,
 }
 
 impl Connection {
@@ -60,7 +62,19 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let stream = BufReader::new(stream);
-        Ok(Self { address, stream })
+        let headers = String::new();
+        Ok(Self {
+            address,
+            stream,
+            headers,
+        })
+    }
+
+    /// The same, with this header in every request.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push_str(&format!("{name}: {value}\r\n"));
+        self
     }
 
     /// Sends one request and waits for its answer.
@@ -78,6 +92,7 @@ impl Connection {
         if let Some(token) = token {
             text.push_str(&format!("Authorization: Bearer {token}\r\n"));
         }
+        text.push_str(&self.headers);
         let body = body.map(Value::to_string).unwrap_or_default();
         if !body.is_empty() {
             text.push_str("Content-Type: application/json\r\n");

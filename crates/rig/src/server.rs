@@ -333,6 +333,16 @@ impl Tenant {
         self.request("POST", &path, Some(body))
     }
 
+    /// The same under an Idempotency-Key.
+    ///
+    /// # Errors
+    /// When the connection breaks; an error status is a reply.
+    pub fn command_once(&self, key: &str, name: &str, body: &Value) -> Result<Reply> {
+        let path = format!("/mediaservice/{}/{name}", self.domain);
+        let connection = Connection::open(self.http)?.with_header("Idempotency-Key", key);
+        { connection }.request("POST", &path, Some(&self.token), Some(body))
+    }
+
     /// Provisions a cloudsipua service for every destination, called back at `base_url`.
     ///
     /// # Errors

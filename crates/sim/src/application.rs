@@ -40,6 +40,8 @@ pub struct Application {
     faults: u64,
     /// Every call it heard of.
     pub calls: Vec<CallId>,
+    /// How many calls it wanted placed.
+    placed: u64,
 }
 
 fn domain() -> Arc<str> {
@@ -64,6 +66,7 @@ impl Application {
             random,
             faults,
             calls: Vec::new(),
+            placed: 0,
         }
     }
 
@@ -231,6 +234,7 @@ impl Application {
     /// The command that calls `destination`.
     pub fn place(&mut self, destination: String) -> Command {
         let media = self.media();
+        self.placed += 1;
         Command::Place(Box::new(Place {
             domain: domain(),
             service: Some("alarms".into()),
@@ -240,6 +244,7 @@ impl Application {
             session_reference_id: None,
             callback_base_url: None,
             ring_timeout: self.random.percent(50).then(|| Duration::from_secs(30)),
+            idempotency_key: Some(self.placed.to_string().into()),
         }))
     }
 

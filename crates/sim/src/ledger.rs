@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hookswitch_call::engine::Change;
 use hookswitch_call::event::Event;
 use hookswitch_call::id::CallId;
-use hookswitch_call::record::{CallRecord, CallState, Snapshot};
+use hookswitch_call::record::{CallRecord, CallState, Direction, Snapshot};
 use hookswitch_sip::event::Commit;
 
 /// Everything written for good.
@@ -18,8 +18,12 @@ pub struct Ledger {
     records: BTreeMap<CallId, CallRecord>,
     /// As octets, for that is all a new program gets.
     snapshots: BTreeMap<CallId, Vec<u8>>,
+    /// The calls that commands placed, by their keys.
+    placed: BTreeMap<Arc<str>, CallId>,
     /// The clock was set, so times in records may run backwards.
     pub clock_was_set: bool,
+    /// Writes were refused: the first of a placed call may be among them, whose command then was told so.
+    pub has_refused: bool,
 }
 
 impl Ledger {
@@ -33,9 +37,17 @@ impl Ledger {
         assert!(commit > self.last, "commit numbers only grow");
         self.last = commit;
         let mut events = Vec::new();
+        let mut placed = None;
+        let mut begun = None;
         for change in changes {
             match change {
-                Change::Call(record) => self.write_record(*record),
+                Change::Call(record) => {
+                    let is_new = !self.records.contains_key(&record.identity.call);
+                    if is_new && record.identity.direction == Direction::Outbound {
+                        begun = Some(record.identity.call);
+                    }
+                    self.write_record(*record);
+                }
                 Change::Snapshot {
                     call,
                     snapshot: Some(snapshot),
@@ -50,12 +62,21 @@ impl Ledger {
                 }
                 // Worlds have no record that only the program's start ends.
                 Change::Unkept(_) => {}
+                Change::Placed { key, call, .. } => {
+                    let before = self.placed.insert(key, call);
+                    assert_eq!(before, None, "{call}: its command had placed another");
+                    placed = Some(call);
+                }
                 Change::Event(event) => {
                     self.write_event(&event);
                     events.push(event);
                 }
             }
         }
+        assert!(
+            placed == begun || (placed.is_none() && self.has_refused),
+            "a call and the key of its command are written at once: {begun:?} {placed:?}"
+        );
         events
     }
 
@@ -99,6 +120,11 @@ impl Ledger {
     /// The record of a call.
     pub fn record(&self, call: CallId) -> Option<&CallRecord> {
         self.records.get(&call)
+    }
+
+    /// The call that the command with this key placed.
+    pub fn placed(&self, key: &str) -> Option<CallId> {
+        self.placed.get(key).copied()
     }
 
     /// What a restart takes up: every snapshot with the record of its call.

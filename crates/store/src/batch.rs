@@ -1,5 +1,6 @@
 //! What one step of the call path writes, as data.
 
+use crate::idempotency::{self, Placed};
 use crate::statistics::{self, Tally};
 use crate::{
     CallKey, CallRow, DeliveryUpdate, EventRow, LadderRow, Result, Write, calls, events, ladder,
@@ -15,6 +16,8 @@ pub struct Batch {
     pub snapshots: Vec<(CallKey, Option<Vec<u8>>)>,
     /// New events, in the order of their cursors.
     pub events: Vec<EventRow>,
+    /// Calls that commands with an idempotency key placed.
+    pub placed: Vec<Placed>,
     /// SIP log rows.
     pub ladder: Vec<LadderRow>,
     /// What became of events on their way to the customer.
@@ -29,6 +32,7 @@ impl Batch {
         self.calls.len()
             + self.snapshots.len()
             + self.events.len()
+            + self.placed.len()
             + self.ladder.len()
             + self.deliveries.len()
             + self.tallies.len()
@@ -58,6 +62,9 @@ impl Batch {
         }
         for row in &self.events {
             events::insert(db, row)?;
+        }
+        for placed in &self.placed {
+            idempotency::note(db, placed)?;
         }
         for row in &self.ladder {
             ladder::insert(db, row)?;

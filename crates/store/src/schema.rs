@@ -34,6 +34,10 @@ const STEPS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0006_calls_by.sql"),
         include_str!("migrations/postgres/0006_calls_by.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0007_replies_call.sql"),
+        include_str!("migrations/postgres/0007_replies_call.sql"),
+    ),
 ];
 
 /// How long a node waits for another one that is at it.

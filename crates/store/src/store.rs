@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::presence::Way;
 use crate::sql::postgres::{Cluster, News, Role, Session};
-use crate::sql::{self, Sql};
+use crate::sql::{self, Sql, values};
 use crate::writer::Writer;
 use crate::{Error, Result, checkpoint, events, schema};
 
@@ -244,6 +244,22 @@ impl Store {
                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
                     &[],
                 )
+            }),
+        }
+    }
+
+    /// Whether that other node uses the database at present.
+    pub fn is_up(&self, node: &str) -> Result<bool> {
+        match self.inner.database {
+            Database::Sqlite { .. } => Ok(false),
+            Database::Postgres { .. } => self.read(|db| {
+                let locks: u64 = db.only(
+                    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted \
+                     AND classid = CAST(hashtext('hookswitch') AS OID) AND objid = CAST(hashtext(?1) AS OID) \
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                    values![node],
+                )?;
+                Ok(locks > 0)
             }),
         }
     }

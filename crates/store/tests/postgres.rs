@@ -145,6 +145,17 @@ fn two_nodes_of_one_name_do_not_share_a_database() {
 }
 
 #[test]
+fn a_node_knows_which_others_are_up() {
+    let database = database();
+    let (one, two) = (node(&database, "a"), node(&database, "b"));
+    assert!(one.is_up("b").unwrap());
+    assert!(two.is_up("a").unwrap());
+    assert!(!one.is_up("c").unwrap());
+    drop(two);
+    wait_until("b is gone", || !one.is_up("b").unwrap());
+}
+
+#[test]
 fn a_database_of_a_newer_release_is_left_alone() {
     let database = database();
     drop(node(&database, "a"));
@@ -161,7 +172,7 @@ fn both_databases_have_the_same_tables_and_columns() {
     let database = database();
     drop(node(&database, "a"));
     let columns = "SELECT table_name || '.' || column_name FROM information_schema.columns \
-                   WHERE table_schema = 'public' AND (column_name <> 'node' OR table_name = 'bulk_jobs') \
+                   WHERE table_schema = 'public' AND (column_name <> 'node' OR table_name IN ('bulk_jobs', 'replies')) \
                    ORDER BY 1";
     let mut found: Vec<String> = psql(&database, columns)
         .lines()

@@ -81,6 +81,15 @@ pub enum Change {
     /// Note that this call is under way and that a restart keeps nothing of it but ends its record; deleted as a
     /// snapshot is.
     Unkept(CallId),
+    /// Note that the command with this idempotency key placed the call.
+    Placed {
+        /// The domain of the command's key.
+        domain: Arc<str>,
+        /// [`Place::idempotency_key`](crate::command::Place::idempotency_key).
+        key: Arc<str>,
+        /// The call.
+        call: CallId,
+    },
     /// Append an event. `NewRemoteCall` is delivered by the ask, all others by the outbox.
     Event(Arc<Event>),
 }

@@ -183,6 +183,7 @@ impl Engine {
         call.local = Some(Arc::new(place.media.clone()));
         call.session_reference_id
             .clone_from(&place.session_reference_id);
+        call.idempotency_key.clone_from(&place.idempotency_key);
         self.counters.placed += 1;
         let placed = Placed {
             id: call.identity.call,

@@ -97,7 +97,7 @@ impl Engine {
     /// Hands out a write that concerns `call`.
     pub(super) fn commit(&mut self, call: &mut Call, commit: Commit, changes: Vec<Change>) {
         call.committed = commit;
-        let mut all = Vec::with_capacity(changes.len() + call.lost.len());
+        let mut all = Vec::with_capacity(changes.len() + call.lost.len() + 1);
         all.extend(
             std::mem::take(&mut call.lost)
                 .into_iter()
@@ -105,6 +105,11 @@ impl Engine {
         );
         all.extend(changes);
         let id = call.identity.call;
+        all.extend(call.idempotency_key.take().map(|key| Change::Placed {
+            domain: call.identity.domain.clone(),
+            key,
+            call: id,
+        }));
         if all.iter().any(|change| matches!(change, Change::Call(_))) {
             self.leisurely.stale.remove(&id);
         }
@@ -145,7 +150,10 @@ impl Engine {
                     call,
                     snapshot: None,
                 } => deletes.push(*call),
-                Change::Call(_) | Change::Snapshot { .. } | Change::Unkept(_) => {}
+                Change::Call(_)
+                | Change::Snapshot { .. }
+                | Change::Unkept(_)
+                | Change::Placed { .. } => {}
             }
         }
         self.outstanding.push_back(Outstanding {

@@ -31,7 +31,7 @@ impl Ledger {
                 Change::Snapshot { call, snapshot } => {
                     self.rows(*call).snapshot = snapshot.as_deref().cloned();
                 }
-                Change::Unkept(_) => {}
+                Change::Unkept(_) | Change::Placed { .. } => {}
                 Change::Event(event) => self.rows(event.identity.call).append(event),
             }
         }

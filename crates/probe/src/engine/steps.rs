@@ -142,6 +142,7 @@ impl World {
             session_reference_id: None,
             callback_base_url: None,
             ring_timeout: choices.pick(&[None, Some(Duration::from_secs(5))]),
+            idempotency_key: None,
         }));
         self.command(command);
     }

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
+use axum::{Extension, Router};
 use hookswitch_api::command::{
     self, AnswerRemoteCall, HangupCall, PlaceRemoteCall, PlaceRemoteCallReply, Receive,
     SendRemoteCallRingback,
@@ -26,6 +26,7 @@ use hookswitch_store::UnixMicros;
 use super::allowed::{Allowed, Steer, unix_seconds};
 use super::body::Json;
 use super::error::{ApiError, refuse_faults};
+use super::idempotency::IdempotencyKey;
 use super::{Rest, reply};
 use crate::callback::BaseUrl;
 use crate::guard::Guard;
@@ -36,8 +37,18 @@ pub(super) const NAMES: [&str; 4] = [
     "answerremotecall",
     "sendremotecallringback",
     "hangupcall",
-    "placeremotecall",
+    PLACE,
 ];
+
+/// The one that has no call yet.
+pub(super) const PLACE: &str = "placeremotecall";
+
+/// The command of a path, if it is one's.
+pub(super) fn of_route(route: &str) -> Option<&'static str> {
+    let name = route.strip_prefix("/mediaservice/{domain}/")?;
+    let name = name.strip_suffix("jwt").unwrap_or(name);
+    NAMES.into_iter().find(|known| *known == name)
+}
 
 /// Answers an inbound call
 ///
@@ -140,6 +151,7 @@ pub(super) async fn hangup(
 pub(super) async fn place(
     State(rest): State<Arc<Rest>>,
     caller: Allowed<Steer>,
+    key: Option<Extension<IdempotencyKey>>,
     Json { value: body, .. }: Json<PlaceRemoteCall>,
 ) -> Result<Response, ApiError> {
     let since = Instant::now();
@@ -165,17 +177,13 @@ pub(super) async fn place(
         ring_timeout: body
             .ring_timeout
             .map(|seconds| Duration::from_secs(u64::from(seconds))),
+        idempotency_key: key.map(|Extension(IdempotencyKey(key))| key),
     };
     match rest.calls.command(Command::Place(Box::new(place))).await {
         Ok(CommandReply::Placed { call, sip_call_id }) => {
-            log(&rest, "placeremotecall", call, since, StatusCode::OK, None);
-            reply(&PlaceRemoteCallReply {
-                success: true,
-                reply_id: rest.reply_ids.mint(&caller.domain, call, 0, unix_seconds()),
-                session_id: call.session().to_string(),
-                call_id: sip_call_id.to_string(),
-                trace_id: call.trace().to_string(),
-            })
+            log(&rest, PLACE, call, since, StatusCode::OK, None);
+            let node = rest.reply_ids.node();
+            reply(&placed(&rest, node, &caller.domain, call, &sip_call_id))
         }
         Ok(_) => Err(ApiError::internal(
             &"a call was placed, and something else was the answer",
@@ -184,6 +192,24 @@ pub(super) async fn place(
             complain(&rest, &caller.domain, &destination, &error);
             Err(ApiError::from(&error))
         }
+    }
+}
+
+/// What the application is told of a call that it placed.
+pub(super) fn placed(
+    rest: &Rest,
+    node: &str,
+    domain: &str,
+    call: CallId,
+    sip_call_id: &str,
+) -> PlaceRemoteCallReply {
+    let reply_ids = &rest.reply_ids;
+    PlaceRemoteCallReply {
+        success: true,
+        reply_id: reply_ids.mint_of(node, domain, call, 0, unix_seconds()),
+        session_id: call.session().to_string(),
+        call_id: sip_call_id.to_owned(),
+        trace_id: call.trace().to_string(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! `Idempotency-Key`: a POST that is sent again under the same key is answered again and not done again,
 //! for 24 hours and across restarts. Refusals are not kept, since nothing was done; replies that carry
-//! a secret are not kept either. Of a request that was at work when a program ended, nobody knows what it did:
-//! its key says so.
+//! a secret are not kept either. What becomes of a request that was at work when a program ended: [`left`].
+
+mod left;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use hookswitch_store::idempotency::{self, Claim, Reply};
+use hookswitch_store::idempotency::{self, Claim, Reply, Unanswered};
 use hookswitch_store::{Error, UnixMicros};
 use http_body_util::BodyExt as _;
 
@@ -43,6 +44,10 @@ impl AtWork {
         left
     }
 }
+
+/// The key of a request, as the store has it.
+#[derive(Clone, Debug)]
+pub(super) struct IdempotencyKey(pub(super) Arc<str>);
 
 /// Marks a response that must not be kept.
 #[derive(Clone, Copy)]
@@ -99,7 +104,14 @@ async fn repeat_known(
     digest.update(&[0]);
     digest.update(&content);
     match taken.found(digest.finish().as_ref().to_vec()).await? {
-        Found::Left(since) => return Err(outcome_unknown(&caller.domain, since)),
+        Found::Left(unanswered) => {
+            let route = parts.extensions.get::<MatchedPath>();
+            let route = route.map_or("", MatchedPath::as_str);
+            if let Some(reply) = left::resume(rest, &caller.domain, route, unanswered).await? {
+                taken.finish(reply.clone()).await?;
+                return Ok(again(reply));
+            }
+        }
         Found::Claim(Claim::First) => {}
         Found::Claim(Claim::Running(_)) => {
             return Err(ApiError::new(
@@ -118,6 +130,9 @@ async fn repeat_known(
         }
         Found::Claim(Claim::Answered(reply)) => return Ok(again(reply)),
     }
+    parts
+        .extensions
+        .insert(IdempotencyKey(Arc::from(taken.key.as_str())));
     let response = next
         .run(Request::from_parts(parts, Body::from(content)))
         .await;
@@ -150,23 +165,11 @@ fn again(reply: Reply) -> Response {
     response
 }
 
-fn outcome_unknown(domain: &str, since: UnixMicros) -> ApiError {
-    let from = since.0 / 1_000;
-    ApiError::new(
-        StatusCode::CONFLICT,
-        "idempotency_outcome_unknown",
-        format!(
-            "the node ended while the first request with this Idempotency-Key was at work, so what it did is not \
-             known: look at GET /v1/{domain}/calls?startedAfter={from}, then use a new key where it is to be done again"
-        ),
-    )
-}
-
 /// What a request finds under its key.
 enum Found {
     Claim(Claim),
-    /// A request of a former run took it then and was never answered.
-    Left(UnixMicros),
+    /// A program that ended took it and never answered.
+    Left(Unanswered),
 }
 
 /// A key that this request wants or has.
@@ -198,17 +201,32 @@ impl Taken {
         at_work.change(&self.domain, &self.key, |_| {}) == 1
     }
 
-    /// A key that was at work already while no other request here was, and still is, was left by a former run.
+    /// A key that was at work already while no other request here was, and still is, was left by a former run; or it
+    /// is at work on another node.
     async fn found(self: &Arc<Self>, fingerprint: Vec<u8>) -> Result<Found, ApiError> {
         let mut left = None;
         loop {
             let claim = self.claim(fingerprint.clone()).await?;
             match claim {
-                Claim::Running(since) if left == Some(since) => return Ok(Found::Left(since)),
-                Claim::Running(since) if self.is_alone() => left = Some(since),
+                Claim::Running(found) if left.as_ref() == Some(&found) => {
+                    return Ok(Found::Left(found));
+                }
+                Claim::Running(found) if self.is_alone() && !self.is_elsewhere(&found).await? => {
+                    left = Some(found);
+                }
                 claim => return Ok(Found::Claim(claim)),
             }
         }
+    }
+
+    /// Whether another node that runs may be at work on it.
+    async fn is_elsewhere(&self, found: &Unanswered) -> Result<bool, ApiError> {
+        let own = self.rest.reply_ids.node();
+        let Some(other) = found.node.clone().filter(|node| node != own) else {
+            return Ok(false);
+        };
+        let store = self.rest.store.clone();
+        blocking(move || store.is_up(&other)).await
     }
 
     async fn claim(self: &Arc<Self>, fingerprint: Vec<u8>) -> Result<Claim, ApiError> {
@@ -217,7 +235,13 @@ impl Taken {
         let mut claim = tokio::spawn(async move {
             let claim = taken.write(move |db, taken| {
                 let expired = now.before(LIFE);
-                idempotency::claim(db, &taken.domain, &taken.key, &fingerprint, now, expired)
+                let request = idempotency::Request {
+                    domain: &taken.domain,
+                    key: &taken.key,
+                    fingerprint: &fingerprint,
+                    node: taken.rest.reply_ids.node(),
+                };
+                idempotency::claim(db, &request, now, expired)
             });
             claim.await
         });

@@ -20,6 +20,7 @@ use hookswitch_call::engine::Change;
 use hookswitch_call::event::{Event, EventKind};
 use hookswitch_call::id::CallId;
 use hookswitch_sip::event::Commit;
+use hookswitch_store::idempotency::Placed;
 use hookswitch_store::statistics::Tally;
 use hookswitch_store::{Batch, Error as StoreError, LadderRow, MasterKey, Store};
 
@@ -128,6 +129,10 @@ impl Outlet {
                 }
                 Change::Unkept(call) => {
                     batch.snapshots.push(rows::unkept(&self.master_key, call));
+                }
+                Change::Placed { domain, key, call } => {
+                    let call = hookswitch_store::CallKey(call.as_u128());
+                    batch.placed.push(Placed { domain, key, call });
                 }
                 Change::Event(event) => {
                     let target = self.target(&event);

@@ -115,6 +115,11 @@ impl Model {
         self.orders.get(&request)?.call()
     }
 
+    /// What a command's reply is kept under.
+    pub fn idempotency_key_of(&self, request: RequestId) -> Option<&Arc<str>> {
+        self.orders.get(&request)?.idempotency_key()
+    }
+
     /// Whether a command came with the key of the domain.
     pub fn is_ours(&self, request: RequestId) -> bool {
         self.orders.get(&request).is_some_and(Order::is_ours)

@@ -10,6 +10,8 @@
 //! | `Hangup` | yes | a bad field, only where one is bad; 409 ended |
 //! | `Describe` | yes | 409 ended |
 
+use std::sync::Arc;
+
 use hookswitch_call::CallId;
 use hookswitch_call::command::{Command, CommandError, CommandErrorKind as Kind, CommandReply};
 use hookswitch_call::record::CallState;
@@ -72,6 +74,13 @@ impl Order {
 
     pub(super) const fn call(&self) -> Option<CallId> {
         call_of(&self.command)
+    }
+
+    pub(super) fn idempotency_key(&self) -> Option<&Arc<str>> {
+        match &self.command {
+            Command::Place(place) => place.idempotency_key.as_ref(),
+            _ => None,
+        }
     }
 
     pub(super) fn is_ours(&self) -> bool {

@@ -99,6 +99,12 @@ impl World {
             return;
         }
         let result = result.map_err(|error| self.looked_up(request, error));
+        if let (Some(key), Ok(CommandReply::Placed { call, .. })) =
+            (self.model.idempotency_key_of(request), &result)
+        {
+            let noted = self.node.disk.ledger.placed(key);
+            assert_eq!(noted, Some(*call), "it is found again by its key");
+        }
         self.model.handle_reply(request, &result);
         let Ok(CommandReply::Placed { call, .. }) = result else {
             return;

@@ -60,6 +60,7 @@ impl World {
     /// That write is never made.
     pub(super) fn refused(&mut self, commit: Commit) {
         self.figures.count("writes refused");
+        self.node.disk.ledger.has_refused = true;
         self.note(|| format!("the disk refuses {commit:?}"));
         let now = self.node.read(self.now);
         let Some(shell) = &mut self.node.shell else {

@@ -5,8 +5,25 @@ use crate::fixture::store;
 fn claimed(store: &Store, fingerprint: &'static [u8], now: u64) -> Claim {
     let (now, expired) = (UnixMicros(now), UnixMicros(now.saturating_sub(100)));
     store
-        .write(move |db| claim(db, "example.com", "key", fingerprint, now, expired))
+        .write(move |db| claim(db, &request("example.com", fingerprint), now, expired))
         .unwrap()
+}
+
+fn request<'a>(domain: &'a str, fingerprint: &'a [u8]) -> Request<'a> {
+    Request {
+        domain,
+        key: "key",
+        fingerprint,
+        node: "node-1",
+    }
+}
+
+fn running(since: u64) -> Claim {
+    Claim::Running(Unanswered {
+        since: UnixMicros(since),
+        node: Some("node-1".to_owned()),
+        call: None,
+    })
 }
 
 fn reply() -> Reply {
@@ -20,10 +37,7 @@ fn reply() -> Reply {
 fn a_repeated_request_gets_the_first_reply() {
     let (_dir, store) = store();
     assert_eq!(claimed(&store, b"a", 1_000), Claim::First);
-    assert_eq!(
-        claimed(&store, b"a", 1_001),
-        Claim::Running(UnixMicros(1_000))
-    );
+    assert_eq!(claimed(&store, b"a", 1_001), running(1_000));
     store
         .write(|db| finish(db, "example.com", "key", &reply()))
         .unwrap();
@@ -36,7 +50,7 @@ fn a_key_serves_one_request_of_one_domain() {
     assert_eq!(claimed(&store, b"a", 1_000), Claim::First);
     assert_eq!(claimed(&store, b"b", 1_001), Claim::OtherRequest);
     let (now, expired) = (UnixMicros(1_001), UnixMicros(901));
-    let other = store.write(move |db| claim(db, "example.org", "key", b"b", now, expired));
+    let other = store.write(move |db| claim(db, &request("example.org", b"b"), now, expired));
     assert_eq!(other.unwrap(), Claim::First);
 }
 
@@ -50,10 +64,32 @@ fn a_released_or_expired_key_is_free_again() {
         .write(|db| finish(db, "example.com", "key", &reply()))
         .unwrap();
     assert_eq!(claimed(&store, b"c", 1_102), Claim::First);
-    assert_eq!(
-        claimed(&store, b"c", 1_103),
-        Claim::Running(UnixMicros(1_102))
-    );
+    assert_eq!(claimed(&store, b"c", 1_103), running(1_102));
+}
+
+#[test]
+fn a_key_says_which_call_its_request_placed_until_it_is_answered() {
+    let (_dir, store) = store();
+    let placed = |call| Placed {
+        domain: "example.com".into(),
+        key: "key".into(),
+        call: CallKey(call),
+    };
+    claimed(&store, b"a", 1_000);
+    store.write(move |db| note(db, &placed(7))).unwrap();
+    let Claim::Running(found) = claimed(&store, b"a", 1_001) else {
+        panic!("nobody has answered it");
+    };
+    assert_eq!(found.call, Some(CallKey(7)));
+
+    store
+        .write(|db| finish(db, "example.com", "key", &reply()))
+        .unwrap();
+    store.write(move |db| note(db, &placed(8))).unwrap();
+    assert_eq!(claimed(&store, b"a", 1_002), Claim::Answered(reply()));
+    // Whoever takes the key anew finds no call of the request before.
+    assert_eq!(claimed(&store, b"b", 1_200), Claim::First);
+    assert_eq!(claimed(&store, b"b", 1_201), running(1_200));
 }
 
 #[test]

@@ -289,6 +289,31 @@ fn a_host_that_cannot_be_found_or_may_not_be_called_fails() {
 }
 
 #[test]
+fn the_key_of_a_command_is_written_with_the_call_it_placed() {
+    let mut world = World::new();
+    let place = |key: &str| Place {
+        idempotency_key: Some(key.into()),
+        ..world.place()
+    };
+    let (first, second) = (place("k1"), place("k2"));
+    let mut calls = Vec::new();
+    for place in [first, second] {
+        let placed = world.commands(Command::Place(Box::new(place))).unwrap();
+        let CommandReply::Placed { call, .. } = placed else {
+            panic!("{placed:?}");
+        };
+        calls.push(call);
+    }
+    assert_eq!(world.commits, 2, "one for each, with its key");
+    let noted: Vec<_> = world
+        .placed
+        .iter()
+        .map(|(key, call)| (&**key, *call))
+        .collect();
+    assert_eq!(noted, [("k1", calls[0]), ("k2", calls[1])]);
+}
+
+#[test]
 fn a_connection_that_breaks_fails_the_call() {
     let mut world = World::new();
     world.places();

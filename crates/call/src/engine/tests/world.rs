@@ -72,6 +72,7 @@ pub(super) struct World {
     pub(super) records: BTreeMap<CallId, CallRecord>,
     pub(super) snapshots: BTreeMap<CallId, Box<Snapshot>>,
     pub(super) unkept: BTreeSet<CallId>,
+    pub(super) placed: BTreeMap<Arc<str>, CallId>,
     pub(super) asks: Vec<(CallId, Arc<str>)>,
     pub(super) locates: Vec<Locate>,
     pub(super) log: Vec<LogEntry>,
@@ -166,6 +167,7 @@ impl World {
             records: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             unkept: BTreeSet::new(),
+            placed: BTreeMap::new(),
             asks: Vec::new(),
             locates: Vec::new(),
             log: Vec::new(),
@@ -264,6 +266,10 @@ impl World {
             Change::Unkept(call) => {
                 assert!(self.records[&call].outcome.is_none(), "it is under way");
                 self.unkept.insert(call);
+            }
+            Change::Placed { key, call, .. } => {
+                let known = self.placed.insert(key, call);
+                assert_eq!(known, None, "a command places one call");
             }
             Change::Event(event) => {
                 let earlier = self
@@ -422,6 +428,7 @@ impl World {
             session_reference_id: Some("ref-1".into()),
             callback_base_url: None,
             ring_timeout: None,
+            idempotency_key: None,
         }
     }
 

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use hookswitch_call::command::CommandErrorKind;
 use hookswitch_media::Codec;
+use hookswitch_store::{Batch, CallKey, CallRow, UnixMicros};
 use serde_json::json;
 
 use super::*;
@@ -338,8 +339,146 @@ async fn nobody_without_a_key_learns_what_was_answered_under_one() {
     assert_eq!(world.send(stranger).await.refusal().0, 401);
 }
 
+/// A placed call of a node that ended before it could say so: who had it at work, and how far it was.
+struct Left {
+    world: World,
+    first: Answer,
+}
+
+impl Left {
+    async fn new(node: &str, call: bool) -> Self {
+        let world = World::new();
+        let first = Self::places(&world).await;
+        assert_eq!(told(&world).len(), 1);
+        let call = call.then(|| format!("X'{:032x}'", CALL.as_u128()));
+        let call = call.unwrap_or_else(|| "NULL".to_owned());
+        world.folder.execute(&format!(
+            "UPDATE replies SET status = NULL, body = NULL, node = '{node}', call = {call}"
+        ));
+        Self { world, first }
+    }
+
+    async fn places(world: &World) -> Answer {
+        *world.calls.answer.lock().unwrap() = Some(Ok(CommandReply::Placed {
+            call: CALL,
+            sip_call_id: "abc@node".into(),
+        }));
+        let mut body = media();
+        body["destinationUri"] = "sip:+4689@carrier.example.com".into();
+        body["sourceUser"] = "1001".into();
+        let request = world
+            .request(Method::POST, &path("placeremotecalljwt"))
+            .header("idempotency-key", "k1")
+            .header("content-type", "application/json");
+        let request = request.body(Body::from(body.to_string())).unwrap();
+        world.send(request).await
+    }
+
+    /// The same request comes again: its answer, and how often the core was told.
+    async fn comes_again(&self) -> (Answer, usize) {
+        let answer = Self::places(&self.world).await;
+        (answer, told(&self.world).len())
+    }
+
+    /// The record of the call lies in the store.
+    async fn is_recorded(&self, ended_at: Option<UnixMicros>) {
+        let row = CallRow {
+            id: CallKey(CALL.as_u128()),
+            domain: ACME.into(),
+            direction: "outbound".into(),
+            source_user: "1001".to_owned(),
+            destination_user: "+4689".to_owned(),
+            sip_call_id: "abc@node".to_owned(),
+            started_at: UnixMicros(1),
+            state: "offered".into(),
+            session_reference_id: None,
+            answered_at: None,
+            ended_at,
+            class: None,
+            record: "{}".to_owned(),
+        };
+        let batch = Batch {
+            calls: vec![row],
+            ..Batch::default()
+        };
+        deliveries::store(&self.world, batch).await;
+    }
+}
+
+const NODE: &str = "node-1";
+
 #[tokio::test]
-async fn a_key_whose_request_a_former_run_left_unanswered_says_that_its_outcome_is_unknown() {
+async fn a_call_that_a_former_run_placed_is_found_by_its_key_and_not_placed_again() {
+    let left = Left::new(NODE, true).await;
+    left.is_recorded(None).await;
+    for _ in 0..2 {
+        let (answer, placed) = left.comes_again().await;
+        assert_eq!(answer.header("idempotency-replayed"), "true");
+        let (mut found, mut first) = (answer.ok(), left.first.json());
+        let named = |reply: &Value| {
+            let reply_ids = &left.world.rest.reply_ids;
+            let text = reply["replyId"].as_str().unwrap().to_owned();
+            let named = reply_ids.verify(&text, ACME).unwrap();
+            (named.call, named.node)
+        };
+        assert_eq!(named(&found), named(&first));
+        found["replyId"].take();
+        first["replyId"].take();
+        assert_eq!(found, first);
+        assert_eq!(placed, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_a_former_run_never_wrote_down_is_placed() {
+    let left = Left::new(NODE, false).await;
+    let (answer, placed) = left.comes_again().await;
+    assert_eq!(answer.json()["callId"], left.first.json()["callId"]);
+    assert!(!answer.headers.contains_key("idempotency-replayed"));
+    assert_eq!(placed, 1);
+    let (answer, placed) = left.comes_again().await;
+    assert_eq!(answer.header("idempotency-replayed"), "true");
+    assert_eq!(placed, 0);
+}
+
+#[tokio::test]
+async fn a_call_that_ended_before_anybody_was_told_of_it_is_placed() {
+    let left = Left::new(NODE, true).await;
+    left.is_recorded(Some(UnixMicros(2))).await;
+    let (answer, placed) = left.comes_again().await;
+    answer.ok();
+    assert_eq!(placed, 1);
+}
+
+#[tokio::test]
+async fn the_call_of_another_node_that_ended_is_found_and_no_other_is_placed() {
+    let left = Left::new("node-2", true).await;
+    left.is_recorded(None).await;
+    let (answer, placed) = left.comes_again().await;
+    let reply = answer.ok();
+    let reply_id = reply["replyId"].as_str().unwrap();
+    let named = left.world.rest.reply_ids.verify(reply_id, ACME).unwrap();
+    assert_eq!(named.node, "node-2", "commands go there");
+    assert_eq!(placed, 0);
+}
+
+#[tokio::test]
+async fn what_another_node_did_before_it_ended_is_not_known() {
+    let left = Left::new("node-2", false).await;
+    for _ in 0..2 {
+        let (answer, placed) = left.comes_again().await;
+        let unknown = (409, "idempotency_outcome_unknown".to_owned());
+        assert_eq!(answer.refusal(), unknown);
+        let reason = answer.json()["reason"].to_string();
+        assert!(reason.contains("node-2 ended"), "{reason}");
+        let place = "GET /v1/acme.example.com/calls?startedAfter=1";
+        assert!(reason.contains(place), "{reason}");
+        assert_eq!(placed, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_command_on_a_call_that_a_former_run_left_unanswered_is_carried_out() {
     let world = World::new();
     let body = json!({"replyId": reply_id(&world)}).to_string();
     let send = || {
@@ -352,15 +491,34 @@ async fn a_key_whose_request_a_former_run_left_unanswered_says_that_its_outcome_
     world
         .folder
         .execute("UPDATE replies SET status = NULL, body = NULL");
-    for _ in 0..2 {
-        let answer = send().await;
-        let unknown = (409, "idempotency_outcome_unknown".to_owned());
-        assert_eq!(answer.refusal(), unknown);
-        let reason = answer.json()["reason"].to_string();
-        assert!(
-            reason.contains("GET /v1/acme.example.com/calls?startedAfter=1"),
-            "{reason}"
-        );
-    }
-    assert_eq!(told(&world).len(), 1, "it is not done again");
+    send().await.ok();
+    assert_eq!(told(&world).len(), 2, "once in each run");
+    let again = send().await;
+    assert_eq!(again.header("idempotency-replayed"), "true");
+}
+
+#[tokio::test]
+async fn what_a_former_run_made_before_it_ended_is_not_known() {
+    let world = World::new();
+    let list = "/provisioning/cloudsipua/acme.example.com";
+    let body = json!({
+        "name": "alarms",
+        "destinationMatch": "^47",
+        "callbackBaseUrl": "https://app.example.com/hooks",
+    });
+    let body = body.to_string();
+    let send = || {
+        let request = world
+            .request(Method::POST, list)
+            .header("idempotency-key", "k1");
+        world.send(request.body(Body::from(body.clone())).unwrap())
+    };
+    send().await.ok();
+    world
+        .folder
+        .execute("UPDATE replies SET status = NULL, body = NULL");
+    let unknown = (409, "idempotency_outcome_unknown".to_owned());
+    assert_eq!(send().await.refusal(), unknown);
+    let all = world.get(list).await.ok();
+    assert_eq!(all["cloudsipuas"].as_array().unwrap().len(), 1);
 }
