@@ -92,7 +92,7 @@ pub struct Device {
         alias = "deviceid",
         deserialize_with = "lenient::required_text"
     )]
-    #[schema(required, pattern = "^[a-zA-Z0-9\\-\\._:~+]+$", max_length = 256)]
+    #[schema(required, format = "id", max_length = 256)]
     pub device_id: String,
     /// How it proves who it is; `disabled` for devices behind the Cloud SIP UA.
     pub auth_type: AuthType,
