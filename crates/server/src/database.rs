@@ -122,6 +122,15 @@ pub(crate) mod home {
             self.folder.path()
         }
 
+        /// Octets in a statement.
+        pub(crate) fn octets(&self, octets: &[u8]) -> String {
+            let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+            match self.database {
+                None => format!("X'{hex}'"),
+                Some(_) => format!("'\\x{hex}'"),
+            }
+        }
+
         /// Changes rows behind the store's back.
         pub(crate) fn execute(&self, statement: &str) {
             match &self.database {

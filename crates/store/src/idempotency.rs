@@ -118,6 +118,22 @@ pub(crate) fn note(db: &Write<'_>, placed: &Placed) -> Result<()> {
     Ok(())
 }
 
+/// Goes on where a request was left, for `node`; false when it is no longer as it was found.
+pub fn take_over(
+    db: &Write<'_>,
+    domain: &str,
+    key: &str,
+    left: &Unanswered,
+    node: &str,
+) -> Result<bool> {
+    let taken = db.execute(
+        "UPDATE replies SET node = ?3, call = NULL WHERE domain = ?1 AND key = ?2 AND status IS NULL \
+         AND created_at = ?4 AND node IS NOT DISTINCT FROM ?5 AND call IS NOT DISTINCT FROM ?6",
+        values![domain, key, node, left.since, left.node, left.call],
+    )?;
+    Ok(taken > 0)
+}
+
 /// Remembers the reply to the request that took the key.
 pub fn finish(db: &Write<'_>, domain: &str, key: &str, reply: &Reply) -> Result<()> {
     db.execute(

@@ -26,6 +26,8 @@ const LIFE: Duration = Duration::from_secs(24 * 3_600);
 const MAX_KEY: usize = 255;
 /// How long a caller waits for a database that does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a key waits between two tries to settle it.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How many requests of this program are at work under each key of a domain.
 #[derive(Debug, Default)]
@@ -107,20 +109,16 @@ async fn repeat_known(
         Found::Left(unanswered) => {
             let route = parts.extensions.get::<MatchedPath>();
             let route = route.map_or("", MatchedPath::as_str);
-            if let Some(reply) = left::resume(rest, &caller.domain, route, unanswered).await? {
-                taken.finish(reply.clone()).await?;
+            if let Some(reply) = left::resume(rest, &caller.domain, route, &unanswered).await? {
+                taken.finish(reply.clone()).await;
                 return Ok(again(reply));
+            }
+            if !taken.take_over(unanswered).await? {
+                return Err(in_progress("is at work again"));
             }
         }
         Found::Claim(Claim::First) => {}
-        Found::Claim(Claim::Running(_)) => {
-            return Err(ApiError::new(
-                StatusCode::CONFLICT,
-                "idempotency_in_progress",
-                "the first request with this Idempotency-Key is still at work",
-            )
-            .retry_after(1));
-        }
+        Found::Claim(Claim::Running(_)) => return Err(in_progress("is still at work")),
         Found::Claim(Claim::OtherRequest) => {
             return Err(ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -137,7 +135,7 @@ async fn repeat_known(
         .run(Request::from_parts(parts, Body::from(content)))
         .await;
     if !response.status().is_success() || response.extensions().get::<CarriesSecret>().is_some() {
-        taken.release().await?;
+        taken.release().await;
         return Ok(response);
     }
     let (parts, content) = response.into_parts();
@@ -152,7 +150,7 @@ async fn repeat_known(
             status: parts.status.as_u16(),
             body: text,
         })
-        .await?;
+        .await;
     Ok(Response::from_parts(parts, Body::from(content)))
 }
 
@@ -165,10 +163,15 @@ fn again(reply: Reply) -> Response {
     response
 }
 
+fn in_progress(how: &str) -> ApiError {
+    let why = format!("the first request with this Idempotency-Key {how}");
+    ApiError::new(StatusCode::CONFLICT, "idempotency_in_progress", why).retry_after(1)
+}
+
 /// What a request finds under its key.
 enum Found {
     Claim(Claim),
-    /// A program that ended took it and never answered.
+    /// A program that ended, or another node, took it and has not answered.
     Left(Unanswered),
 }
 
@@ -201,8 +204,7 @@ impl Taken {
         at_work.change(&self.domain, &self.key, |_| {}) == 1
     }
 
-    /// A key that was at work already while no other request here was, and still is, was left by a former run; or it
-    /// is at work on another node.
+    /// A key that was at work already while no other request here was, and still is, is not at work here.
     async fn found(self: &Arc<Self>, fingerprint: Vec<u8>) -> Result<Found, ApiError> {
         let mut left = None;
         loop {
@@ -211,22 +213,19 @@ impl Taken {
                 Claim::Running(found) if left.as_ref() == Some(&found) => {
                     return Ok(Found::Left(found));
                 }
-                Claim::Running(found) if self.is_alone() && !self.is_elsewhere(&found).await? => {
-                    left = Some(found);
-                }
+                Claim::Running(found) if self.is_alone() => left = Some(found),
                 claim => return Ok(Found::Claim(claim)),
             }
         }
     }
 
-    /// Whether another node that runs may be at work on it.
-    async fn is_elsewhere(&self, found: &Unanswered) -> Result<bool, ApiError> {
-        let own = self.rest.reply_ids.node();
-        let Some(other) = found.node.clone().filter(|node| node != own) else {
-            return Ok(false);
-        };
-        let store = self.rest.store.clone();
-        blocking(move || store.is_up(&other)).await
+    /// This request goes on where another was left, unless a third one does already.
+    async fn take_over(self: &Arc<Self>, left: Unanswered) -> Result<bool, ApiError> {
+        self.write(move |db, taken| {
+            let node = taken.rest.reply_ids.node();
+            idempotency::take_over(db, &taken.domain, &taken.key, &left, node)
+        })
+        .await
     }
 
     async fn claim(self: &Arc<Self>, fingerprint: Vec<u8>) -> Result<Claim, ApiError> {
@@ -252,35 +251,39 @@ impl Taken {
         let taken = Arc::clone(self);
         tokio::spawn(async move {
             if let Ok(Ok(Claim::First)) = claim.await {
-                let _ = taken.release().await;
+                taken.release().await;
             }
         });
         let why = "the database does not answer; nothing was done, so try again";
         Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "store_away", why).retry_after(1))
     }
 
-    async fn finish(self: &Arc<Self>, reply: Reply) -> Result<(), ApiError> {
+    async fn finish(self: &Arc<Self>, reply: Reply) {
         self.settle(move |db, taken| idempotency::finish(db, &taken.domain, &taken.key, &reply))
-            .await
+            .await;
     }
 
-    async fn release(self: &Arc<Self>) -> Result<(), ApiError> {
+    async fn release(self: &Arc<Self>) {
         self.settle(|db, taken| idempotency::release(db, &taken.domain, &taken.key))
-            .await
+            .await;
     }
 
-    /// The caller has its answer before long; the key is settled when the database answers.
-    async fn settle(
-        self: &Arc<Self>,
-        change: impl FnOnce(&hookswitch_store::Write<'_>, &Self) -> Result<(), Error> + Send + 'static,
-    ) -> Result<(), ApiError> {
+    /// The caller has its answer before long, whatever the database does; the key is at work until it is settled.
+    async fn settle<C>(self: &Arc<Self>, change: C)
+    where
+        C: Fn(&hookswitch_store::Write<'_>, &Self) -> Result<(), Error> + Clone + Send + 'static,
+    {
         let taken = Arc::clone(self);
-        let change = tokio::spawn(async move { taken.write(change).await });
-        match tokio::time::timeout(PATIENCE, change).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(ApiError::internal(&panic)),
-            Err(_late) => Ok(()),
-        }
+        let settled = tokio::spawn(async move {
+            while let Err(error) = taken.write(change.clone()).await {
+                if error.status != StatusCode::SERVICE_UNAVAILABLE {
+                    tracing::error!(why = %error.reason, "an Idempotency-Key could not be settled");
+                    return;
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        });
+        let _ = tokio::time::timeout(PATIENCE, settled).await;
     }
 
     async fn write<T: Send + 'static>(

@@ -350,7 +350,8 @@ impl Left {
         let world = World::new();
         let first = Self::places(&world).await;
         assert_eq!(told(&world).len(), 1);
-        let call = call.then(|| format!("X'{:032x}'", CALL.as_u128()));
+        let octets = CALL.as_u128().to_be_bytes();
+        let call = call.then(|| world.folder.octets(&octets));
         let call = call.unwrap_or_else(|| "NULL".to_owned());
         world.folder.execute(&format!(
             "UPDATE replies SET status = NULL, body = NULL, node = '{node}', call = {call}"
@@ -451,15 +452,65 @@ async fn a_call_that_ended_before_anybody_was_told_of_it_is_placed() {
 }
 
 #[tokio::test]
-async fn the_call_of_another_node_that_ended_is_found_and_no_other_is_placed() {
+async fn the_call_of_another_node_is_found_once_the_application_was_told_of_it() {
     let left = Left::new("node-2", true).await;
     left.is_recorded(None).await;
+    // That node may still give the call up without a word.
+    let (answer, placed) = left.comes_again().await;
+    assert_eq!(answer.refusal().1, "idempotency_outcome_unknown");
+    assert_eq!(placed, 0);
+
+    let event = deliveries::row(CALL.as_u128(), 1, "callNotify");
+    let batch = Batch {
+        events: vec![event],
+        ..Batch::default()
+    };
+    deliveries::store(&left.world, batch).await;
     let (answer, placed) = left.comes_again().await;
     let reply = answer.ok();
     let reply_id = reply["replyId"].as_str().unwrap();
     let named = left.world.rest.reply_ids.verify(reply_id, ACME).unwrap();
     assert_eq!(named.node, "node-2", "commands go there");
     assert_eq!(placed, 0);
+}
+
+#[tokio::test]
+async fn a_call_whose_record_is_gone_is_not_placed_again() {
+    let left = Left::new(NODE, true).await;
+    let (answer, placed) = left.comes_again().await;
+    assert_eq!(answer.refusal().1, "idempotency_outcome_unknown");
+    assert_eq!(placed, 0);
+}
+
+#[tokio::test]
+async fn a_call_that_was_placed_is_answered_though_its_key_cannot_be_settled() {
+    let world = World::new();
+    let (unlock, locked) = std::sync::mpsc::channel::<()>();
+    let store = world.rest.store.clone();
+    *world.calls.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        let (begin, begun) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            store.write(move |_| {
+                begin.send(()).unwrap();
+                let _ = locked.recv();
+                Ok(())
+            })
+        });
+        begun.recv().unwrap();
+    }));
+    assert_eq!(Left::places(&world).await.ok()["callId"], "abc@node");
+    assert_eq!(told(&world).len(), 1);
+    // Nobody gives it up, and until it is settled its request is at work.
+    drop(unlock);
+    let answer = loop {
+        let answer = Left::places(&world).await;
+        if answer.status == 200 {
+            break answer;
+        }
+        assert_eq!(answer.refusal().1, "idempotency_in_progress");
+    };
+    assert_eq!(answer.header("idempotency-replayed"), "true");
+    assert_eq!(told(&world).len(), 0);
 }
 
 #[tokio::test]
@@ -470,7 +521,7 @@ async fn what_another_node_did_before_it_ended_is_not_known() {
         let unknown = (409, "idempotency_outcome_unknown".to_owned());
         assert_eq!(answer.refusal(), unknown);
         let reason = answer.json()["reason"].to_string();
-        assert!(reason.contains("node-2 ended"), "{reason}");
+        assert!(reason.contains("the node node-2 ended"), "{reason}");
         let place = "GET /v1/acme.example.com/calls?startedAfter=1";
         assert!(reason.contains(place), "{reason}");
         assert_eq!(placed, 0);

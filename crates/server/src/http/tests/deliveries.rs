@@ -7,7 +7,7 @@ use super::*;
 const LIST: &str = "/v1/acme.example.com/deliveries";
 const START: u64 = 1_700_000_000_000_000;
 
-fn row(call: u128, sequence: u32, name: &'static str) -> EventRow {
+pub(super) fn row(call: u128, sequence: u32, name: &'static str) -> EventRow {
     EventRow {
         webhook_id: format!("webhook-{call}-{sequence}"),
         call: CallKey(call),

@@ -51,6 +51,8 @@ const CALL: CallId = CallId::from_u128(0x0192_0000_0000_7000_8000_0000_dead_beef
 struct MadeUp {
     commands: Mutex<Vec<Command>>,
     answer: Mutex<Option<Result<CommandReply, CommandError>>>,
+    /// What happens while the next command is carried out.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     recent: Mutex<Vec<LadderEntry>>,
     logged: Mutex<Vec<LadderEntry>>,
 }
@@ -58,6 +60,9 @@ struct MadeUp {
 impl CallControl for MadeUp {
     fn command(&self, command: Command) -> Pending<'_, Result<CommandReply, CommandError>> {
         self.commands.lock().unwrap().push(command);
+        if let Some(happens) = self.meanwhile.lock().unwrap().take() {
+            happens();
+        }
         let answer = self.answer.lock().unwrap().clone();
         Box::pin(async move { answer.unwrap_or(Ok(CommandReply::Done { call: CALL })) })
     }
