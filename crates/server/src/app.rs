@@ -43,6 +43,7 @@ use crate::reply_id::ReplyIds;
 use crate::secrets;
 use crate::shard::{Input, Shard, ShardHandle, Tap};
 use crate::telemetry::Metrics;
+use crate::vital;
 use calls::Calls;
 
 /// Messages each lane of a shard's inbox holds.
@@ -167,17 +168,23 @@ impl App {
             catch_up: callback::CatchUp::apart()?,
         })?);
         outlet.take_up()?;
-        tokio::spawn(Arc::clone(&outlet).record_results(told));
-        tokio::spawn(Arc::clone(&outlet).refill());
-        tokio::spawn(sweep::run(store.clone()));
+        vital::spawn(
+            "results of callbacks",
+            Arc::clone(&outlet).record_results(told),
+        );
+        vital::spawn("the outbox", Arc::clone(&outlet).refill());
+        vital::spawn("retention", sweep::run(store.clone()));
         let notifier = Notifier::new(
             store.clone(),
             Arc::clone(&publisher),
             Arc::clone(&outlet) as Arc<dyn http::Outbox>,
             failing,
         );
-        tokio::spawn(notifier.run());
-        tokio::spawn(key_use::run(store.clone(), Arc::clone(&keys)));
+        vital::spawn("notifications", notifier.run());
+        vital::spawn(
+            "the use of keys",
+            key_use::run(store.clone(), Arc::clone(&keys)),
+        );
 
         let sip: Vec<_> = sockets.addresses().collect();
         let locator = Arc::new(Locator::new(
@@ -249,7 +256,7 @@ impl App {
                 tap: tap.clone(),
                 directory: publisher.subscribe(),
             };
-            tokio::spawn(shard.run());
+            vital::spawn("a SIP shard", shard.run());
         }
 
         let metrics = Arc::new(Metrics::default());
@@ -296,13 +303,16 @@ impl App {
             .await
             .with_context(|| format!("--http {} cannot be opened", config.http))?;
         let http = listener.local_addr()?;
-        servers.push(tokio::spawn(http::serve(
-            listener,
-            None,
-            router.clone(),
-            Arc::clone(&crowd),
-            stopped.clone(),
-        )));
+        servers.push(vital::spawn(
+            "REST",
+            http::serve(
+                listener,
+                None,
+                router.clone(),
+                Arc::clone(&crowd),
+                stopped.clone(),
+            ),
+        ));
         let mut https = None;
         if let (Some(address), Some(files)) = (config.https, &config.tls) {
             let tls = http::tls(files)?;
@@ -310,13 +320,10 @@ impl App {
                 .await
                 .with_context(|| format!("--https {address} cannot be opened"))?;
             https = Some(listener.local_addr()?);
-            servers.push(tokio::spawn(http::serve(
-                listener,
-                Some(tls),
-                router,
-                crowd,
-                stopped,
-            )));
+            servers.push(vital::spawn(
+                "REST",
+                http::serve(listener, Some(tls), router, crowd, stopped),
+            ));
         }
         let operator = Arc::new(Operator::live(
             store.clone(),
@@ -328,11 +335,10 @@ impl App {
         let control_socket = config.data.control_socket();
         let control =
             control::listen(&control_socket).context("the control socket cannot be opened")?;
-        servers.push(tokio::spawn(control::serve(
-            control,
-            Arc::clone(&operator),
-            config.data,
-        )));
+        servers.push(vital::spawn(
+            "the control socket",
+            control::serve(control, Arc::clone(&operator), config.data),
+        ));
         readiness.ready();
         Ok(Self {
             http,

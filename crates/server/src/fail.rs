@@ -1,7 +1,8 @@
 //! Fail points: places where a test build ends itself as a power cut would.
 //!
 //! `HOOKSWITCH_FAIL_AT="after_commit:2"` aborts the program when that point is passed for the second time; without a
-//! count, for the first. A release build has none of this.
+//! count, for the first. `after_commit:2:panic` panics there, as a fault of the program would. A release build has none
+//! of this.
 
 /// A place before or after something that the world can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,7 @@ mod armed {
     pub(super) struct Armed {
         point: FailPoint,
         left: AtomicU32,
+        panics: bool,
     }
 
     static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| {
@@ -71,6 +73,10 @@ mod armed {
 
     impl Armed {
         pub(super) fn parse(wanted: &str) -> Option<Self> {
+            let (wanted, panics) = match wanted.strip_suffix(":panic") {
+                Some(point) => (point, true),
+                None => (wanted, false),
+            };
             let (name, count) = wanted.split_once(':').unwrap_or((wanted, "1"));
             let point = match name {
                 "before_commit" => FailPoint::BeforeCommit,
@@ -87,7 +93,11 @@ mod armed {
             };
             let left = count.parse().ok().filter(|count| *count > 0)?;
             let left = AtomicU32::new(left);
-            Some(Self { point, left })
+            Some(Self {
+                point,
+                left,
+                panics,
+            })
         }
 
         /// Whether this passing is the one.
@@ -97,7 +107,8 @@ mod armed {
     }
 
     pub(super) fn pass(point: FailPoint) {
-        if ARMED.as_ref().is_some_and(|armed| armed.is_due(point)) {
+        if let Some(armed) = ARMED.as_ref().filter(|armed| armed.is_due(point)) {
+            assert!(!armed.panics, "{VARIABLE} wants it");
             std::process::abort();
         }
     }

@@ -30,3 +30,4 @@ mod calendar;
 mod complaints;
 mod fail;
 mod random;
+mod vital;

@@ -12,7 +12,7 @@ use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, DEFAULT_NAME};
 
-use crate::{Error, Result};
+use crate::{Error, Result, Vital};
 
 /// New pages in the log after which they are copied: few, since commits wait for the disk while it takes them.
 const MANY: c_int = 250;
@@ -59,6 +59,7 @@ impl Log {
         let thread = thread::Builder::new()
             .name("store-checkpoint".to_owned())
             .spawn(move || {
+                let _part = Vital::part("the checkpoints of the database");
                 while asked.recv().is_ok() {
                     if answer.send(copy_to_the_end(&connection)).is_err() {
                         return;

@@ -34,6 +34,7 @@ mod presence;
 mod schema;
 mod sql;
 mod store;
+mod vital;
 mod writer;
 
 pub use batch::Batch;
@@ -44,6 +45,7 @@ pub use key::{CallKey, UnixMicros};
 pub use ladder::LadderRow;
 pub use seal::{MasterKey, SealedText};
 pub use store::{Change, FILE, Options, Read, Store, Write};
+pub use vital::Vital;
 pub use writer::{Health, Metrics, Writer};
 
 /// What every function of this crate returns.

@@ -14,7 +14,7 @@ use crate::presence::Way;
 use crate::sql::postgres::{Cluster, News, Role, Session};
 use crate::sql::{self, Sql, values};
 use crate::writer::Writer;
-use crate::{Error, Result, checkpoint, events, schema};
+use crate::{Error, Result, Vital, checkpoint, events, schema};
 
 /// The embedded database's name in its folder.
 pub const FILE: &str = "hookswitch.db";
@@ -163,7 +163,10 @@ impl Store {
         );
         thread::Builder::new()
             .name("store-news".to_owned())
-            .spawn(move || tell(&heard, &reads, &hears, announce))
+            .spawn(move || {
+                let _part = Vital::part("the news of other nodes");
+                tell(&heard, &reads, &hears, announce);
+            })
             .map_err(Error::io("store-news".as_ref()))?;
         cluster.listen(&news);
         Ok(Self {

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::presence::Presence;
 use crate::sql::Connection;
-use crate::{Batch, Error, Options, Result, Write};
+use crate::{Batch, Error, Options, Result, Vital, Write};
 use group::Thread;
 pub use health::Health;
 use health::Pulse;
@@ -129,7 +129,10 @@ impl Writer {
         let thread = Thread::new(connection, jobs, counts.clone(), options);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || thread.run())
+            .spawn(move || {
+                let _part = Vital::part("the writer of the database");
+                thread.run();
+            })
             .map_err(Error::io("store-writer".as_ref()))?;
         Ok(Self {
             queue: Some(queue),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
+use hookswitch_store::Vital;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
@@ -22,6 +23,8 @@ use super::{CallKey, EventCursor, Observer, Target};
 const ENDS: usize = 256;
 /// Ends taken note of at a time.
 const HANDFUL: usize = 32;
+/// Of what ends here by a panic, no event would be told again before the next start.
+const PART: Vital = Vital::part("callbacks");
 
 /// The tells of this node.
 pub(super) struct Tells {
@@ -213,6 +216,7 @@ impl Shared {
 
     /// Delivers one job, then whatever is next: a task goes on while there is work for it.
     async fn run(self: Arc<Self>, mut job: Job) {
+        let _part = PART;
         loop {
             let (result, ended) = self.deliver(&self.live.client, &mut job).await;
             // Nobody listens any more when the node shuts down; the outbox has the event still.
@@ -232,6 +236,7 @@ impl Shared {
 
     /// Delivers one job that was read from the outbox, and passes on how that ended.
     async fn run_late(self: Arc<Self>, mut job: Job) {
+        let _part = PART;
         let (result, ended) = self.deliver(&self.late.client, &mut job).await;
         let end = End { job, result, ended };
         // Nobody listens any more when the node shuts down.
@@ -262,6 +267,7 @@ impl Shared {
 
 /// Takes note of how late tries ended, and starts what may follow.
 async fn note_ends(shared: Weak<Shared>, mut ends: mpsc::Receiver<End>) {
+    let _part = PART;
     let mut handful = Vec::with_capacity(HANDFUL);
     let mut unrested = 0;
     while ends.recv_many(&mut handful, HANDFUL).await > 0 {
@@ -308,6 +314,7 @@ async fn give_way() -> Duration {
 
 /// Wakes the queue at its deadlines: one sleep for all tells.
 async fn keep_time(shared: Weak<Shared>, earlier: Arc<Notify>) {
+    let _part = PART;
     loop {
         let next = {
             let Some(shared) = shared.upgrade() else {

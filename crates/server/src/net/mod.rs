@@ -29,6 +29,7 @@ pub use sources::{Sources, Standing};
 pub use udp::UdpSender;
 
 use crate::config::{Advertise, SipListen};
+use crate::vital;
 
 /// The SIP sockets, bound and not yet read.
 #[derive(Debug)]
@@ -129,11 +130,10 @@ impl Sockets {
                 Bound::Udp { socket, .. } => {
                     let socket = tokio::net::UdpSocket::from_std(socket)?;
                     let sender = Arc::new(UdpSender::new(socket));
-                    tokio::spawn(udp::read(
-                        Arc::clone(&sender),
-                        listener,
-                        Arc::clone(inboxes),
-                    ));
+                    vital::spawn(
+                        "SIP over UDP",
+                        udp::read(Arc::clone(&sender), listener, Arc::clone(inboxes)),
+                    );
                     Way::Udp(sender)
                 }
                 Bound::Tcp {
@@ -141,7 +141,10 @@ impl Sockets {
                     address,
                 } => {
                     let socket = tokio::net::TcpListener::from_std(socket)?;
-                    tokio::spawn(stream::accept(socket, listener, Arc::clone(&connections)));
+                    vital::spawn(
+                        "SIP over TCP",
+                        stream::accept(socket, listener, Arc::clone(&connections)),
+                    );
                     Way::Tcp { address }
                 }
             });

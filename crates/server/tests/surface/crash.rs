@@ -51,6 +51,19 @@ fn outbound(transport: Transport, point: &str, times: u32) {
     });
 }
 
+#[test]
+fn a_fault_in_a_shard_ends_the_program_and_its_next_start_takes_the_calls_up() {
+    let mut play = Play::of_an_answering_application(Transport::Udp, "after_commit:2:panic");
+    play.phone_calls();
+    play.is_hung_up_when_answered();
+    play.is_over();
+    assert!(
+        play.log().contains("a fault of this program"),
+        "{}",
+        play.log()
+    );
+}
+
 /// Plays once for each passing of the point, all at the same time.
 fn each(point: &str, times: u32, plays: impl Fn(&str) + Sync) {
     std::thread::scope(|scope| {

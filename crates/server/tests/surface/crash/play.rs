@@ -260,6 +260,11 @@ impl Play {
         }
     }
 
+    /// What the server said.
+    pub(super) fn log(&self) -> String {
+        self.world.server.log()
+    }
+
     fn story(&self) -> String {
         let told = self.world.application.callbacks();
         let told: Vec<_> = told.iter().map(|callback| &callback.name).collect();

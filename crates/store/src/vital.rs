@@ -1,0 +1,27 @@
+//! Parts that the program cannot do without.
+
+use std::thread;
+
+/// Held by a thread or a task for as long as it runs. One that ends by a panic takes the program with it, as `kill -9`
+/// would: the next start takes up every call, where a program that went on would leave them to nobody.
+#[derive(Debug)]
+pub struct Vital(&'static str);
+
+impl Vital {
+    /// A part of that name.
+    pub const fn part(name: &'static str) -> Self {
+        Self(name)
+    }
+}
+
+impl Drop for Vital {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            tracing::error!(
+                part = self.0,
+                "a fault of this program: it ends here, and its next start takes up the calls; please report the panic above"
+            );
+            std::process::abort();
+        }
+    }
+}
