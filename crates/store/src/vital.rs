@@ -2,8 +2,8 @@
 
 use std::thread;
 
-/// Held by a thread or a task for as long as it runs. One that ends by a panic takes the program with it, as `kill -9`
-/// would: the next start takes up every call, where a program that went on would leave them to nobody.
+/// Held by a thread for as long as it runs, by a task while it is polled. A panic meanwhile takes the program with it, as
+/// `kill -9` would: the next start takes up every call, where a program that went on would leave them to nobody.
 #[derive(Debug)]
 pub struct Vital(&'static str);
 

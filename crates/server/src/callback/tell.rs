@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use hookswitch_store::Vital;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
@@ -18,13 +17,14 @@ use super::client::{Client, Wants};
 use super::lanes::{Limits, Wish};
 use super::queue::{Ended, Held, Job, Page, Queue, Refused, Tell, TellResult};
 use super::{CallKey, EventCursor, Observer, Target};
+use crate::vital::watched;
 
 /// Ends of late tries that wait to be taken note of; more tries than these end only when there is room.
 const ENDS: usize = 256;
 /// Ends taken note of at a time.
 const HANDFUL: usize = 32;
 /// Of what ends here by a panic, no event would be told again before the next start.
-const PART: Vital = Vital::part("callbacks");
+const PART: &str = "callbacks";
 
 /// The tells of this node.
 pub(super) struct Tells {
@@ -108,9 +108,9 @@ impl Tells {
             any_down: AtomicBool::new(false),
         });
         let clock = runtime
-            .spawn(keep_time(Arc::downgrade(&shared), earlier))
+            .spawn(watched(PART, keep_time(Arc::downgrade(&shared), earlier)))
             .abort_handle();
-        runtime.spawn(note_ends(Arc::downgrade(&shared), ends));
+        runtime.spawn(watched(PART, note_ends(Arc::downgrade(&shared), ends)));
         Self { shared, clock }
     }
 
@@ -198,9 +198,10 @@ impl Shared {
     fn start(self: &Arc<Self>, job: Job) {
         let shared = Arc::clone(self);
         if job.late {
-            self.late.runtime.handle().spawn(shared.run_late(job));
+            let late = self.late.runtime.handle();
+            late.spawn(watched(PART, shared.run_late(job)));
         } else {
-            self.live.runtime.spawn(shared.run(job));
+            self.live.runtime.spawn(watched(PART, shared.run(job)));
         }
     }
 
@@ -216,7 +217,6 @@ impl Shared {
 
     /// Delivers one job, then whatever is next: a task goes on while there is work for it.
     async fn run(self: Arc<Self>, mut job: Job) {
-        let _part = PART;
         loop {
             let (result, ended) = self.deliver(&self.live.client, &mut job).await;
             // Nobody listens any more when the node shuts down; the outbox has the event still.
@@ -236,7 +236,6 @@ impl Shared {
 
     /// Delivers one job that was read from the outbox, and passes on how that ended.
     async fn run_late(self: Arc<Self>, mut job: Job) {
-        let _part = PART;
         let (result, ended) = self.deliver(&self.late.client, &mut job).await;
         let end = End { job, result, ended };
         // Nobody listens any more when the node shuts down.
@@ -267,7 +266,6 @@ impl Shared {
 
 /// Takes note of how late tries ended, and starts what may follow.
 async fn note_ends(shared: Weak<Shared>, mut ends: mpsc::Receiver<End>) {
-    let _part = PART;
     let mut handful = Vec::with_capacity(HANDFUL);
     let mut unrested = 0;
     while ends.recv_many(&mut handful, HANDFUL).await > 0 {
@@ -314,7 +312,6 @@ async fn give_way() -> Duration {
 
 /// Wakes the queue at its deadlines: one sleep for all tells.
 async fn keep_time(shared: Weak<Shared>, earlier: Arc<Notify>) {
-    let _part = PART;
     loop {
         let next = {
             let Some(shared) = shared.upgrade() else {
