@@ -134,20 +134,27 @@ pub fn take_over(
     Ok(taken > 0)
 }
 
-/// Remembers the reply to the request that took the key.
-pub fn finish(db: &Write<'_>, domain: &str, key: &str, reply: &Reply) -> Result<()> {
+/// Remembers the reply to the request that took the key then.
+pub fn finish(
+    db: &Write<'_>,
+    domain: &str,
+    key: &str,
+    since: UnixMicros,
+    reply: &Reply,
+) -> Result<()> {
     db.execute(
-        "UPDATE replies SET status = ?3, body = ?4 WHERE domain = ?1 AND key = ?2",
-        values![domain, key, reply.status, reply.body],
+        "UPDATE replies SET status = ?4, body = ?5 WHERE domain = ?1 AND key = ?2 AND created_at = ?3",
+        values![domain, key, since, reply.status, reply.body],
     )?;
     Ok(())
 }
 
-/// Frees a key whose request came to nothing, or whose reply must not be kept.
-pub fn release(db: &Write<'_>, domain: &str, key: &str) -> Result<()> {
+/// Frees a key whose request, of then, came to nothing, or whose reply must not be kept. Nobody loses a key who took it
+/// since, so it may be done twice.
+pub fn release(db: &Write<'_>, domain: &str, key: &str, since: UnixMicros) -> Result<()> {
     db.execute(
-        "DELETE FROM replies WHERE domain = ?1 AND key = ?2",
-        values![domain, key],
+        "DELETE FROM replies WHERE domain = ?1 AND key = ?2 AND created_at = ?3",
+        values![domain, key, since],
     )?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 mod left;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -180,6 +180,8 @@ struct Taken {
     rest: Arc<Rest>,
     domain: String,
     key: String,
+    /// When the request came that it was taken for, once it is.
+    since: OnceLock<UnixMicros>,
 }
 
 impl Drop for Taken {
@@ -196,7 +198,12 @@ impl Taken {
             rest: Arc::clone(rest),
             domain: domain.to_owned(),
             key,
+            since: OnceLock::new(),
         })
+    }
+
+    fn since(&self) -> UnixMicros {
+        self.since.get().copied().unwrap_or_default()
     }
 
     fn is_alone(&self) -> bool {
@@ -211,6 +218,7 @@ impl Taken {
             let claim = self.claim(fingerprint.clone()).await?;
             match claim {
                 Claim::Running(found) if left.as_ref() == Some(&found) => {
+                    self.since.get_or_init(|| found.since);
                     return Ok(Found::Left(found));
                 }
                 Claim::Running(found) if self.is_alone() => left = Some(found),
@@ -240,7 +248,11 @@ impl Taken {
                     fingerprint: &fingerprint,
                     node: taken.rest.reply_ids.node(),
                 };
-                idempotency::claim(db, &request, now, expired)
+                let claim = idempotency::claim(db, &request, now, expired)?;
+                if claim == Claim::First {
+                    taken.since.get_or_init(|| now);
+                }
+                Ok(claim)
             });
             claim.await
         });
@@ -259,12 +271,14 @@ impl Taken {
     }
 
     async fn finish(self: &Arc<Self>, reply: Reply) {
-        self.settle(move |db, taken| idempotency::finish(db, &taken.domain, &taken.key, &reply))
-            .await;
+        self.settle(move |db, taken| {
+            idempotency::finish(db, &taken.domain, &taken.key, taken.since(), &reply)
+        })
+        .await;
     }
 
     async fn release(self: &Arc<Self>) {
-        self.settle(|db, taken| idempotency::release(db, &taken.domain, &taken.key))
+        self.settle(|db, taken| idempotency::release(db, &taken.domain, &taken.key, taken.since()))
             .await;
     }
 

@@ -39,7 +39,7 @@ fn a_repeated_request_gets_the_first_reply() {
     assert_eq!(claimed(&store, b"a", 1_000), Claim::First);
     assert_eq!(claimed(&store, b"a", 1_001), running(1_000));
     store
-        .write(|db| finish(db, "example.com", "key", &reply()))
+        .write(|db| finish(db, "example.com", "key", UnixMicros(1_000), &reply()))
         .unwrap();
     assert_eq!(claimed(&store, b"a", 1_002), Claim::Answered(reply()));
 }
@@ -58,10 +58,18 @@ fn a_key_serves_one_request_of_one_domain() {
 fn a_released_or_expired_key_is_free_again() {
     let (_dir, store) = store();
     assert_eq!(claimed(&store, b"a", 1_000), Claim::First);
-    store.write(|db| release(db, "example.com", "key")).unwrap();
+    let free = |since| {
+        store
+            .write(move |db| release(db, "example.com", "key", UnixMicros(since)))
+            .unwrap();
+    };
+    free(1_000);
     assert_eq!(claimed(&store, b"b", 1_001), Claim::First);
+    // The request before frees its own key only, however often.
+    free(1_000);
+    assert_eq!(claimed(&store, b"b", 1_002), running(1_001));
     store
-        .write(|db| finish(db, "example.com", "key", &reply()))
+        .write(|db| finish(db, "example.com", "key", UnixMicros(1_001), &reply()))
         .unwrap();
     assert_eq!(claimed(&store, b"c", 1_102), Claim::First);
     assert_eq!(claimed(&store, b"c", 1_103), running(1_102));
@@ -83,7 +91,7 @@ fn a_key_says_which_call_its_request_placed_until_it_is_answered() {
     assert_eq!(found.call, Some(CallKey(7)));
 
     store
-        .write(|db| finish(db, "example.com", "key", &reply()))
+        .write(|db| finish(db, "example.com", "key", UnixMicros(1_000), &reply()))
         .unwrap();
     store.write(move |db| note(db, &placed(8))).unwrap();
     assert_eq!(claimed(&store, b"a", 1_002), Claim::Answered(reply()));
