@@ -17,7 +17,7 @@ use hookswitch_call::engine::{Engine, EngineConfig, Limits};
 use hookswitch_sip::flow::Transport;
 use hookswitch_sip::hash::KeyedHash;
 use hookswitch_sip::user_agent::{self, Timing};
-use hookswitch_store::{Options, Store, settings};
+use hookswitch_store::{Options, Store, Vital, settings};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -413,6 +413,7 @@ impl App {
         if let Ok(Err(error)) = tokio::task::spawn_blocking(last).await {
             tracing::warn!(%error, "the last writes are lost");
         }
+        Vital::end_well();
     }
 }
 

@@ -305,8 +305,9 @@ fn listeners_hear_of_new_events_and_can_read_them_then() {
     let (heard, hears) = mpsc::channel();
     let reads = store.clone();
     store.on_commit(Box::new(move |newest| {
-        let read = reads.read(events::newest_cursor).unwrap();
-        heard.send((newest, read)).unwrap();
+        let read = reads.read(events::newest_cursor);
+        // Nobody hears what comes after the test.
+        let _ = heard.send((newest, read.unwrap_or(-1)));
     }));
     for call in 1..=2 {
         store
@@ -327,7 +328,9 @@ fn listeners_hear_of_new_events_and_can_read_them_then() {
 fn listeners_of_a_node_alone_hear_of_each_event_once_and_of_nothing_else() {
     let (_dir, store) = fixture::file_store(Options::default());
     let (heard, hears) = mpsc::channel();
-    store.on_commit(Box::new(move |newest| heard.send(newest).unwrap()));
+    store.on_commit(Box::new(move |newest| {
+        let _ = heard.send(newest);
+    }));
     for call in 1..=2 {
         store
             .writer()
