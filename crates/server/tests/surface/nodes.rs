@@ -7,7 +7,7 @@ use hookswitch_rig::server::{Server, Tenant};
 use hookswitch_rig::sipp::Transport;
 use serde_json::{Value, json};
 
-use crate::world::{DOMAIN, World, hookswitch};
+use crate::world::{DOMAIN, World, device_media, hookswitch};
 
 /// Two nodes, a tenant with its application, and the tenant seen through the second node.
 struct Nodes {
@@ -101,6 +101,51 @@ fn a_command_that_goes_to_the_wrong_node_is_told_the_right_one() {
     );
     nodes.first.holds(call);
     nodes.first.ends_with("callHungup", "normal", "remote");
+}
+
+/// What the application hears that orders a call from the second node, which ends at `point`: then from the first, again
+/// from the first when the second has come back, from the second, and from the first.
+fn orders_a_call_across_a_crash(nodes: &mut Nodes, point: &str) -> [(u16, Value); 4] {
+    let phone = nodes.first.own_phone();
+    let mut body = device_media();
+    body["destinationUri"] = json!(format!("sip:bob@{};transport=udp", phone.address()));
+    body["sourceUser"] = json!("1001");
+    let order = |at: &Tenant| at.command_once(point, "placeremotecalljwt", &body);
+    let answer = |at: &Tenant| order(at).map(|reply| (reply.status, reply.body)).unwrap();
+    let second = &mut nodes.second;
+    second.kill().unwrap();
+    second
+        .start_again_in(&[("HOOKSWITCH_FAIL_AT", point)])
+        .unwrap();
+    order(&nodes.there).unwrap_err();
+    second.wait().unwrap();
+    let without_it = answer(&nodes.first.tenant);
+    second.start_again().unwrap();
+    [
+        without_it,
+        answer(&nodes.first.tenant),
+        answer(&nodes.there),
+        answer(&nodes.first.tenant),
+    ]
+}
+
+#[test]
+fn a_call_ordered_from_a_node_that_crashed_is_placed_once_whichever_node_is_asked_again() {
+    let mut nodes = Nodes::new();
+    for point in ["before_commit:1", "after_commit:1"] {
+        let [down, back, second, first] = orders_a_call_across_a_crash(&mut nodes, point);
+        let code = |answer: &(u16, Value)| (answer.0, answer.1["code"].clone());
+        assert_eq!(code(&down), (409, json!("idempotency_outcome_unknown")));
+        if point == "before_commit:1" {
+            assert_eq!(code(&back), (409, json!("idempotency_in_progress")));
+            let reason = back.1["reason"].to_string();
+            assert!(reason.contains("the node node-2"), "{reason}");
+        }
+        assert_eq!((second.0, first.0), (200, 200), "{second:?} {first:?}");
+        assert_eq!(second.1, first.1, "{point}");
+    }
+    let calls = nodes.writes("GET", &format!("/v1/{DOMAIN}/calls"), None);
+    assert_eq!(calls["calls"].as_array().unwrap().len(), 2, "{calls}");
 }
 
 #[test]
