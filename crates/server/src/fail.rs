@@ -61,7 +61,7 @@ mod armed {
     pub(super) struct Armed {
         point: FailPoint,
         left: AtomicU32,
-        panics: bool,
+        pub(super) panics: bool,
     }
 
     static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| {
@@ -137,6 +137,8 @@ mod tests {
                 .unwrap()
                 .is_due(FailPoint::BeforeSend)
         );
+        let panics = Armed::parse("after_tell:2:panic").unwrap();
+        assert!(panics.panics && !armed.panics);
         assert!(Armed::parse("nowhere").is_none() && Armed::parse("after_ask:0").is_none());
     }
 }

@@ -16,6 +16,11 @@ use crate::sql::{self, Sql, values};
 use crate::writer::Writer;
 use crate::{Error, Result, Vital, checkpoint, events, schema};
 
+/// How many nodes hold their names' locks (`sql/postgres/cluster.rs`).
+const NODES: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
+                     AND classid = CAST(hashtext('hookswitch') AS OID) \
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 /// The embedded database's name in its folder.
 pub const FILE: &str = "hookswitch.db";
 const STATEMENTS_KEPT: usize = 128;
@@ -240,14 +245,10 @@ impl Store {
     pub fn nodes(&self) -> Result<u64> {
         match self.inner.database {
             Database::Sqlite { .. } => Ok(0),
-            Database::Postgres { .. } => self.read(|db| {
-                db.only(
-                    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
-                     AND classid = CAST(hashtext('hookswitch') AS OID) AND pid <> pg_backend_pid() \
-                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-                    &[],
-                )
-            }),
+            Database::Postgres { .. } => {
+                let others = format!("{NODES} AND pid <> pg_backend_pid()");
+                self.read(|db| db.only(&others, &[]))
+            }
         }
     }
 
@@ -255,15 +256,11 @@ impl Store {
     pub fn is_up(&self, node: &str) -> Result<bool> {
         match self.inner.database {
             Database::Sqlite { .. } => Ok(false),
-            Database::Postgres { .. } => self.read(|db| {
-                let locks: u64 = db.only(
-                    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted \
-                     AND classid = CAST(hashtext('hookswitch') AS OID) AND objid = CAST(hashtext(?1) AS OID) \
-                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-                    values![node],
-                )?;
-                Ok(locks > 0)
-            }),
+            Database::Postgres { .. } => {
+                let named = format!("{NODES} AND objid = CAST(hashtext(?1) AS OID)");
+                let count: u64 = self.read(|db| db.only(&named, values![node]))?;
+                Ok(count > 0)
+            }
         }
     }
 

@@ -97,7 +97,9 @@ impl Engine {
     /// Hands out a write that concerns `call`.
     pub(super) fn commit(&mut self, call: &mut Call, commit: Commit, changes: Vec<Change>) {
         call.committed = commit;
-        let mut all = Vec::with_capacity(changes.len() + call.lost.len() + 1);
+        let key = call.idempotency_key.take();
+        let count = changes.len() + call.lost.len() + usize::from(key.is_some());
+        let mut all = Vec::with_capacity(count);
         all.extend(
             std::mem::take(&mut call.lost)
                 .into_iter()
@@ -105,7 +107,7 @@ impl Engine {
         );
         all.extend(changes);
         let id = call.identity.call;
-        all.extend(call.idempotency_key.take().map(|key| Change::Placed {
+        all.extend(key.map(|key| Change::Placed {
             domain: call.identity.domain.clone(),
             key,
             call: id,

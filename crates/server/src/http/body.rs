@@ -39,8 +39,8 @@ pub(super) fn tolerate(unknown: &[FieldError], strict: bool) -> Result<(), ApiEr
         return Ok(());
     }
     let refuse = |error: &FieldError| {
-        let why = error.detail.trim_end_matches(" and was ignored");
-        FieldError::new(error.pointer.as_str(), why.trim_end_matches(','))
+        let why = error.detail.strip_suffix(" and was ignored");
+        FieldError::new(error.pointer.as_str(), why.unwrap_or(&error.detail))
     };
     Err(ApiError::fields(unknown.iter().map(refuse).collect()))
 }

@@ -106,7 +106,7 @@ fn named_otherwise<K: Provisioned>(
         return Err(ApiError::field(pointer, fault));
     }
     let id = &target.id;
-    let detail = format!("is not {id}, which the request is for, and was ignored");
+    let detail = format!("is not {id} as in the request and was ignored");
     Ok(vec![FieldError::new(pointer, detail)])
 }
 

@@ -10,6 +10,7 @@ mod errors;
 mod events;
 mod grandstream;
 mod hostile;
+mod idempotency;
 mod isolation;
 mod keys;
 mod limits;

@@ -409,10 +409,10 @@ async fn an_id_in_the_body_of_a_put_gives_way_to_the_one_in_the_path() {
     let reply = world.put(&path, body.clone()).await.ok();
     assert_eq!(reply["id"], *id);
     assert_eq!(reply["warnings"][0]["pointer"], "/id");
-    let why = format!("is not {id}, which the request is for");
+    let why = format!("is not {id} as in the request");
     assert_eq!(
         reply["warnings"][0]["detail"],
-        format!("{why}, and was ignored")
+        format!("{why} and was ignored")
     );
     assert_eq!(world.get(&format!("{LIST}/another")).await.status, 404);
 
